@@ -1,0 +1,1 @@
+"""Pure decisions: how many requests may go, and which are sent again."""

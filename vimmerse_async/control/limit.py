@@ -1,0 +1,90 @@
+"""What every limit speaks: outcomes in, permits or waits out.
+
+A limit is a pure decision: it has no clock, no lock and never sleeps. The caller brings `now`
+(monotonic seconds) and does the waiting.
+"""
+
+from enum import StrEnum
+from typing import Literal, Protocol
+
+import attrs
+
+LatencyClass = Literal["text", "vision", "upload"]
+Binding = Literal["window", "rate", "gate", "server"]
+
+
+class Outcome(StrEnum):
+    """How one request ended, as far as a limit can learn from it."""
+
+    OK = "ok"
+    """A 2xx, and every 4xx but 408, 425 and 429: the server did the work or judged the input."""
+    THROTTLE = "throttle"
+    """A 429."""
+    ERROR = "error"
+    """A 5xx, 408 or 425, or no connection at all: nothing was learned about the limit."""
+    TIMEOUT = "timeout"
+    """The attempt timed out, or the connection was lost after sending."""
+    CANCEL = "cancel"
+    """The caller went away: nothing was learned."""
+    LOCAL = "local"
+    """This process ran out of descriptors, ports or buffers: no fault of the server."""
+
+
+@attrs.frozen
+class LimitSnapshot:
+    """What a limit does right now; read-only.
+
+    Attributes:
+        window: Requests allowed in flight.
+        rate: Requests allowed per second; `inf` when nothing is paced.
+        in_flight: Requests admitted and not yet released.
+        gate: Seconds until the gate opens; 0.0 when it is open.
+        refused: Share of the sends so far that were refused with 429, 0.0 to 1.0.
+        binding: What holds requests back; None when nothing does.
+    """
+
+    window: float
+    rate: float
+    in_flight: int
+    gate: float = 0.0
+    refused: float = 0.0
+    binding: Binding | None = None
+
+
+class Permit(Protocol):
+    """The right to send one request; given back through `Limit.release`."""
+
+    @property
+    def route(self) -> str:
+        """The latency class the permit was asked for."""
+        ...
+
+
+class Limit(Protocol):
+    """The interface of `FixedLimit`, `AdaptiveLimit` and a caller's own limit.
+
+    Attributes:
+        cap: The most requests that may ever be in flight; a session lowers it to half of the
+            process's soft limit on open files.
+    """
+
+    cap: int
+
+    def admit(self, now: float, route: str = "text") -> Permit | float:
+        """Return a permit, or the seconds after which to ask again; `inf`: after a release."""
+        ...
+
+    def release(
+        self,
+        permit: Permit,
+        now: float,
+        outcome: Outcome,
+        latency: float,
+        retry_after: float | None = None,
+    ) -> None:
+        """Give the permit back and tell how the request ended."""
+        ...
+
+    def snapshot(self) -> LimitSnapshot:
+        """Return what the limit does right now."""
+        ...
