@@ -1,0 +1,1 @@
+"""What the emulator sees: a picture's bytes become measurements, the measurements words."""

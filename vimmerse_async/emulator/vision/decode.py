@@ -1,0 +1,101 @@
+"""The bytes of a picture become pixels: only JPEG, PNG and WebP, and never a bomb."""
+
+import io
+from collections.abc import Callable
+
+from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+MAX_PIXELS = 89_478_485
+"""The most pixels that are decoded: the figure at which Pillow begins to warn of bombs."""
+MAX_SIDE = 65_535
+"""The longest side that is decoded, in pixels."""
+
+_WORK_SIDE = 384
+"""The longer side that pictures are reduced to; what is finer than this the eye blends."""
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class UnreadablePictureError(ValueError):
+    """The bytes are not a picture that can be looked at; the message says why."""
+
+
+def decode(data: bytes) -> tuple[Image.Image, tuple[int, int]]:
+    """Return the first frame upright, reduced, as RGBA, and its full width and height in pixels.
+
+    Raises:
+        UnreadablePictureError: Not a whole JPEG, PNG or WebP, or too large to decode safely.
+    """
+    opener = _opener(data)
+    try:
+        image = opener(io.BytesIO(data))
+        _check_size(*image.size)
+        full = image.size
+        image.draft("RGB", _work_size(full))
+        image.load()
+        upright = _UPRIGHT.get(_orientation(image))
+        reduced = _to_rgba(image, _work_size(full))
+    except UnreadablePictureError:
+        raise
+    except Exception as error:  # noqa: BLE001 - Pillow names no family of errors for hostile bytes
+        message = f"the picture is damaged or incomplete: {error}"
+        raise UnreadablePictureError(message) from None
+    if upright is None:
+        return reduced, full
+    turned = reduced.transpose(upright)
+    return turned, (full if upright.value < Image.Transpose.ROTATE_90 else full[::-1])
+
+
+def _opener(data: bytes) -> Callable[[io.BytesIO], ImageFile]:
+    if data.startswith(b"\xff\xd8\xff"):
+        return JpegImageFile
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PngImageFile
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return WebPImageFile
+    raise UnreadablePictureError("the picture is not a JPEG, PNG or WebP file")
+
+
+def _check_size(width: int, height: int) -> None:
+    if width < 1 or height < 1:
+        raise UnreadablePictureError(f"the picture is empty: {width} x {height} pixels")
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise UnreadablePictureError(
+            f"the picture is too large to look at: {width} x {height} pixels "
+            f"(at most {MAX_PIXELS:,} pixels, {MAX_SIDE:,} on a side)"
+        )
+
+
+def _work_size(full: tuple[int, int]) -> tuple[int, int]:
+    scale = min(1.0, _WORK_SIDE / max(full))
+    return max(1, round(full[0] * scale)), max(1, round(full[1] * scale))
+
+
+def _orientation(image: ImageFile) -> object:
+    try:
+        return image.getexif().get(_ORIENTATION_TAG)
+    except Exception:  # noqa: BLE001 - damaged EXIF is no reason not to look at the picture
+        return None
+
+
+def _to_rgba(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if image.mode.startswith("I"):
+        image = image.convert("I").point(lambda value: value / 256).convert("L")
+    has_alpha = image.has_transparency_data
+    return (
+        image.convert("RGBA" if has_alpha else "RGB")
+        .resize(size, Image.Resampling.BOX)
+        .convert("RGBA")
+    )
