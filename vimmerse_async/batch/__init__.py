@@ -1,0 +1,1 @@
+"""Many questions at once: a bounded window over any iterable."""

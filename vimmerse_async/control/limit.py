@@ -59,6 +59,11 @@ class Permit(Protocol):
         """The latency class the permit was asked for."""
         ...
 
+    @property
+    def scout(self) -> bool:
+        """True for the one request that goes ahead after a refusal while the others wait."""
+        ...
+
 
 class Limit(Protocol):
     """The interface of `FixedLimit`, `AdaptiveLimit` and a caller's own limit.

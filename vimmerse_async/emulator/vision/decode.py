@@ -26,14 +26,15 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = {_UPRIGHT[tag] for tag in (5, 6, 7, 8)}
 
 
 class UnreadablePictureError(ValueError):
     """The bytes are not a picture that can be looked at; the message says why."""
 
 
-def decode(data: bytes) -> tuple[Image.Image, tuple[int, int]]:
-    """Return the first frame upright, reduced, as RGBA, and its full width and height in pixels.
+def decode(data: bytes) -> tuple[Image.Image, int, int]:
+    """Return the first frame upright and reduced, RGB or RGBA, and its full width and height.
 
     Raises:
         UnreadablePictureError: Not a whole JPEG, PNG or WebP, or too large to decode safely.
@@ -41,21 +42,23 @@ def decode(data: bytes) -> tuple[Image.Image, tuple[int, int]]:
     opener = _opener(data)
     try:
         image = opener(io.BytesIO(data))
-        _check_size(*image.size)
-        full = image.size
-        image.draft("RGB", _work_size(full))
+        width, height = image.size
+        _check_size(width, height)
+        size = _work_size(width, height)
+        image.draft("RGB", size)
         image.load()
-        upright = _UPRIGHT.get(_orientation(image))
-        reduced = _to_rgba(image, _work_size(full))
+        turn = _UPRIGHT.get(_orientation(image))
+        reduced = _reduced(image, size)
     except UnreadablePictureError:
         raise
     except Exception as error:  # noqa: BLE001 - Pillow names no family of errors for hostile bytes
         message = f"the picture is damaged or incomplete: {error}"
         raise UnreadablePictureError(message) from None
-    if upright is None:
-        return reduced, full
-    turned = reduced.transpose(upright)
-    return turned, (full if upright.value < Image.Transpose.ROTATE_90 else full[::-1])
+    if turn is None:
+        return reduced, width, height
+    if turn in _SIDEWAYS:
+        width, height = height, width
+    return reduced.transpose(turn), width, height
 
 
 def _opener(data: bytes) -> Callable[[io.BytesIO], ImageFile]:
@@ -78,24 +81,20 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
-def _work_size(full: tuple[int, int]) -> tuple[int, int]:
-    scale = min(1.0, _WORK_SIDE / max(full))
-    return max(1, round(full[0] * scale)), max(1, round(full[1] * scale))
+def _work_size(width: int, height: int) -> tuple[int, int]:
+    scale = min(1.0, _WORK_SIDE / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _orientation(image: ImageFile) -> object:
+def _orientation(image: ImageFile) -> int:
     try:
-        return image.getexif().get(_ORIENTATION_TAG)
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # noqa: BLE001 - damaged EXIF is no reason not to look at the picture
-        return None
+        return 1
 
 
-def _to_rgba(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _reduced(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     if image.mode.startswith("I"):
-        image = image.convert("I").point(lambda value: value / 256).convert("L")
-    has_alpha = image.has_transparency_data
-    return (
-        image.convert("RGBA" if has_alpha else "RGB")
-        .resize(size, Image.Resampling.BOX)
-        .convert("RGBA")
-    )
+        image = image.convert("I").point(_to_eight_bits).convert("L")
+    image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    return image.resize(size, Image.Resampling.BOX)

@@ -1,0 +1,158 @@
+"""Key, address and headers: gathered, checked and frozen before anything is sent."""
+
+import ipaddress
+import os
+import platform
+import re
+from collections.abc import Mapping
+from typing import NoReturn
+
+import attrs
+from yarl import URL
+
+from vimmerse_async._version import __version__
+from vimmerse_async.errors import ConfigurationError
+from vimmerse_async.urls import shown
+
+DEFAULT_BASE_URL = "https://api.vimmerse.net"
+KEY_VARIABLE = "VIMMERSE_API_KEY"
+BASE_URL_VARIABLE = "VIMMERSE_BASE_URL"
+
+_VISIBLE = re.compile(r"[!-~]+").fullmatch
+_PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?").fullmatch
+
+
+class Secret(str):
+    """A str that goes out as it is, but shows, pickles and copies as nothing."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a secret is not pickled or copied")
+
+
+@attrs.frozen
+class Config:
+    """Where requests go and what they carry.
+
+    Attributes:
+        origin: Scheme, host and port.
+        headers: Sent with every request, the key among them.
+        secrets: What must never be shown.
+    """
+
+    origin: str
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    secrets: tuple[Secret, ...] = attrs.field(repr=False)
+
+
+def build_config(
+    api_key: str | None,
+    base_url: str | None,
+    authorization: str | None,
+    username: str | None,
+    client_type: str | None,
+) -> Config:
+    """Return the checked configuration.
+
+    Raises:
+        ConfigurationError: Names the argument, its environment variable and the mend; never
+            shows a key.
+    """
+    key = _check_key(os.environ.get(KEY_VARIABLE) if api_key is None else api_key)
+    origin = _check_origin(base_url or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL)
+    optional = {
+        "Authorization": _check_header("authorization", authorization),
+        "Username": _check_header("username", username),
+        "X-Client-Type": _check_header("client_type", client_type),
+    }
+    secrets = [key] if optional["Authorization"] is None else [key, optional["Authorization"]]
+    headers: dict[str, str] = {
+        "X-Api-Key": key,
+        "User-Agent": f"vimmerse-async/{__version__} python/{platform.python_version()}",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Content-Type": "application/json",
+    }
+    headers |= {name: value for name, value in optional.items() if value is not None}
+    return Config(origin, headers, tuple(secrets))
+
+
+def _check_key(key: object) -> Secret:
+    if key is None or key == "":
+        raise ConfigurationError(
+            f"no API key: pass api_key=… or set {KEY_VARIABLE}", field="api_key"
+        )
+    fault = _key_fault(key)
+    if fault is not None:
+        raise ConfigurationError(f"api_key {fault} (its value is not shown)", field="api_key")
+    return Secret(key)
+
+
+def _key_fault(key: object) -> str | None:
+    if not isinstance(key, str):
+        return f"must be a str, not {type(key).__name__}"
+    faults = {
+        "is longer than 1,024 characters": len(key) > 1024,
+        "has white space at its ends; strip it": key != key.strip(),
+        "begins with 'Bearer '; pass the bare key": key[:7].lower() == "bearer ",
+        "stands in quotes; pass it without them": key[0] in "'\"" and key[-1] == key[0],
+        "holds a character that is not visible ASCII": not _VISIBLE(key),
+    }
+    return next(
+        (f"of {len(key)} characters {fault}" for fault, true in faults.items() if true), None
+    )
+
+
+def _check_header(name: str, value: object) -> Secret | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > 4096 or not _PRINTABLE(value):
+        raise ConfigurationError(
+            f"{name} must be printable ASCII without white space at its ends, "
+            "at most 4,096 characters",
+            field=name,
+        )
+    return Secret(value)
+
+
+def _check_origin(base_url: object) -> str:
+    fault = _origin_fault(base_url)
+    if fault is not None:
+        raise ConfigurationError(
+            f"base_url (or {BASE_URL_VARIABLE}) {fault}; it must be an origin like "
+            f"{DEFAULT_BASE_URL!r}: {shown(base_url)}",
+            field="base_url",
+        )
+    return str(URL(str(base_url)).origin())
+
+
+def _origin_fault(base_url: object) -> str | None:
+    if not isinstance(base_url, str) or not _VISIBLE(base_url):
+        return "must be a str of visible ASCII characters"
+    try:
+        url = URL(base_url)
+        port = url.explicit_port
+    except ValueError as error:
+        return f"is not a URL ({str(error)[:80]})"
+    if url.scheme not in {"https", "http"} or not url.host or port == 0:
+        return "must begin with https:// and name a host"
+    if "@" in base_url:
+        return "must not hold a user name or password"
+    if not re.fullmatch(r"[a-z]+://[^/?#\\]+", base_url, re.IGNORECASE):
+        return "must end after the host and port, without a path, query or trailing slash"
+    if url.scheme == "http" and not _is_loopback(url.host):
+        return "must begin with https:// (plain http is for loopback addresses only)"
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

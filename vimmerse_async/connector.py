@@ -1,0 +1,104 @@
+"""A connection pool that never hands out a connection on which somebody spoke out of turn.
+
+aiohttp gives bytes that arrive on an idle pooled connection to the next request: a wrong caption
+without an error (aio-libs/aiohttp#13656). Here three nets hold: bytes between replies end the
+connection as they arrive, bytes not yet read are looked for at reuse, and so is `should_close`.
+The private names this relies on are pinned by a test.
+"""
+
+import select
+from contextvars import ContextVar
+from functools import partial
+from typing import Any
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+
+KEEPALIVE = 15.0
+"""Seconds a connection is kept idle: well below the usual 60 s of load balancers."""
+
+
+class Lease:
+    """What one exchange asks of the pool and learns from it.
+
+    Attributes:
+        fresh: True asks for a connection that has not been used before.
+        connected: True once there was a connection: from then on something may have been sent.
+        reused: True when the connection had carried an earlier request.
+    """
+
+    __slots__ = ("connected", "fresh", "reused")
+
+    def __init__(self, *, fresh: bool) -> None:
+        self.fresh = fresh
+        self.connected = False
+        self.reused = False
+
+
+current_lease: ContextVar[Lease] = ContextVar("current_lease")
+
+
+class GuardedProtocol(ResponseHandler):
+    """One connection; it ends when a byte arrives that nobody asked for."""
+
+    idle = False
+    _poll: Any = None
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes for the request under way, or end an idle connection."""
+        if self.idle:
+            self.force_close()
+            self.abort()
+        else:
+            super().data_received(data)
+
+    def fit_for_reuse(self) -> bool:
+        """Return whether the connection is silent: no reply, and none in the socket's buffer."""
+        return not self.should_close and not self._readable()
+
+    def _readable(self) -> bool:
+        if self._poll is None:
+            transport = self.transport
+            socket = None if transport is None else transport.get_extra_info("socket")
+            if socket is None or not hasattr(select, "poll"):
+                return False
+            self._poll = select.poll()
+            self._poll.register(socket.fileno(), select.POLLIN)
+        return bool(self._poll.poll(0))
+
+
+class GuardedConnector(aiohttp.TCPConnector):
+    """The pool: as many connections as the limit admits requests, checked before each reuse."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            limit=0, keepalive_timeout=KEEPALIVE, timeout_ceil_threshold=float("inf"), **options
+        )
+        self._factory = partial[Any](GuardedProtocol, loop=self._loop)
+
+    async def _get(self, key: Any, traces: Any) -> Connection | None:
+        lease = current_lease.get()
+        if lease.fresh:
+            return None
+        while (connection := await super()._get(key, traces)) is not None:
+            protocol = connection.protocol
+            if isinstance(protocol, GuardedProtocol) and protocol.fit_for_reuse():
+                protocol.idle = False
+                lease.connected = lease.reused = True
+                return connection
+            connection.close()
+        return None
+
+    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
+        protocol = await super()._create_connection(req, traces, timeout)
+        current_lease.get().connected = True
+        return protocol
+
+    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
+        protocol.idle = True
+        super()._release(key, protocol, should_close=should_close)
+
+    def drop(self) -> None:
+        """Close every connection at once, without a loop's help."""
+        self._close()

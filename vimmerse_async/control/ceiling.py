@@ -1,0 +1,55 @@
+"""One learned ceiling: it climbs back to its last peak, rests there, and then looks beyond."""
+
+import math
+
+CUT = 0.94  # share of a refused level to go on with: CUBIC cuts to 0.7, but its losses are dearer
+YIELD = 0.90  # the same when the level fell: others have joined, or the limit has shrunk
+NEAR = 0.97  # share of the last peak from which on a level counts as the same
+STEEPNESS = 3.0  # how much faster it climbs beyond the peak than up to it
+ADD = 1.5  # units that a period adds at least: small ceilings must grow by whole requests
+
+
+class Ceiling:
+    """A number that is cubic in time around the level of its last refusal, as in CUBIC (RFC 9438).
+
+    Growth by time and not by request keeps newcomers from starving: whoever has little grows
+    as fast as who has much.
+
+    Attributes:
+        value: Where the ceiling is now; `inf` when there is none.
+        peak: The level at which it was refused last; `inf` before the first refusal.
+    """
+
+    __slots__ = ("_elapsed", "_floor", "_period", "peak", "value")
+
+    def __init__(self, value: float, floor: float) -> None:
+        self.value = value
+        self.peak = math.inf
+        self._floor = floor
+        self._elapsed = 0.0  # periods since the peak was refused
+        self._period = 0.0
+
+    def grow(self, seconds: float, period: float, unit: float) -> None:
+        """Climb for `seconds`, when it takes `period` seconds to be back at the peak."""
+        step = seconds / max(period, self._period)
+        self._elapsed += step
+        way = self._elapsed - 1.0
+        if way > 0.0:
+            way *= STEEPNESS
+        curve = self.peak * (1.0 + (1.0 - CUT) * way**3)
+        self.value = max(self.value + ADD * unit * step, curve)
+
+    def cut(self, level: float, share: float = CUT) -> None:
+        """Go below a level that was refused; yield when it is lower than the last one."""
+        if level < NEAR * self.peak < math.inf:
+            share = min(share, YIELD)
+            self.settle(level * (1.0 + share) / 2.0)
+        else:
+            self.settle(level)
+        self.value = max(self._floor, level * share)
+
+    def settle(self, level: float, period: float = 0.0) -> None:
+        """Rest on a level for one period, of at least `period` seconds."""
+        self.value = self.peak = max(level, self._floor)
+        self._elapsed = 0.0
+        self._period = period

@@ -1,0 +1,279 @@
+"""What is sent again: one table, one budget, one decision.
+
+Each attempt ends as *not sent*, *refused* or *maybe charged*. The first two are sent again within
+`max_attempts` and the budget; the third at most `ambiguous_resends` times, because each send may
+cost a credit. A 429 is no failure: the limit learns from it and the request goes back into the
+queue, unless it has waited long enough.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from random import Random
+from typing import Literal
+
+import attrs
+
+from vimmerse_async.control.limit import Outcome
+from vimmerse_async.errors import APIError, APIStatusError
+from vimmerse_async.options import RetryPolicy
+
+RETRY_COST = 1.0
+SUCCESS_REFUND = 0.2
+"""Tokens of the budget: a fault rate above one in six spends it (botocore's quota has the form)."""
+SPENT_DELAY = 10.0
+"""Seconds a batch row waits longer when the budget is spent."""
+MARGIN = 0.1
+"""Seconds: a wait that leaves less than this before the deadline is not begun."""
+LONGEST_BATCH_WAIT = 600.0
+"""Seconds without progress, or asked for by the server, after which a batch stops."""
+LONGEST_RETRY_AFTER = 366 * 86_400.0
+"""Seconds; a larger Retry-After is garbage."""
+
+
+@attrs.frozen
+class Rule:
+    """What one kind of answer means.
+
+    Attributes:
+        charge: Whether the server may have billed the request.
+        resend: "backoff": after a wait; "ambiguous": it may be billed twice; "throttle": when
+            the limit allows; "never".
+        outcome: What the limit is told.
+    """
+
+    charge: Literal["unsent", "refused", "maybe"]
+    resend: Literal["never", "backoff", "ambiguous", "throttle"]
+    outcome: Outcome
+
+
+_REJECTED = Rule("refused", "never", Outcome.OK)
+_TRANSIENT = Rule("refused", "backoff", Outcome.ERROR)
+_GATEWAY = Rule("maybe", "ambiguous", Outcome.ERROR)
+_UNSUPPORTED = Rule("refused", "never", Outcome.ERROR)
+_UNSENT = Rule("unsent", "backoff", Outcome.ERROR)
+_LOST = Rule("maybe", "ambiguous", Outcome.TIMEOUT)
+_GARBLED = Rule("maybe", "ambiguous", Outcome.OK)
+_WRONG = Rule("maybe", "never", Outcome.OK)
+
+STATUS_RULES: dict[int, Rule] = {
+    408: _TRANSIENT,
+    425: _TRANSIENT,
+    429: Rule("refused", "throttle", Outcome.THROTTLE),
+    501: _UNSUPPORTED,
+    505: _UNSUPPORTED,
+    **dict.fromkeys((502, 504, 520, 521, 522, 523, 524), _GATEWAY),
+}
+"""By status; every other 5xx is transient, every other 4xx a rejection."""
+
+KIND_RULES: dict[str, Rule] = {
+    # nothing was sent
+    "connect": _UNSENT,
+    "dns": _UNSENT,
+    "tls": _UNSENT,
+    "connect_timeout": _UNSENT,
+    "local": Rule("unsent", "backoff", Outcome.LOCAL),
+    "certificate": Rule("unsent", "never", Outcome.ERROR),
+    "proxy": Rule("unsent", "never", Outcome.ERROR),
+    "source": Rule("unsent", "never", Outcome.CANCEL),
+    # sent, and no whole answer came back
+    "lost": _LOST,
+    "timeout": _LOST,
+    "idle": _LOST,
+    "truncated": _LOST,
+    "deadline": Rule("maybe", "never", Outcome.TIMEOUT),
+    "malformed": Rule("maybe", "ambiguous", Outcome.ERROR),
+    # a whole answer without a prompt in it
+    "empty": _GARBLED,
+    "html": _GARBLED,
+    "encoding": _GARBLED,
+    "json": _GARBLED,
+    "type": _WRONG,
+    "error_object": _WRONG,
+    "surrogate": _WRONG,
+    "too_large": _WRONG,
+    "redirect": _REJECTED,
+}
+"""By the `.kind` of connection, timeout and response errors."""
+
+
+def rule_of(error: APIError) -> Rule:
+    """Return the table's row for an error."""
+    if isinstance(error, APIStatusError):
+        return STATUS_RULES.get(error.status, _TRANSIENT if error.status >= 500 else _REJECTED)
+    return KIND_RULES[getattr(error, "kind", "lost")]
+
+
+class RetryBudget:
+    """A token bucket that keeps an outage from multiplying the requests.
+
+    Example:
+        >>> budget = RetryBudget(1)
+        >>> budget.spend(), budget.spend()
+        (True, False)
+    """
+
+    def __init__(self, capacity: float) -> None:
+        self.capacity = capacity
+        self.tokens = float(capacity)
+
+    def spend(self) -> bool:
+        """Take the price of one retry; False when there is too little left."""
+        if self.tokens < RETRY_COST:
+            return False
+        self.tokens -= RETRY_COST
+        return True
+
+    def refund(self) -> None:
+        """Give back what a success earns."""
+        if self.tokens < self.capacity:
+            self.tokens = min(self.capacity, self.tokens + SUCCESS_REFUND)
+
+
+class Attempts:
+    """One call's history, and the decision what comes next.
+
+    Attributes:
+        started: Time of the first send; None before it.
+        deadline: When the call has to end; `inf` while nothing bounds it.
+        count: Requests that count as attempts.
+        possibly_charged: Sends that may have been billed although no answer arrived.
+        throttled_at: Time of the first 429; None when there was none.
+        scout: True when the last send went ahead of the others after a refusal.
+        reused: True when the last send used a connection that had carried an earlier request.
+        fresh: True when the next send shall use a new connection.
+        front: True when the next send goes to the head of its queue.
+    """
+
+    started: float | None = None
+    deadline: float = math.inf
+    count: int = 0
+    possibly_charged: int = 0
+    throttled_at: float | None = None
+    scout: bool = False
+    reused: bool = False
+    fresh: bool = False
+    front: bool = False
+
+    def next_wait(
+        self,
+        error: APIError,
+        *,
+        now: float,
+        policy: RetryPolicy,
+        budget: RetryBudget,
+        rng: Random,
+        safe: bool = False,
+        resend: bool = True,
+        batch: bool = False,
+    ) -> float | None:
+        """Note a failed attempt and return the seconds until the next; None: give up.
+
+        Args:
+            error: What came back.
+            now: Seconds.
+            policy: What the user allows.
+            budget: The session's.
+            rng: Where jitter comes from.
+            safe: The request cannot be charged.
+            resend: False: never send again what may have been charged.
+            batch: The request is a batch row.
+        """
+        rule = rule_of(error)
+        asked = getattr(error, "retry_after", None) or 0.0
+        self.front = not self.scout
+        self.fresh = False
+        if rule.resend == "throttle":
+            return self._throttled(now, asked, policy, batch=batch)
+        if not self.scout or rule.resend != "backoff":
+            self.count += 1
+        allowed = safe or rule.charge != "maybe" or self._may_repeat(policy, resend=resend)
+        if not allowed or rule.resend == "never" or policy.max_attempts <= max(self.count, 1):
+            return None
+        self.fresh = self.reused and getattr(error, "kind", None) == "lost"
+        wait = 0.0 if self.fresh else self._backoff(policy, rng)
+        wait = max(wait, asked)
+        return (
+            self._within(wait, now, batch=batch)
+            if budget.spend()
+            else self._spent(wait, now, batch=batch)
+        )
+
+    def _may_repeat(self, policy: RetryPolicy, *, resend: bool) -> bool:
+        self.possibly_charged += 1
+        return resend and self.possibly_charged <= policy.ambiguous_resends
+
+    def _backoff(self, policy: RetryPolicy, rng: Random) -> float:
+        doublings = min(max(self.count - 1, 0), 60)
+        return rng.uniform(0.0, min(policy.backoff_cap, policy.backoff_base * 2.0**doublings))
+
+    def _throttled(
+        self, now: float, asked: float, policy: RetryPolicy, *, batch: bool
+    ) -> float | None:
+        if self.throttled_at is None:
+            self.throttled_at = now
+        if policy.max_attempts <= 1:
+            return None
+        if policy.max_throttle_wait is not None:
+            last = self.throttled_at + policy.max_throttle_wait
+            if policy.max_throttle_wait == 0 or now + asked > last:
+                return None
+        return None if self._within(asked, now, batch=batch) is None else 0.0
+
+    def _spent(self, wait: float, now: float, *, batch: bool) -> float | None:
+        return self._within(wait + SPENT_DELAY, now, batch=True) if batch else None
+
+    def _within(self, wait: float, now: float, *, batch: bool) -> float | None:
+        if batch and wait > LONGEST_BATCH_WAIT:
+            return None
+        return wait if now + wait + MARGIN < self.deadline else None
+
+
+_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?", re.ASCII).fullmatch
+
+
+def parse_retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that a reply asks to wait; None when it does not say. Never raises.
+
+    `retry-after-ms` goes first, then `Retry-After` in seconds, then as a date, which is read
+    against the reply's own `Date`: the clocks of client and server need not agree.
+
+    Args:
+        headers: Names in lower case.
+
+    Example:
+        >>> parse_retry_after({"retry-after": "1.5"})
+        1.5
+    """
+    milliseconds = _number(headers.get("retry-after-ms", ""))
+    if milliseconds is not None:
+        return _plausible(milliseconds / 1000.0)
+    value = headers.get("retry-after", "").strip()
+    seconds = _number(value)
+    if seconds is not None:
+        return _plausible(seconds)
+    until, sent = _moment(value), _moment(headers.get("date", ""))
+    if until is None or sent is None:
+        return None
+    return _plausible(max(0.0, (until - sent).total_seconds()))
+
+
+def _number(text: str) -> float | None:
+    text = text.strip()
+    return float(text) if _SECONDS(text) else None
+
+
+def _plausible(seconds: float) -> float | None:
+    return seconds if math.isfinite(seconds) and seconds <= LONGEST_RETRY_AFTER else None
+
+
+def _moment(text: str) -> datetime | None:
+    if not text.endswith("GMT"):
+        return None
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 15 ms that few runs need
+
+    try:
+        return parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

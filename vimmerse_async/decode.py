@@ -1,0 +1,240 @@
+"""A `Reply` becomes a value, or an error that is returned, not raised: pure, no I/O."""
+
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from vimmerse_async.control.retry import parse_retry_after
+from vimmerse_async.errors import (
+    APIConnectionError,
+    APIError,
+    APIResponseError,
+    APITimeoutError,
+    Sent,
+    status_error_class,
+)
+from vimmerse_async.models import Asset
+from vimmerse_async.wire import Expects, Failure, Operation, Reply
+
+MAX_REPLY = 4 * 1024 * 1024
+"""Bytes, decoded. unknown: assumed because a prompt is text of a few kilobytes at most."""
+MAX_SHOWN = 2_000
+MAX_MESSAGE = 1_000
+REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
+"""unknown: assumed because gateways commonly use these; the vendor documents none."""
+READ_HEADERS = (
+    "content-encoding", "content-type", "date", "location", "retry-after", "retry-after-ms",
+    *REQUEST_ID_HEADERS,
+)  # fmt: skip
+"""The headers that a `Reply` keeps."""
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]+")
+_TIMEOUT_KINDS = frozenset({"timeout", "connect_timeout", "idle", "deadline"})
+_RESPONSE_KINDS = frozenset({"malformed", "truncated", "too_large", "encoding"})
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("an object names a field twice")
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_parse = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode
+
+
+def decode(operation: Operation, reply: Reply) -> Any:
+    """Return the value that a 2xx carries, or the `APIResponseError` that says why it has none."""
+    body = reply.body
+    if "content-encoding" in reply.headers:
+        unpacked = unpack(body, reply.headers["content-encoding"])
+        if isinstance(unpacked, str):
+            return _mistake(operation, reply, unpacked, "the body's Content-Encoding is broken")
+        body = unpacked
+    if not body or body.isspace():
+        return (
+            None
+            if operation.expects == "json"
+            else _mistake(operation, reply, "empty", "the body is empty")
+        )
+    try:
+        value = _parse(_text(body))
+    except (ValueError, RecursionError):
+        kind = "html" if body.lstrip()[:1] == b"<" else "json"
+        return _mistake(operation, reply, kind, f"the body is not JSON: {_shown(body)[:200]!r}")
+    return _CONVERT[operation.expects](operation, reply, value)
+
+
+def error_of(operation: Operation, answer: Reply | Failure) -> APIError:
+    """Return the error for an answer that is no 2xx."""
+    if isinstance(answer, Failure):
+        return _failed(answer)
+    if answer.status < 400:
+        location = answer.headers.get("location", "nowhere").partition("?")[0][:120]
+        return _mistake(
+            operation, answer, "redirect", f"redirects are not followed (to {location!a})"
+        )
+    return _refused(answer)
+
+
+def unpack(body: bytes, encoding: str) -> bytes | str:
+    """Return the decoded body, or the kind of the failure: "encoding" or "too_large"."""
+    encoding = encoding.strip().lower()
+    if encoding in {"", "identity"}:
+        return body
+    if encoding not in {"gzip", "x-gzip", "deflate"}:
+        return "encoding"
+    unpacker = zlib.decompressobj(wbits=47)  # 32 + 15: zlib or gzip, by their own headers
+    try:
+        unpacked = unpacker.decompress(body, MAX_REPLY + 1)
+    except zlib.error:
+        return "encoding"
+    if len(unpacked) > MAX_REPLY:
+        return "too_large"
+    return unpacked if unpacker.eof and not unpacker.unused_data else "encoding"
+
+
+def _text(body: bytes) -> str:
+    encoding = json.detect_encoding(body)
+    return body.decode() if encoding == "utf-8" else body.decode(encoding)
+
+
+def _as_text(operation: Operation, reply: Reply, value: Any) -> Any:
+    if type(value) is dict and "data" in value:
+        value = value["data"]
+    if type(value) is not str:
+        return _other_type(operation, reply, value)
+    if not value or value.isspace():
+        return _mistake(operation, reply, "empty", "the prompt is empty")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return _mistake(operation, reply, "surrogate", "the prompt holds a lone surrogate")
+    return value
+
+
+def _as_asset(operation: Operation, reply: Reply, value: Any) -> Any:
+    if type(value) is dict and type(value.get("data")) is dict:
+        value = value["data"]
+    if type(value) is not dict or not ("id" in value or "results" in value):
+        return _other_type(operation, reply, value)
+    fields = dict(value)
+    return Asset(
+        id=_word(fields.pop("id", None)),
+        results=_words(fields.pop("results", None)),
+        status=_word(fields.pop("status", None)),
+        mime_type=_word(fields.pop("mime_type", None)),
+        thumbnails=_words(fields.pop("thumbnails", None)),
+        created_at=_word(fields.pop("created_at", None)),
+        updated_at=_word(fields.pop("updated_at", None)),
+        extra=fields,
+    )
+
+
+def _as_json(_operation: Operation, _reply: Reply, value: Any) -> Any:
+    return value["data"] if type(value) is dict and value.keys() == {"data"} else value
+
+
+_CONVERT = {"text": _as_text, "asset": _as_asset, "json": _as_json}
+
+
+def _word(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    return tuple(item for item in value if type(item) is str) if type(value) is list else ()
+
+
+_WANTED: dict[Expects, str] = {"text": "a prompt", "asset": "an asset", "json": "JSON"}
+
+
+def _other_type(operation: Operation, reply: Reply, value: Any) -> APIResponseError:
+    if type(value) is dict and (message := _message_of(value)):
+        return _mistake(operation, reply, "error_object", f"instead of a prompt: {message}")
+    wanted = _WANTED[operation.expects]
+    return _mistake(operation, reply, "type", f"expected {wanted}, got {type(value).__name__}")
+
+
+def _mistake(operation: Operation, reply: Reply, kind: str, message: str) -> APIResponseError:
+    error = APIResponseError(
+        f"{operation.path} answered {reply.status}: {message}",
+        kind=kind,
+        status=reply.status,
+        body=_shown(reply.body),
+    )
+    error.request_id = _request_id(reply.headers)
+    return error
+
+
+def _refused(reply: Reply) -> APIError:
+    body = reply.body
+    if "content-encoding" in reply.headers:
+        unpacked = unpack(body, reply.headers["content-encoding"])
+        body = unpacked if isinstance(unpacked, bytes) else b""
+    try:
+        content = _parse(_text(body))
+    except (ValueError, RecursionError):
+        content = None
+    message = _message_of(content) if type(content) is dict else ""
+    detail = content.get("detail") if type(content) is dict else None
+    error = status_error_class(reply.status)(
+        f"HTTP {reply.status}: {message or _shown(body)[:200] or 'no explanation given'}",
+        status=reply.status,
+        body=_shown(body),
+        retry_after=parse_retry_after(reply.headers),
+        details=detail if type(detail) is list else (),
+    )
+    error.request_id = _request_id(reply.headers)
+    return error
+
+
+def _message_of(content: Mapping[str, Any]) -> str:
+    for name in ("message", "detail", "error"):
+        found = content.get(name)
+        if type(found) is str and found:
+            return _clean(found)[:MAX_MESSAGE]
+        if type(found) is dict and type(found.get("message")) is str:
+            return _clean(found["message"])[:MAX_MESSAGE]
+        if type(found) is list and found:
+            return "; ".join(_entry(entry) for entry in found[:5])[:MAX_MESSAGE]
+    return ""
+
+
+def _entry(entry: Any) -> str:
+    if type(entry) is not dict:
+        return _clean(str(entry)[:200])
+    place = entry.get("loc")
+    where = ".".join(map(str, place)) if type(place) is list else ""
+    return _clean(f"{where}: {entry.get('msg', 'invalid')}" if where else f"{entry.get('msg')}")
+
+
+def _failed(failure: Failure) -> APIError:
+    sent: Sent = "maybe" if failure.sent else "no"
+    if failure.kind in _TIMEOUT_KINDS:
+        return APITimeoutError(failure.message, kind=failure.kind, sent=sent)
+    if failure.kind in _RESPONSE_KINDS:
+        return APIResponseError(failure.message, kind=failure.kind, status=failure.status)
+    return APIConnectionError(failure.message, kind=failure.kind, sent=sent)
+
+
+def _request_id(headers: Mapping[str, str]) -> str | None:
+    for name in REQUEST_ID_HEADERS:
+        if name in headers:
+            return _clean(headers[name])[:100]
+    return None
+
+
+def _shown(body: bytes) -> str:
+    return _clean(body[: 4 * MAX_SHOWN].decode("utf-8", "replace"))[:MAX_SHOWN]
+
+
+def _clean(text: str) -> str:
+    return _CONTROLS.sub(" ", text.encode("utf-8", "replace").decode())

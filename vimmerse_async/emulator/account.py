@@ -1,0 +1,116 @@
+"""Everything that can be changed while the server runs: limits, wallet, latency, faults, log."""
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from vimmerse_async.emulator.draws import Draws
+from vimmerse_async.emulator.faults import Fault, Plan, faults_from
+from vimmerse_async.emulator.latency import Clockwork, Latency
+from vimmerse_async.emulator.limits import Limiter, Limits
+from vimmerse_async.emulator.records import Log
+from vimmerse_async.emulator.wallet import Wallet
+
+
+def limits_from(value: Limits | Mapping[str, Any] | None) -> Limits:
+    """Return the limits of a mapping with the attributes' names; None: no limits.
+
+    `changes` are mappings too, each with `after` (seconds) beside its limits.
+
+    Raises:
+        ValueError: They are invalid; the message says why.
+    """
+    if isinstance(value, Limits):
+        return value
+    if value is not None and not isinstance(value, Mapping):
+        raise ValueError(f"limits must be an object, not {value!r}")
+    given = dict(value or {})
+    changes = given.pop("changes", ())
+    try:
+        return Limits(**given, changes=tuple(_change(dict(change)) for change in changes))
+    except TypeError as error:
+        reason = str(error).removeprefix("Limits.__init__() ")
+        raise ValueError(f"limits: {reason}") from None
+
+
+def _change(given: dict[str, Any]) -> tuple[float, Limits]:
+    after = given.pop("after", None)
+    if type(after) not in {int, float}:
+        raise ValueError(f"a change of limits needs the seconds `after` which it holds: {given}")
+    return float(after), limits_from(given)
+
+
+@attrs.frozen(kw_only=True)
+class Behaviour:
+    """How a server behaves at the start and after a reset.
+
+    Attributes:
+        limits: The hidden limits.
+        faults: The plan of what goes wrong.
+        credits: Of the wallet; None: no end.
+        prices: Credits by route.
+        latency: Seconds to an answer; None: as fast as it can.
+        seed: Of every draw.
+        log_size: Requests whose details are kept.
+    """
+
+    limits: Limits = attrs.field(default=None, converter=limits_from)
+    faults: tuple[Fault, ...] = attrs.field(default=(), converter=faults_from)
+    credits: float | None = None
+    prices: Mapping[str, float] | None = None
+    latency: Latency | None = attrs.field(
+        default=None, converter=attrs.converters.optional(Latency.parse)
+    )
+    seed: int = 0
+    log_size: int = 10_000
+
+
+class Account:
+    """The state of one account; all keys share it."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        now = time.monotonic()
+        self.limiter = Limiter(behaviour.limits, now)
+        self.wallet = Wallet(behaviour.credits, behaviour.prices)
+        self.clockwork = Clockwork(behaviour.latency)
+        self.log = Log(behaviour.log_size, now)
+        self.draws = Draws(behaviour.seed)
+        self.plan = Plan(behaviour.faults)
+        self.seed = behaviour.seed
+        self.suggestions = 0
+        self.connections = 0
+
+    def draw(self, identity: bytes) -> tuple[float, float]:
+        """Return a request's own two numbers, where anything is left to chance."""
+        chance = self.plan.faults or self.clockwork.by_chance
+        return self.draws.draw(identity) if chance else (0.0, 0.0)
+
+    def knock(self) -> Fault | None:
+        """Return the fault that strikes the connection that is just opening."""
+        self.connections += 1
+        if not self.plan.faults:
+            return None
+        return self.plan.at_door(self.draws.draw(b"connection %d" % self.connections)[0])
+
+    def next_suggestion(self) -> int:
+        """Return the number of the next suggestion, from 0."""
+        self.suggestions += 1
+        return self.suggestions - 1
+
+    def set_faults(self, faults: Iterable[Fault | Mapping[str, Any]]) -> None:
+        """Follow another plan from now on.
+
+        Raises:
+            ValueError: The plan is invalid; nothing has changed.
+        """
+        self.plan = Plan(faults_from(faults))
+
+    def set_limits(self, limits: Limits | Mapping[str, Any] | None) -> None:
+        """Hold other limits from now on; None: none.
+
+        Raises:
+            ValueError: They are invalid; nothing has changed.
+        """
+        self.limiter.set(limits_from(limits), time.monotonic())

@@ -1,0 +1,54 @@
+"""Writes the one sentence that a question asks for."""
+
+from vimmerse_async.emulator import prompts
+from vimmerse_async.emulator.account import Account
+from vimmerse_async.emulator.contract import DESCRIBE, REFINE, Question
+from vimmerse_async.emulator.eyes import Eyes
+from vimmerse_async.emulator.gallery import Gallery
+
+
+class Author:
+    """Answers questions from pictures and words.
+
+    Args:
+        gallery: Finds the files of URLs.
+        eyes: Looks at them.
+    """
+
+    def __init__(self, gallery: Gallery, eyes: Eyes) -> None:
+        self._gallery = gallery
+        self._eyes = eyes
+
+    async def answer(self, question: Question, account: Account) -> str:
+        """Return the prompt, in the words of the account's seed.
+
+        Raises:
+            RefusedError: 400, a picture cannot be looked at.
+        """
+        mode, seed = question.mode, account.seed
+        if question.task == REFINE:
+            refined = prompts.refine(question.prompt or "", mode=mode, seed=seed)
+            return (
+                f"{refined} {await self._describe(question, seed)}"
+                if question.has_media
+                else refined
+            )
+        if question.task == DESCRIBE:
+            seen = await self._describe(question, seed)
+            return f"{question.prompt.strip()}: {seen}" if question.prompt else seen
+        return prompts.suggest(account.next_suggestion(), mode=mode, seed=seed)
+
+    async def _describe(self, question: Question, seed: int) -> str:
+        """Describe the first picture, and weave in the second; a video only without a picture."""
+        first = question.image_url or question.video_url or question.image2_url
+        second = question.image2_url if first != question.image2_url else None
+        video = first == question.video_url and not question.image_url
+        path = self._gallery.find(str(first))
+        other = self._gallery.find(second) if second else None
+        if path is None:
+            return prompts.unseen(str(first), mode=question.mode, seed=seed)
+        picture = await self._eyes.see(path, video=video)
+        woven = await self._eyes.see(other) if other else None
+        from vimmerse_async.emulator import describe  # noqa: PLC0415 - the eyes found it installed
+
+        return describe.sentence(picture, second=woven, mode=question.mode, seed=seed)

@@ -1,0 +1,335 @@
+"""The emulator as a whole: where it listens, where it runs, and how it is told what to do."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import errno
+import ipaddress
+import logging
+import secrets
+import ssl
+import threading
+import warnings
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import attrs
+from aiohttp import web
+
+from vimmerse_async.emulator.account import Account, Behaviour
+from vimmerse_async.emulator.app import App
+from vimmerse_async.emulator.author import Author
+from vimmerse_async.emulator.door import Door
+from vimmerse_async.emulator.eyes import Eyes
+from vimmerse_async.emulator.faults import KINDS, Fault
+from vimmerse_async.emulator.gallery import Gallery
+from vimmerse_async.emulator.hosting import Hosting
+from vimmerse_async.emulator.latency import Latency
+from vimmerse_async.emulator.limits import Limits
+from vimmerse_async.emulator.records import Seen
+from vimmerse_async.emulator.tls import Certificates
+from vimmerse_async.emulator.v2 import Studio, add_v2
+
+UnknownMedia = Literal["refuse", "placeholder"]
+
+_logger = logging.getLogger(__name__)
+_STARTS_WITHIN = 30.0
+_STOPS_WITHIN = 10.0
+_GOODBYE = 0.01
+
+
+class Emulator:
+    """A local server that speaks the contract of the Vimmerse API; it needs no key and no network.
+
+    It really looks at pictures, as far as they can be measured, and writes a true sentence; it is
+    no model. It never fetches anything. `async with` runs it in the running loop, `with` in a
+    thread of its own.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on; 0: a free one.
+        expose: Allow an address that other machines can reach.
+        tls: Serve HTTPS under a certification authority made for the occasion.
+        key: The one key to accept; None: every key that begins `test-` or `demo-`.
+        maps: URL prefixes and the folders that stand for them.
+        unknown_media: What a foreign URL gets: `refuse`: a 400 that says what to do;
+            `placeholder`: a sentence that says that the picture was not seen.
+        limits: Hidden limits, as `Limits` or a mapping of its attributes.
+        faults: What goes wrong, as `Fault` objects or mappings of their attributes.
+        credits: In the wallet; None: no end.
+        prices: Credits by route, over the default of 1 for every text route.
+        latency: Seconds to an answer: a number, `uniform:0.1,2`, `lognormal:1,0.5`, `queue:4,0.25`.
+        seed: Of every choice of words, fault, latency and id.
+        upload_cap: The most bytes of one upload.
+        media_cap: The most bytes of all uploads; beyond it the oldest are dropped.
+        log_size: How many requests are kept in `requests`.
+        idle_timeout: Seconds after which an idle connection is closed.
+
+    Raises:
+        ValueError: An argument makes no sense; the message says which and why.
+
+    Example:
+        >>> with Emulator(limits=Limits(in_flight=8)) as emulator:
+        ...     emulator.url.startswith("http://127.0.0.1:")
+        True
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        expose: bool = False,
+        tls: bool = False,
+        key: str | None = None,
+        maps: Mapping[str, str | PathLike[str]] | None = None,
+        unknown_media: UnknownMedia = "refuse",
+        limits: Limits | Mapping[str, Any] | None = None,
+        faults: Iterable[Fault | Mapping[str, Any]] = (),
+        credits: float | None = None,  # noqa: A002 - what a user has in a wallet
+        prices: Mapping[str, float] | None = None,
+        latency: Latency | float | str | None = None,
+        seed: int = 0,
+        upload_cap: int = 100 << 20,
+        media_cap: int = 2 << 30,
+        log_size: int = 10_000,
+        idle_timeout: float = 75.0,
+    ) -> None:
+        if not (expose or _is_loopback(host)):
+            raise ValueError(f"{host} can be reached by other machines: expose=True allows it")
+        if unknown_media not in {"refuse", "placeholder"}:
+            raise ValueError(f"unknown_media is 'refuse' or 'placeholder', not {unknown_media!r}")
+        self._behaviour = Behaviour(
+            limits=limits,
+            faults=faults,
+            credits=credits,
+            prices=prices,
+            latency=latency,
+            seed=seed,
+            log_size=log_size,
+        )
+        self._address = (host, port)
+        self._certificates = Certificates() if tls else None
+        self._check_tls(self._behaviour.faults)
+        self._hosting = Hosting(seed=seed, file_cap=upload_cap, total_cap=media_cap)
+        folders = {prefix: Path(folder) for prefix, folder in (maps or {}).items()}
+        placeholders = unknown_media == "placeholder"
+        self._gallery = Gallery(self._hosting, folders, placeholders=placeholders)
+        self._app = App(Account(self._behaviour), key=key)
+        self._idle_timeout = idle_timeout
+        self._url: str | None = None
+        self.key = key or f"demo-{blake2b(str(seed).encode(), digest_size=8).hexdigest()}"
+        self.token = secrets.token_urlsafe(24)
+        self._running: contextlib.AsyncExitStack | None = None
+        self._thread: _Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """The base URL, while it runs.
+
+        Raises:
+            RuntimeError: It does not run.
+        """
+        if self._url is None:
+            raise RuntimeError("the emulator runs inside `with` or `async with` only")
+        return self._url
+
+    @property
+    def requests(self) -> list[Seen]:
+        """The latest requests to the API, oldest first: `log_size` of them."""
+        return self._app.account.log.latest()
+
+    @property
+    def account(self) -> Account:
+        """The state of limits, wallet, faults and log; replaced by `reset`."""
+        return self._app.account
+
+    @property
+    def ca_pem(self) -> bytes:
+        """The certificate that a client has to trust.
+
+        Raises:
+            RuntimeError: It serves plain HTTP.
+        """
+        return self._secure().ca_pem
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Return a client's context that trusts this emulator.
+
+        Raises:
+            RuntimeError: It serves plain HTTP.
+        """
+        return self._secure().client_context()
+
+    def reset(self, **changed: Any) -> None:
+        """Begin anew as at the start: the log empty, the wallet full, uploads forgotten.
+
+        Args:
+            **changed: `limits`, `faults`, `credits`, `prices`, `latency` and `seed` to hold
+                instead of the constructor's, until the next reset.
+
+        Raises:
+            TypeError: There is no such thing to change.
+            ValueError: A value is invalid; nothing has changed.
+        """
+        behaviour = attrs.evolve(self._behaviour, **changed)
+        self._check_tls(behaviour.faults)
+        self._app.account = Account(behaviour)
+        self._hosting.clear()
+
+    async def __aenter__(self) -> Self:
+        """Start in the running loop.
+
+        Raises:
+            OSError: The address is taken or not this machine's; the message says which.
+            RuntimeError: It runs already.
+        """
+        if self._url is not None:
+            raise RuntimeError("this emulator runs already")
+        async with contextlib.AsyncExitStack() as stack:
+            await self._start(stack)
+            self._running = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop: what is in flight is cut off."""
+        self._url = None
+        if self._running is not None:
+            await self._running.aclose()
+            self._running = None
+
+    def __enter__(self) -> Self:
+        """Start in a thread of its own.
+
+        Raises:
+            OSError: The address is taken or not this machine's; the message says which.
+            RuntimeError: It runs already.
+        """
+        if self._thread is not None:
+            raise RuntimeError("this emulator runs already")
+        thread = _Thread(self)
+        thread.start()
+        self._thread = thread
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop, and end the thread.
+
+        Raises:
+            RuntimeError: It had died before; the cause tells why.
+        """
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.stop()
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
+        eyes = Eyes()
+        stack.callback(self._hosting.clear)
+        stack.push_async_callback(eyes.close)
+        add_v2(Studio(self._app, Author(self._gallery, eyes), eyes, self._hosting))
+        server = web.Server(
+            self._app.handle,
+            access_log=None,
+            logger=_logger,
+            keepalive_timeout=self._idle_timeout,
+        )
+        door = Door(server, self._app.knock, self._certificates)
+        listener = await self._listen(door)
+        stack.push_async_callback(_close, listener, door, server)
+        self._url = self._url_of(listener.sockets[0].getsockname()[1])
+
+    async def _listen(self, door: Door) -> asyncio.Server:
+        host, port = self._address
+        if not _is_loopback(host):
+            warnings.warn(f"the emulator can be reached by other machines at {host}", stacklevel=6)
+        try:
+            return await asyncio.get_running_loop().create_server(door, host, port, backlog=1024)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                text = f"port {port} of {host} is in use; port 0 takes a free one"
+                raise OSError(errno.EADDRINUSE, text) from None
+            raise OSError(error.errno, f"cannot listen on {host}, port {port}: {error}") from None
+
+    def _url_of(self, port: int) -> str:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._address[0], self._address[0])  # noqa: S104 - not bound here
+        scheme = "https" if self._certificates else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    def _secure(self) -> Certificates:
+        if self._certificates is None:
+            raise RuntimeError("this emulator serves plain HTTP: Emulator(tls=True) serves HTTPS")
+        return self._certificates
+
+    def _check_tls(self, faults: Iterable[Fault]) -> None:
+        for fault in faults:
+            if KINDS[fault.kind].tls and self._certificates is None:
+                raise ValueError(f"the fault {fault.kind!r} needs HTTPS: Emulator(tls=True)")
+
+
+class _Thread(threading.Thread):
+    """Runs an emulator in a loop of its own."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        super().__init__(name="vimmerse-emulator", daemon=True)
+        self._emulator = emulator
+        self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self.error: BaseException | None = None
+
+    def start(self) -> None:
+        super().start()
+        self._started.result(_STARTS_WITHIN)
+
+    def stop(self) -> None:
+        if self._loop is not None and self._stopping is not None and self.is_alive():
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stopping.set)
+        self.join(_STOPS_WITHIN)
+        if self.error is not None:
+            raise RuntimeError("the emulator died") from self.error
+
+    def run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - told to whoever stops or waits
+            if not self._started.done():
+                self._started.set_exception(error)
+            else:
+                self.error = error
+
+    async def _serve(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        async with self._emulator:
+            self._started.set_result(None)
+            await self._stopping.wait()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def _close(listener: asyncio.Server, door: Door, server: web.Server) -> None:
+    listener.close()
+    await door.close()
+    server.pre_shutdown()
+    await server.shutdown(_GOODBYE)
+    for _ in range(10):  # the cancelled handlers end
+        await asyncio.sleep(0)

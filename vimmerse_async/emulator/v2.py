@@ -1,0 +1,122 @@
+"""The v2 routes: four that write prompts, two that take files, and what stands beside them."""
+
+from collections.abc import Mapping
+from functools import partial
+from hashlib import blake2b
+from http import HTTPStatus
+from typing import Any
+
+import attrs
+from aiohttp import web
+
+from vimmerse_async.emulator.app import App, Job, Work
+from vimmerse_async.emulator.author import Author
+from vimmerse_async.emulator.contract import TEXT_ROUTES, Question, TextRoute, ask, decode_object
+from vimmerse_async.emulator.eyes import Eyes
+from vimmerse_async.emulator.forms import Form, read_bytes, read_form
+from vimmerse_async.emulator.hosting import Hosting, Incoming
+from vimmerse_async.emulator.reply import Reply, as_json, problem, refused, unprocessable
+
+UPLOADS: Mapping[str, tuple[str, str]] = {
+    "/v2/image": ("image_file", "image"),
+    "/v2/video": ("video_file", "video"),
+}
+"""Path to the form's field and the family of file that it takes."""
+
+
+@attrs.frozen
+class Studio:
+    """What the routes work with."""
+
+    app: App
+    author: Author
+    eyes: Eyes
+    hosting: Hosting
+
+    async def write(self, question: Question) -> str:
+        """Return the prompt that a question asks for."""
+        return await self.author.answer(question, self.app.account)
+
+    async def host(self, incoming: Incoming) -> dict[str, Any]:
+        """Host a file and return its asset; a picture must be one that can be looked at.
+
+        Raises:
+            RefusedError: 400, the picture is broken or too large to be unpacked.
+        """
+        if incoming.kind().family == "image":
+            await self.eyes.see(incoming.path)
+        return self.hosting.keep(incoming)
+
+
+def add_v2(studio: Studio) -> None:
+    """Serve the v2 routes, assets, hosted media and the health check."""
+    app = studio.app
+    for path, route in TEXT_ROUTES.items():
+        app.add_metered("POST", path, partial(_read_text, studio, route))
+    for path, (field, family) in UPLOADS.items():
+        app.add_metered("POST", path, partial(_read_upload, studio, field, family))
+    app.add_metered("GET", "/asset/", partial(_read_asset, studio), route="/asset/{id}")
+    app.add("GET", "/media/", partial(_media, studio))
+    app.add("GET", "/health", _health)
+
+
+async def _read_text(studio: Studio, route: TextRoute, request: web.BaseRequest) -> Job:
+    body = await read_bytes(request)
+    check = partial(_check_text, studio, route, request.headers.get("Content-Type", ""), body)
+    return Job(blake2b(body, digest_size=8).digest(), check, body)
+
+
+def _check_text(studio: Studio, route: TextRoute, content_type: str, body: bytes) -> Work:
+    data = decode_object(content_type, body) if route.fields else {}
+    return partial(_write, studio, ask(route, data))
+
+
+async def _write(studio: Studio, question: Question) -> Reply:
+    return as_json(await studio.write(question))
+
+
+async def _read_upload(studio: Studio, field: str, family: str, request: web.BaseRequest) -> Job:
+    form = await read_form(request, studio.hosting, {field: family})
+    check = partial(_check_upload, studio, field, form)
+    return Job(form.digest, check, form.as_json(), form.discard)
+
+
+def _check_upload(studio: Studio, field: str, form: Form) -> Work:
+    incoming = form.files.get(field)
+    if incoming is None:
+        raise unprocessable([problem(["body", field], "Field required", "missing")])
+    incoming.kind()
+    return partial(_host, studio, incoming)
+
+
+async def _host(studio: Studio, incoming: Incoming) -> Reply:
+    return as_json(await studio.host(incoming))
+
+
+async def _read_asset(studio: Studio, request: web.BaseRequest) -> Job:
+    identity = request.path.rpartition("/")[2]
+    digest = blake2b(identity.encode(errors="replace"), digest_size=8).digest()
+    return Job(digest, partial(_check_asset, studio, identity))
+
+
+def _check_asset(studio: Studio, identity: str) -> Work:
+    hosted = studio.hosting.find(identity)
+    if hosted is None:
+        raise refused(404, "there is no asset of this id")
+    return partial(_show, hosted.asset)
+
+
+async def _show(asset: Mapping[str, Any]) -> Reply:
+    return as_json(asset)
+
+
+async def _media(studio: Studio, request: web.BaseRequest) -> web.StreamResponse:
+    hosted = studio.hosting.find_file(request.path.rpartition("/")[2])
+    if hosted is None or hosted.path is None or hosted.kind is None:
+        raise refused(404, "there is no such file")
+    headers = {"Content-Type": hosted.kind.mime_type, "X-Content-Type-Options": "nosniff"}
+    return web.FileResponse(hosted.path, status=HTTPStatus.OK, headers=headers)
+
+
+async def _health(_: web.BaseRequest) -> Reply:
+    return as_json({"status": "ok"})

@@ -1,0 +1,319 @@
+"""Every error of the package: one tree, plain data, safe to log, to pickle and to show.
+
+```
+VimmerseError
+├ InvalidRequestError (ValueError)      nothing was sent; names the field, and the row in a batch
+│ ├ InvalidURLError
+│ └ ConfigurationError                  key, base_url, headers, limits, timeouts
+├ SessionError (RuntimeError)           not entered, closed, other loop, forked
+├ JournalError                          locked, mismatch, corrupt, write
+├ BatchError                            some rows failed; holds every result
+│ └ BatchStoppedError                   the run ended early; says why and how to go on
+└ APIError                              something was sent, or should have been
+  ├ APIConnectionError                  no connection, or it was lost
+  ├ APITimeoutError (TimeoutError)      no answer in time
+  ├ APIResponseError                    a 2xx or 3xx that is not what the contract says
+  └ APIStatusError                      the server said no
+    ├ BadRequestError            400    ├ NotFoundError             404
+    ├ AuthenticationError        401    ├ UnprocessableEntityError  422
+    ├ InsufficientCreditsError   402    ├ RateLimitError            429
+    └ PermissionDeniedError      403    └ InternalServerError       5xx
+```
+
+No error holds the API key, an HTTP object or anything else that does not pickle.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+if TYPE_CHECKING:
+    from vimmerse_async.models import PromptResult
+
+Sent = Literal["no", "maybe"]
+StopReason = Literal[
+    "auth", "credits", "permission", "max_calls", "throttled", "unavailable", "input"
+]
+
+
+def _rebuild(cls: type["VimmerseError"], args: tuple[Any, ...], state: dict[str, Any]) -> Any:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class VimmerseError(Exception):
+    """The root of everything this package raises on its own account."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__.copy())
+
+
+class InvalidRequestError(VimmerseError, ValueError):
+    """The input cannot be sent; nothing was sent.
+
+    Attributes:
+        field: The name of the argument or field that is wrong.
+        index: The row's position in a batch, from 0; None outside of one.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None, index: int | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+        self.index = index
+
+    def __str__(self) -> str:
+        return self.message if self.index is None else f"row {self.index}: {self.message}"
+
+    def at(self, index: int) -> Self:
+        """Return this error after noting the row of a batch that it belongs to."""
+        self.index = index
+        return self
+
+
+class InvalidURLError(InvalidRequestError):
+    """A URL that the API does not accept; nothing was sent."""
+
+
+class ConfigurationError(InvalidRequestError):
+    """A key, address, header, limit or timeout that cannot work; nothing was sent."""
+
+
+class SessionError(VimmerseError, RuntimeError):
+    """The session cannot be used here or now; the message names the fix."""
+
+
+class JournalError(VimmerseError):
+    """The journal cannot be used or written.
+
+    Attributes:
+        kind: "locked", "mismatch", "corrupt" or "write".
+    """
+
+    def __init__(
+        self, message: str, *, kind: Literal["locked", "mismatch", "corrupt", "write"]
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class BatchError(VimmerseError):
+    """Some rows of `gather_prompts` failed; the others are here too.
+
+    Attributes:
+        results: Every row in input order; None where a stream delivered the rows already.
+        failures: The rows that failed, in input order.
+        counts: How many rows failed with each error class.
+    """
+
+    def __init__(
+        self, message: str = "", *, results: "Sequence[PromptResult] | None" = None
+    ) -> None:
+        self.results = results
+        self.failures = [row for row in results or () if row.error is not None]
+        self.counts = dict(Counter(type(row.error).__name__ for row in self.failures))
+        super().__init__(message or f"{len(self.failures)} of {len(results or ())} rows failed")
+
+    def __str__(self) -> str:
+        lines = [self.message]
+        if self.counts:
+            lines[0] += ": " + ", ".join(f"{n} {name}" for name, n in self.counts.items())
+        lines += [f"  row {row.index}: {_first_line(row.error)}" for row in self.failures[:3]]
+        return "\n".join(lines)
+
+
+class BatchStoppedError(BatchError):
+    """A batch ended before all its rows were asked; nothing that was done is lost.
+
+    Attributes:
+        reason: "auth", "credits", "permission", "max_calls", "throttled", "unavailable", "input".
+        resume_hint: What to do next, in one sentence.
+        resume_after: Seconds the server asked to wait; None when it did not say.
+        not_attempted: Rows taken but not sent, plus, for sized inputs, those never taken.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: StopReason,
+        resume_hint: str = "",
+        resume_after: float | None = None,
+        not_attempted: int = 0,
+        results: "Sequence[PromptResult] | None" = None,
+    ) -> None:
+        super().__init__(message, results=results)
+        self.reason: StopReason = reason
+        self.resume_hint = resume_hint
+        self.resume_after = resume_after
+        self.not_attempted = not_attempted
+
+    def __str__(self) -> str:
+        return (
+            f"{super().__str__()}\n  {self.resume_hint}" if self.resume_hint else super().__str__()
+        )
+
+
+class APIError(VimmerseError):
+    """A request failed on its way or at the server.
+
+    Attributes:
+        operation: The route's name, such as "refine_prompt".
+        attempts: Requests made for this call; those answered with 429 are not counted.
+        elapsed: Seconds from the first send to the failure.
+        possibly_charged: Sends that may have been billed although no answer arrived.
+        request_id: The server's name for the request; None when it gave none.
+    """
+
+    operation: str = ""
+    attempts: int = 0
+    elapsed: float = 0.0
+    possibly_charged: int = 0
+    request_id: str | None = None
+
+    def __str__(self) -> str:
+        facts = [self.operation] if self.operation else []
+        if self.attempts > 1:
+            facts.append(f"{self.attempts} attempts in {self.elapsed:.1f} s")
+        if self.possibly_charged:
+            facts.append(f"{self.possibly_charged} possibly charged")
+        if self.request_id:
+            facts.append(f"request {self.request_id}")
+        return f"{self.message} ({', '.join(facts)})" if facts else self.message
+
+
+class APIConnectionError(APIError):
+    """No connection could be made, or it was lost before the answer was complete.
+
+    Attributes:
+        kind: "connect", "dns", "tls", "certificate", "proxy", "local", "source" (the file of an
+            upload failed): nothing was billed; "lost": it may have been.
+        sent: "no": the server cannot have charged for it; "maybe": it can.
+    """
+
+    def __init__(self, message: str, *, kind: str, sent: Sent) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.sent: Sent = sent
+
+
+class APITimeoutError(APIError, TimeoutError):
+    """No complete answer came in time.
+
+    Attributes:
+        kind: "connect_timeout", "timeout" (one attempt), "idle" (an upload stood still) or
+            "deadline" (the whole call).
+        sent: "no": the server cannot have charged for it; "maybe": it can.
+    """
+
+    def __init__(self, message: str, *, kind: str = "timeout", sent: Sent = "maybe") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.sent: Sent = sent
+
+
+class APIResponseError(APIError):
+    """The server answered with something that the contract does not know.
+
+    Attributes:
+        kind: "empty", "html", "encoding", "json", "truncated", "malformed" (worth one more try);
+            "type", "error_object", "surrogate", "too_large", "redirect" (an answer, but no prompt).
+        status: The HTTP status; None when there was no readable one.
+        body: The first 2,000 characters of the reply, the key masked.
+    """
+
+    def __init__(
+        self, message: str, *, kind: str, status: int | None = None, body: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.status = status
+        self.body = body
+
+
+class APIStatusError(APIError):
+    """The server answered with a 4xx or 5xx.
+
+    Attributes:
+        status: The HTTP status.
+        body: The first 2,000 characters of the reply, the key masked.
+        retry_after: Seconds the server asked to wait; None when it did not say.
+        details: The entries of a 422's `detail` list; empty otherwise.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        body: str = "",
+        retry_after: float | None = None,
+        details: Sequence[Any] = (),
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body
+        self.retry_after = retry_after
+        self.details = tuple(details)
+
+
+class BadRequestError(APIStatusError):
+    """400: the server does not accept the input."""
+
+
+class AuthenticationError(APIStatusError):
+    """401: the API key is missing or invalid."""
+
+
+class InsufficientCreditsError(APIStatusError):
+    """402: the account has no credits left."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the key may not use this resource."""
+
+
+class NotFoundError(APIStatusError):
+    """404: there is no such thing."""
+
+
+class UnprocessableEntityError(APIStatusError):
+    """422: a field failed the server's validation; see `details`."""
+
+
+class RateLimitError(APIStatusError):
+    """429: a rate or concurrency limit was reached, and waiting for it took too long."""
+
+
+class InternalServerError(APIStatusError):
+    """5xx: the server, or a gateway before it, failed."""
+
+
+STATUS_ERRORS: dict[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: InsufficientCreditsError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+}
+"""The class of each status that has one; 5xx are InternalServerError, the rest APIStatusError."""
+
+
+def status_error_class(status: int) -> type[APIStatusError]:
+    """Return the class that stands for an HTTP status of 400 and above."""
+    return STATUS_ERRORS.get(status, InternalServerError if status >= 500 else APIStatusError)
+
+
+def _first_line(error: Exception | None) -> str:
+    text = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {text[:200]}"

@@ -1,0 +1,271 @@
+"""Awaitable admission around a limit.
+
+A free limit admits in one synchronous step. Otherwise a request waits for a future in its queue:
+calls are served before batches, but while both wait every fourth admission goes to a batch, and
+batches take turns. One timer, set for the moment the limit named, asks again.
+"""
+
+import asyncio
+import hashlib
+import math
+import os
+import weakref
+from collections import deque
+from collections.abc import Callable
+
+import attrs
+
+from vimmerse_async.control.limit import Limit, Outcome, Permit
+
+BATCH_SHARE = 4
+"""Every so-manieth admission goes to a batch while calls wait too."""
+FORGET_AFTER = 600.0
+"""Seconds that a learned limit is kept after the last session that used it closed."""
+STUCK_DELAY = 1.0
+"""Seconds after which a limit that wants to wait for a release of nothing is asked again."""
+
+
+Waiter = tuple[asyncio.Future[Permit], str]
+"""Who waits, and for which latency class."""
+
+
+class LaneClosedError(Exception):
+    """The batch of a waiting request has ended."""
+
+
+class Lane:
+    """One queue of the gate: the calls', or one batch's.
+
+    Attributes:
+        closed: True when no request of this lane shall be sent any more.
+    """
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._waiters: deque[Waiter] = deque()
+        self._sleepers: set[asyncio.Future[None]] = set()
+
+    def close(self) -> None:
+        """Turn away all that wait, and end all pauses."""
+        self.closed = True
+        for future, _ in self._waiters:
+            if not future.done():
+                future.set_exception(LaneClosedError())
+        for sleeper in self._sleepers:
+            if not sleeper.done():
+                sleeper.set_result(None)
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep, but not beyond the end of the batch."""
+        if self.closed:
+            return
+        loop = asyncio.get_running_loop()
+        sleeper: asyncio.Future[None] = loop.create_future()
+        self._sleepers.add(sleeper)
+        timer = loop.call_later(seconds, _wake, sleeper)
+        try:
+            await sleeper
+        finally:
+            timer.cancel()
+            self._sleepers.discard(sleeper)
+
+    def head(self) -> Waiter | None:
+        """Return the next request that still waits; None when there is none."""
+        while self._waiters:
+            if not self._waiters[0][0].done():
+                return self._waiters[0]
+            self._waiters.popleft()
+        return None
+
+    def queue(self, waiter: Waiter, *, front: bool) -> None:
+        """Add a request at the end, or at the front."""
+        (self._waiters.appendleft if front else self._waiters.append)(waiter)
+
+
+class Gate:
+    """Admission to one limit in one event loop.
+
+    Attributes:
+        limit: What decides.
+        in_flight: Requests admitted and not yet released.
+        accepted_at: Loop time of the last request that was neither refused nor failed.
+        troubled: The last outcome other than OK.
+    """
+
+    def __init__(self, limit: Limit, clock: Callable[[], float]) -> None:
+        self.limit = limit
+        self.in_flight = 0
+        self.accepted_at = clock()
+        self.troubled: Outcome | None = None
+        self._clock = clock
+        self._calls = Lane()
+        self._batches: deque[Lane] = deque()
+        self._in_a_row = 0
+        self._waiting = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return f"<Gate in_flight={self.in_flight} waiting={self._waiting} {self.limit!r}>"
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait to be admitted."""
+        return self._waiting
+
+    def open_lane(self) -> Lane:
+        """Return a queue for a batch."""
+        lane = Lane()
+        self._batches.append(lane)
+        return lane
+
+    def close_lane(self, lane: Lane) -> None:
+        """Turn away what waits in a batch's queue and forget it."""
+        lane.close()
+        if lane in self._batches:
+            self._batches.remove(lane)
+
+    def enter(self, route: str) -> Permit | float:
+        """Return a permit at once, or the seconds to wait; `inf`: until something is released."""
+        if self._waiting:
+            return math.inf
+        answer = self.limit.admit(self._clock(), route)
+        if not isinstance(answer, (float, int)):
+            self.in_flight += 1
+        return answer
+
+    async def wait(self, route: str, lane: Lane | None = None, *, front: bool = False) -> Permit:
+        """Return a permit when it is this request's turn.
+
+        Raises:
+            LaneClosedError: The batch has ended.
+        """
+        lane = lane or self._calls
+        if lane.closed:
+            raise LaneClosedError
+        future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
+        lane.queue((future, route), front=front)
+        self._waiting += 1
+        granted = False
+        try:
+            self._serve()
+            permit = await future
+            granted = True
+            return permit
+        finally:
+            self._waiting -= 1
+            if not granted and future.done() and not future.cancelled() and not future.exception():
+                self.release(future.result(), Outcome.CANCEL, 0.0)
+
+    def release(
+        self, permit: Permit, outcome: Outcome, latency: float, retry_after: float | None = None
+    ) -> None:
+        """Give a permit back, let the limit learn, and serve who waits."""
+        now = self._clock()
+        self.in_flight -= 1
+        if outcome is Outcome.OK:
+            self.accepted_at = now
+        elif outcome is not Outcome.CANCEL:
+            self.troubled = outcome
+        self.limit.release(permit, now, outcome, latency, retry_after)
+        if self._waiting:
+            self._serve()
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _serve(self) -> None:
+        while (turn := self._next_turn()) is not None:
+            lane, (future, route) = turn
+            answer = self.limit.admit(self._clock(), route)
+            if isinstance(answer, (float, int)):
+                self._ask_again(answer)
+                return
+            self.in_flight += 1
+            future.set_result(answer)
+            if lane is self._calls:
+                self._in_a_row += 1
+            else:
+                self._in_a_row = 0
+                self._batches.rotate(-1)
+
+    def _next_turn(self) -> tuple[Lane, Waiter] | None:
+        call = self._calls.head()
+        if call is not None and self._in_a_row < BATCH_SHARE - 1:
+            return self._calls, call
+        for _ in range(len(self._batches)):
+            lane = self._batches[0]
+            if (row := lane.head()) is not None:
+                return lane, row
+            self._batches.rotate(-1)
+        return None if call is None else (self._calls, call)
+
+    def _ask_again(self, delay: float) -> None:
+        if delay == math.inf:
+            if self.in_flight:
+                return
+            delay = STUCK_DELAY
+        loop = asyncio.get_running_loop()
+        when = loop.time() + delay
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(when, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._waiting:
+            self._serve()
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+@attrs.define
+class _Shared:
+    gate: Gate
+    users: int = 0
+    unused_since: float = math.inf
+
+
+_shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[object, _Shared]] = (
+    weakref.WeakKeyDictionary()
+)
+_digest_key = os.urandom(16)
+
+
+def identity(origin: str, key: str) -> bytes:
+    """Return a name for an account at an origin that does not tell the key."""
+    return hashlib.blake2b(f"{origin}\n{key}".encode(), key=_digest_key, digest_size=16).digest()
+
+
+def join_gate(name: object, make_limit: Callable[[], Limit]) -> Gate:
+    """Return the running loop's gate of that name; sessions that share a name share it."""
+    loop = asyncio.get_running_loop()
+    gates = _shared.setdefault(loop, {})
+    now = loop.time()
+    for ended in [each for each in _shared if each.is_closed()]:
+        del _shared[ended]
+    for old in [each for each, entry in gates.items() if now > entry.unused_since + FORGET_AFTER]:
+        del gates[old]
+    entry = gates.get(name)
+    if entry is None:
+        entry = gates[name] = _Shared(Gate(make_limit(), loop.time))
+    entry.users += 1
+    entry.unused_since = math.inf
+    return entry.gate
+
+
+def leave_gate(name: object) -> None:
+    """Note that a session has no more use for a gate; what it learned is kept for a while."""
+    loop = asyncio.get_running_loop()
+    entry = _shared[loop][name]
+    entry.users -= 1
+    if not entry.users:
+        entry.gate.close()
+        entry.unused_since = loop.time()

@@ -1,0 +1,319 @@
+"""What an open session owns: its pool, its place at a gate, its deadlines, its counts."""
+
+import asyncio
+import os
+import resource
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from enum import Enum
+from random import SystemRandom
+from typing import Any
+
+import attrs
+
+from vimmerse_async.config import Config
+from vimmerse_async.control.fixed import FixedLimit
+from vimmerse_async.control.limit import Limit, LimitSnapshot, Outcome, Permit
+from vimmerse_async.control.retry import Attempts, RetryBudget
+from vimmerse_async.deadlines import Deadline, Deadlines
+from vimmerse_async.errors import (
+    APIError,
+    ConfigurationError,
+    RateLimitError,
+    SessionError,
+    VimmerseError,
+)
+from vimmerse_async.gate import Gate, identity, join_gate, leave_gate
+from vimmerse_async.hooks import CallEvent, Hook, Hooks, RetryEvent, logger
+from vimmerse_async.options import check_number, check_seconds
+from vimmerse_async.transport import Transport
+from vimmerse_async.wire import Call
+
+DEFAULT_LIMIT = 16
+"""Requests in flight while nothing better is known."""
+
+
+class State(Enum):
+    """Where a session is in its life."""
+
+    NEW = "not entered"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@attrs.define
+class Counters:
+    """What a session has done so far.
+
+    Attributes:
+        calls: Calls begun.
+        succeeded: Calls that returned a value.
+        failed: Calls that raised.
+        sends: Requests sent.
+        refused: Requests answered with 429.
+        retried: Requests that repeated a failed one.
+        possibly_charged: Sends that may have been billed although no answer arrived.
+    """
+
+    calls: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    sends: int = 0
+    refused: int = 0
+    retried: int = 0
+    possibly_charged: int = 0
+
+
+@attrs.frozen
+class SessionStatistics:
+    """A read-only picture of a session.
+
+    Attributes:
+        calls: Calls begun.
+        succeeded: Calls that returned a value.
+        failed: Calls that raised.
+        sends: Requests sent.
+        refused: Requests answered with 429.
+        retried: Requests that repeated a failed one.
+        possibly_charged: Sends that may have been billed although no answer arrived.
+        waiting: Requests that wait to be admitted, those of sessions sharing the limit included.
+        limit: What the limit does right now.
+    """
+
+    calls: int
+    succeeded: int
+    failed: int
+    sends: int
+    refused: int
+    retried: int
+    possibly_charged: int
+    waiting: int
+    limit: LimitSnapshot
+
+
+class Runtime:
+    """One session's parts; opened once, in one loop and process, and closed once.
+
+    Attributes:
+        config: Where requests go and what they carry.
+        hooks: Who wants to be told.
+        counters: What was done so far.
+        budget: What retries may still cost.
+        rng: Where jitter comes from.
+        gate, transport, deadlines, now: There while the session is open.
+    """
+
+    gate: Gate
+    transport: Transport
+    deadlines: Deadlines
+    now: Callable[[], float]
+
+    def __init__(
+        self,
+        config: Config,
+        limit: int | Limit | None,
+        hooks: Sequence[Hook],
+        budget: float,
+        **connection: Any,
+    ) -> None:
+        self.config = config
+        self.hooks = Hooks(hooks)
+        self.counters = Counters()
+        self.budget = RetryBudget(budget)
+        self.rng = SystemRandom()
+        self._limit = FixedLimit(limit) if isinstance(limit, int) else limit
+        self._connection = connection
+        self._state = State.NEW
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = 0
+        self._place = _caller()
+        self._idle: asyncio.Future[None] | None = None
+
+    @property
+    def state(self) -> State:
+        """Where the session is in its life."""
+        return self._state
+
+    def open(self) -> None:
+        """Bind to the running loop.
+
+        Raises:
+            SessionError: It was open before.
+        """
+        if self._state is not State.NEW:
+            raise SessionError(
+                "this session is open already; make one VimmerseSession for each `async with`"
+                if self._state is State.OPEN
+                else "a closed session does not open again; make a new VimmerseSession"
+            )
+        self._loop = asyncio.get_running_loop()
+        self._pid = os.getpid()
+        self.now = self._loop.time
+        self.gate = join_gate(self._gate_name(), self._make_limit)
+        self.deadlines = Deadlines(self._loop)
+        self.transport = Transport(self.config, **self._connection)
+        self._state = State.OPEN
+
+    def check(self) -> None:
+        """Raise `SessionError` with the fix unless calls can be made here and now."""
+        if self._state is not State.OPEN:
+            raise SessionError(
+                "this session is not open yet; write `async with VimmerseSession() as session:` "
+                "and make the call inside"
+                if self._state is State.NEW
+                else "this session is closed; make the call inside its `async with` block"
+            )
+        if os.getpid() != self._pid:
+            raise SessionError("this session was opened before a fork; open one in each process")
+        if asyncio.get_running_loop() is not self._loop:
+            raise SessionError(
+                "this session belongs to another event loop; open one in each loop "
+                "(each asyncio.run and each thread has its own)"
+            )
+
+    async def close(self, grace: float) -> None:
+        """End all calls, after up to `grace` seconds, and close every connection."""
+        if self._state is not State.OPEN:
+            self._state = State.CLOSED
+            return
+        self.check()
+        self._state = State.CLOSED
+        try:
+            if grace and self.deadlines:
+                await self._calls_end(grace)
+            self.deadlines.expire_all("closed")
+            if self.deadlines:
+                await self._calls_end(1.0)
+        finally:
+            self.deadlines.close()
+            leave_gate(self._gate_name())
+            await self.transport.close()
+
+    def begin(self, timeout: float | None, permit: Permit | None) -> Deadline:
+        """Check that a call can be made here and now, and return its deadline.
+
+        Args:
+            timeout: The caller's seconds for each attempt.
+            permit: Given back when the call cannot be made.
+        """
+        try:
+            self.check()
+            if timeout is not None:
+                check_seconds("timeout", timeout)
+        except VimmerseError:
+            if permit is not None:
+                self.gate.release(permit, Outcome.CANCEL, 0.0)
+            raise
+        self.counters.calls += 1
+        return self.deadlines.start()
+
+    def succeeded(self) -> None:
+        """Note a call that returns a value."""
+        self.counters.succeeded += 1
+        self.budget.refund()
+
+    def retrying(self, call: Call, error: APIError, attempts: Attempts, wait: float) -> None:
+        """Note a request that is going to be sent again."""
+        if isinstance(error, RateLimitError):
+            return
+        self.counters.retried += 1
+        self._finish(error, call, attempts)
+        self.hooks.retry(RetryEvent(call.operation.name, error, attempts.count, wait))
+
+    def end(
+        self, call: Call, deadline: Deadline, error: VimmerseError | None, attempts: Attempts
+    ) -> None:
+        """Note a call that has ended, one way or another."""
+        self.deadlines.stop(deadline)
+        if attempts.possibly_charged:
+            self.counters.possibly_charged += attempts.possibly_charged
+        if error is not None:
+            self.counters.failed += 1
+            self._finish(error, call, attempts)
+        if self._idle is not None and not self.deadlines and not self._idle.done():
+            self._idle.set_result(None)
+        if self.hooks:
+            now = self.now()
+            sent = now if attempts.started is None else attempts.started
+            self.hooks.call(
+                CallEvent(
+                    operation=call.operation.name,
+                    error=error,
+                    elapsed=now - deadline.begun,
+                    waited=sent - deadline.begun,
+                    attempts=attempts.count + (error is None),
+                    possibly_charged=attempts.possibly_charged,
+                )
+            )
+
+    def _finish(self, error: VimmerseError, call: Call, attempts: Attempts) -> None:
+        if isinstance(error, APIError):
+            error.operation = call.operation.name
+            error.attempts = attempts.count
+            error.elapsed = 0.0 if attempts.started is None else self.now() - attempts.started
+            error.possibly_charged = attempts.possibly_charged
+
+    def statistics(self) -> SessionStatistics:
+        """Return a picture of what was and is done."""
+        gate = getattr(self, "gate", None)
+        return SessionStatistics(
+            **attrs.asdict(self.counters),
+            waiting=0 if gate is None else gate.waiting,
+            limit=(self._make_limit() if gate is None else gate.limit).snapshot(),
+        )
+
+    def __del__(self) -> None:
+        if getattr(self, "_state", None) is not State.OPEN or os.getpid() != self._pid:
+            return
+        warnings.warn(
+            f"VimmerseSession of {self._place} was not closed; use `async with`",
+            ResourceWarning,
+            source=self,
+            stacklevel=1,
+        )
+        if self._loop is not None and not self._loop.is_closed():
+            self.deadlines.close()
+        self.transport.drop()
+
+    async def _calls_end(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._idle = loop.create_future()
+        await asyncio.wait([self._idle], timeout=seconds)
+
+    def _gate_name(self) -> object:
+        if self._limit is not None:
+            return id(self._limit)
+        return identity(self.config.origin, self.config.secrets[0])
+
+    def _make_limit(self) -> Limit:
+        limit = FixedLimit(DEFAULT_LIMIT) if self._limit is None else self._limit
+        most = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        if limit.cap > most:
+            limit.cap = most
+            if self._limit is not None:
+                logger.warning(
+                    "the limit is capped at %d requests in flight, half of this process's open "
+                    "files; raise it with `ulimit -n`", most,
+                )  # fmt: skip
+        return limit
+
+
+def check_limit(limit: object) -> None:
+    """Raise `ConfigurationError` unless `limit` is a whole number, a limit object or None."""
+    if limit is None or (hasattr(limit, "admit") and hasattr(limit, "release")):
+        return
+    if not isinstance(limit, int):
+        raise ConfigurationError(
+            "limit must be a whole number of requests in flight, a limit object or None, "
+            f"not {limit!r:.80}",
+            field="limit",
+        )
+    check_number("limit", limit, least=1, most=1_000_000, whole=True)
+
+
+def _caller() -> str:
+    frame = sys._getframe(1)  # noqa: SLF001 - the only way to name the line that forgot
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("vimmerse_async"):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -1,0 +1,376 @@
+"""VimmerseSession: its life, and the one loop in which a call is attempted."""
+
+import asyncio
+import math
+import ssl as tls
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+from vimmerse_async.config import build_config
+from vimmerse_async.control.limit import Limit, Outcome, Permit
+from vimmerse_async.control.retry import Attempts, rule_of
+from vimmerse_async.deadlines import Deadline
+from vimmerse_async.decode import decode, error_of
+from vimmerse_async.errors import (
+    APIError,
+    APITimeoutError,
+    ConfigurationError,
+    RateLimitError,
+    Sent,
+    SessionError,
+    VimmerseError,
+)
+from vimmerse_async.gate import Gate, Lane, LaneClosedError
+from vimmerse_async.hooks import Hook
+from vimmerse_async.options import RetryPolicy, Timeouts
+from vimmerse_async.runtime import Runtime, SessionStatistics, State, check_limit
+from vimmerse_async.transport import check_tls
+from vimmerse_async.wire import Call, Failure, Operation, Reply, custom_call
+
+
+class VimmerseSession:
+    """A pool of connections to one Vimmerse account, and the limits that all its calls share.
+
+    Make one for the life of the application; it can be made before a loop runs, and works inside
+    `async with`.
+
+    Args:
+        api_key: The account's key; None: the variable `VIMMERSE_API_KEY`.
+        base_url: An HTTPS origin, or a loopback one; None: `VIMMERSE_BASE_URL`, else the vendor's.
+        authorization: The `Authorization` header; None sends none.
+        username: The `Username` header; None sends none.
+        client_type: The `X-Client-Type` header; None sends none.
+        limit: Requests in flight, or a limit object; None: sessions of the same account share one.
+        timeouts: How long to wait.
+        retry: What is sent again.
+        hooks: Who is told of retries and ended calls.
+        ssl: A TLS context, for a private authority; None: the system's trust.
+        proxy: Address of an HTTP proxy; None for none.
+        trust_env: True honours proxy variables and `.netrc`, at a price per request.
+        trace_configs: aiohttp's own tracing, for instrumentation libraries.
+
+    Raises:
+        ConfigurationError: An argument or variable cannot work; names it, and never shows a key.
+
+    Example:
+        >>> async def main():
+        ...     async with VimmerseSession(api_key="demo-key") as session:
+        ...         return session.closed
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        authorization: str | None = None,
+        username: str | None = None,
+        client_type: str | None = None,
+        limit: int | Limit | None = None,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        hooks: Sequence[Hook] = (),
+        ssl: tls.SSLContext | None = None,
+        proxy: str | None = None,
+        trust_env: bool = False,
+        trace_configs: Sequence[Any] = (),
+    ) -> None:
+        check_limit(limit)
+        check_tls(ssl)
+        _check_options(timeouts, retry)
+        self._timeouts = timeouts
+        self._retry = retry
+        self._runtime = Runtime(
+            build_config(api_key, base_url, authorization, username, client_type),
+            limit,
+            hooks,
+            retry.budget,
+            ssl=ssl,
+            proxy=proxy,
+            trust_env=trust_env,
+            trace_configs=trace_configs,
+        )
+
+    def __repr__(self) -> str:
+        runtime = self._runtime
+        doing = runtime.gate if runtime.state is State.OPEN else runtime.state.value
+        return f"<VimmerseSession {runtime.config.origin} {doing}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a VimmerseSession cannot be pickled or copied; make one where it is used")
+
+    async def __aenter__(self) -> Self:
+        self._runtime.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self, grace: float = 0.0) -> None:
+        """Close every connection; calls still under way end with a `SessionError`.
+
+        Args:
+            grace: Seconds that calls under way are given to end by themselves.
+        """
+        await self._runtime.close(grace)
+
+    @property
+    def closed(self) -> bool:
+        """True after `aclose`, and after `async with`."""
+        return self._runtime.state is State.CLOSED
+
+    @property
+    def gate(self) -> Gate:
+        """The admission that all calls of this session go through; for the batch engine.
+
+        Raises:
+            SessionError: The session is not open here and now.
+        """
+        self._runtime.check()
+        return self._runtime.gate
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port that requests go to."""
+        return self._runtime.config.origin
+
+    def statistics(self) -> SessionStatistics:
+        """Return what was done so far, and what the limit does right now."""
+        return self._runtime.statistics()
+
+    def with_options(
+        self, *, timeouts: Timeouts | None = None, retry: RetryPolicy | None = None
+    ) -> "VimmerseSession":
+        """Return a view of this session with other options: same pool, same limit, same life."""
+        view = object.__new__(VimmerseSession)
+        view._runtime = self._runtime
+        view._timeouts = timeouts or self._timeouts
+        view._retry = retry or self._retry
+        _check_options(view._timeouts, view._retry)
+        return view
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """Call any other documented route and return its JSON, without a `data` wrapper.
+
+        Only GET and HEAD are sent again after a failure that may have left the work done.
+
+        Args:
+            method: The HTTP method.
+            path: Begins with "/"; a query may follow.
+            json: The body; None for none.
+            form: Fields of a multipart form; None for none.
+            timeout: Seconds for each attempt; None: 60.
+
+        Returns:
+            The decoded JSON; None for an empty 2xx.
+
+        Raises:
+            InvalidRequestError: An argument cannot be sent; nothing was.
+            APIError: The request failed.
+
+        Example:
+            >>> async def health(session):
+            ...     return await session.request("GET", "/health")
+        """
+        return await self.send(custom_call(method, path, json, form), timeout)
+
+    async def send(
+        self,
+        call: Call,
+        timeout: float | None = None,
+        *,
+        lane: Lane | None = None,
+        permit: Permit | None = None,
+        attempts: Attempts | None = None,
+    ) -> Any:
+        """Send a checked call until it has its answer; the route functions and batches use it.
+
+        Args:
+            call: What to send.
+            timeout: Seconds for each attempt; None: the session's, else the route's.
+            lane: A batch's queue at the gate; None for a single call.
+            permit: The first attempt's permit, if it was admitted already.
+            attempts: Where to keep the call's history; None: nobody wants to see it.
+
+        Raises:
+            APIError: The call failed for good.
+            SessionError: The session is not open here and now, or was closed meanwhile.
+            LaneClosedError: The batch ended before the call was sent.
+        """
+        runtime = self._runtime
+        attempts = attempts or Attempts()
+        deadline = runtime.begin(timeout, permit)
+        if lane is None:
+            attempts.deadline = deadline.begun + (self._timeouts.total or call.operation.total)
+        error: VimmerseError | None = None
+        try:
+            while True:
+                result = await self._attempt(call, timeout, lane, permit, attempts, deadline)
+                if not isinstance(result, APIError):
+                    error = None
+                    runtime.succeeded()
+                    return result
+                permit = None
+                error = _last_word(error, result)
+                if not await self._again(result, call, lane, attempts, deadline):
+                    break
+        except (asyncio.CancelledError, LaneClosedError):
+            error = _interrupted(deadline.claim(), error, attempts, lane)
+            if error is None:
+                raise
+        finally:
+            runtime.end(call, deadline, error, attempts)
+        raise error
+
+    async def _attempt(
+        self,
+        call: Call,
+        timeout: float | None,
+        lane: Lane | None,
+        permit: Permit | None,
+        attempts: Attempts,
+        deadline: Deadline,
+    ) -> Any:
+        runtime, operation = self._runtime, call.operation
+        gate = runtime.gate
+        if permit is None:
+            entered = gate.enter(operation.latency)
+            permit = (
+                await self._admitted(operation.latency, lane, attempts, deadline)
+                if isinstance(entered, (float, int))
+                else entered
+            )
+        begun = runtime.now()
+        if attempts.started is None:
+            attempts.started = begun
+            if lane is not None:
+                attempts.deadline = begun + (self._timeouts.total or operation.total)
+        patience = timeout or self._timeouts.attempt or operation.attempt or math.inf
+        deadline.when = min(attempts.deadline, begun + patience)
+        touch = None if operation.idle is None else _toucher(runtime, deadline, operation.idle)
+        outcome, retry_after = Outcome.CANCEL, None
+        try:
+            answer = await runtime.transport.exchange(
+                call, self._timeouts.connect, fresh=attempts.fresh, touch=touch
+            )
+            if type(answer) is Reply and 200 <= answer.status < 300:
+                outcome = Outcome.OK
+                return decode(operation, answer)
+            result = error_of(operation, answer)
+            outcome, retry_after = rule_of(result).outcome, getattr(result, "retry_after", None)
+            attempts.reused = type(answer) is Failure and answer.reused
+        except asyncio.CancelledError:
+            if deadline.reason != "late" or deadline.claim() is None:
+                raise
+            result = _too_late(operation, attempts, runtime.now())
+            outcome = Outcome.TIMEOUT
+        finally:
+            attempts.scout = permit.scout
+            runtime.counters.sends += 1
+            gate.release(permit, outcome, runtime.now() - begun, retry_after)
+        return result
+
+    async def _admitted(
+        self, route: str, lane: Lane | None, attempts: Attempts, deadline: Deadline
+    ) -> Permit:
+        runtime, patience = self._runtime, self._retry.max_throttle_wait
+        begun = runtime.now()
+        until = attempts.deadline if lane is None else math.inf
+        if patience is not None and attempts.throttled_at is not None:
+            until = min(until, attempts.throttled_at + patience)
+        deadline.when = until
+        permit = await runtime.gate.wait(route, lane, front=attempts.front)
+        if lane is not None and attempts.started is not None:
+            attempts.deadline += runtime.now() - begun
+        return permit
+
+    async def _again(
+        self,
+        error: APIError,
+        call: Call,
+        lane: Lane | None,
+        attempts: Attempts,
+        deadline: Deadline,
+    ) -> bool:
+        runtime = self._runtime
+        wait = attempts.next_wait(
+            error,
+            now=runtime.now(),
+            policy=self._retry,
+            budget=runtime.budget,
+            rng=runtime.rng,
+            safe=call.operation.safe,
+            resend=call.operation.resend,
+            batch=lane is not None,
+        )
+        if wait is None or (lane is not None and lane.closed):
+            return False
+        runtime.retrying(call, error, attempts, wait)
+        if wait:
+            deadline.when = attempts.deadline
+            await (asyncio.sleep(wait) if lane is None else lane.pause(wait))
+        return True
+
+
+def _last_word(before: VimmerseError | None, error: APIError) -> VimmerseError:
+    kind = getattr(error, "kind", None)
+    if before is None or (kind == "deadline" and not isinstance(before, RateLimitError)):
+        return error
+    return before if kind in {"deadline", "source"} else error
+
+
+def _interrupted(
+    reason: str | None, before: VimmerseError | None, attempts: Attempts, lane: Lane | None
+) -> VimmerseError | None:
+    if reason is None:
+        return before if lane is not None and lane.closed else None
+    if reason == "closed":
+        return SessionError("the session was closed while this call was under way")
+    sent: Sent = "maybe" if attempts.possibly_charged else "no"
+    message = "the call's time was over before it could be sent" + (" again" if before else "")
+    return _last_word(before, APITimeoutError(message, kind="deadline", sent=sent))
+
+
+def _too_late(operation: Operation, attempts: Attempts, now: float) -> APITimeoutError:
+    if now >= attempts.deadline:
+        return APITimeoutError("the call's time was over before the answer came", kind="deadline")
+    if operation.idle is not None:
+        return APITimeoutError(f"the upload stood still for {operation.idle:g} s", kind="idle")
+    return APITimeoutError("no answer in the time of one attempt", kind="timeout")
+
+
+def _toucher(runtime: Runtime, deadline: Deadline, idle: float) -> Callable[[], None]:
+    last = deadline.when
+
+    def touch() -> None:
+        deadline.when = min(last, runtime.now() + idle)
+
+    touch()
+    return touch
+
+
+def _check_options(timeouts: object, retry: object) -> None:
+    if not isinstance(timeouts, Timeouts):
+        raise ConfigurationError(
+            f"timeouts must be a Timeouts, such as Timeouts(attempt=30), not {timeouts!r:.80}",
+            field="timeouts",
+        )
+    if not isinstance(retry, RetryPolicy):
+        raise ConfigurationError(
+            f"retry must be a RetryPolicy, such as RetryPolicy(max_attempts=1), not {retry!r:.80}",
+            field="retry",
+        )

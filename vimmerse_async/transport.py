@@ -1,0 +1,264 @@
+"""The only client room that speaks aiohttp: a `Call` goes out, a `Reply` or a `Failure` comes back.
+
+aiohttp's errors end here. They are named by where they happened, not by what they say of
+themselves: a garbled reply calls itself "400", and its repr holds the key.
+"""
+
+import errno
+import ssl as tls
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from vimmerse_async.config import Config
+from vimmerse_async.connector import GuardedConnector, Lease, current_lease
+from vimmerse_async.decode import MAX_REPLY, READ_HEADERS
+from vimmerse_async.errors import ConfigurationError
+from vimmerse_async.multipart import FormError, build_form
+from vimmerse_async.wire import Call, Failure, Reply
+
+MAX_ERROR_REPLY = 64 * 1024
+"""Bytes of an error's body that are read."""
+SHORTEST_MASKED = 8
+"""Characters; a shorter key is no secret, and masking it would eat words of the answer."""
+MASK = b"***"
+
+_LOCAL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+class Transport:
+    """One pool of connections to one origin.
+
+    Args:
+        config: Where to, and with which headers.
+        ssl: A TLS context; None for the system's trust.
+        proxy: Address of an HTTP proxy; None for none.
+        trust_env: Whether proxy variables and `.netrc` are honoured.
+        trace_configs: aiohttp's own tracing, for instrumentation libraries.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        ssl: tls.SSLContext | None,
+        proxy: str | None,
+        trust_env: bool,
+        trace_configs: Sequence[Any],
+    ) -> None:
+        self._origin = config.origin
+        self._secrets = _mask_forms(config)
+        self._connector = GuardedConnector(**({} if ssl is None else {"ssl": ssl}))
+        self._client = aiohttp.ClientSession(
+            connector=self._connector,
+            headers=config.headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=trust_env,
+            proxy=proxy,
+            trace_configs=list(trace_configs),
+        )
+        self._urls: dict[str, URL] = {}
+        self._waits: dict[float | None, aiohttp.ClientTimeout] = {}
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.close()
+
+    def drop(self) -> None:
+        """Close every connection at once, without a loop's help."""
+        self._client.detach()
+        self._connector.drop()
+
+    async def exchange(
+        self,
+        call: Call,
+        connect: float | None,
+        *,
+        fresh: bool = False,
+        touch: Callable[[], None] | None = None,
+    ) -> Reply | Failure:
+        """Send a call once and read the answer.
+
+        Args:
+            call: What to send.
+            connect: Seconds for a new connection; None: no bound.
+            fresh: True avoids connections that have been used before.
+            touch: Called whenever an upload makes progress; None for no wish to know.
+        """
+        lease = Lease(fresh=fresh)
+        current_lease.set(lease)
+        response: aiohttp.ClientResponse | None = None
+        try:
+            data, headers = (call.body, None) if call.form is None else build_form(call.form, touch)
+            response = await self._client.request(
+                call.operation.method,
+                self._urls.get(call.operation.path) or self._url(call.operation.path),
+                data=data,
+                headers=headers,
+                allow_redirects=False,
+                timeout=self._waits.get(connect) or self._wait(connect),
+            )
+            body = await _read(response)
+        except (aiohttp.ClientError, OSError) as error:
+            failure = _name(error, lease, response)
+        else:
+            if body is not None:
+                return self._reply(response, body)
+            failure = Failure(
+                "too_large", sent=True, message=f"the reply is larger than {MAX_REPLY:,} bytes"
+            )
+        if response is not None:
+            response.close()
+        return failure
+
+    def _reply(self, response: aiohttp.ClientResponse, body: bytes) -> Reply:
+        headers = _kept(response.headers)
+        for secret in self._secrets:
+            if secret in body:
+                body = body.replace(secret, MASK)
+        if headers:
+            headers = {name: self._masked(value) for name, value in headers.items()}
+        return Reply(response.status, headers, body)
+
+    def _masked(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret.decode(), MASK.decode())
+        return text
+
+    def _url(self, path: str) -> URL:
+        url = URL(self._origin + path, encoded=True)
+        if len(self._urls) < 64:
+            self._urls[path] = url
+        return url
+
+    def _wait(self, connect: float | None) -> aiohttp.ClientTimeout:
+        wait = aiohttp.ClientTimeout(
+            total=None, connect=connect, sock_connect=connect, ceil_threshold=float("inf")
+        )
+        if len(self._waits) < 64:
+            self._waits[connect] = wait
+        return wait
+
+
+def check_tls(ssl: object) -> None:
+    """Raise `ConfigurationError` unless `ssl` is a TLS context or None."""
+    if ssl is not None and not isinstance(ssl, tls.SSLContext):
+        raise ConfigurationError(
+            "ssl must be an ssl.SSLContext or None; to trust a private authority use "
+            "ssl.create_default_context(cafile=…)",
+            field="ssl",
+        )
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    stream = response.content
+    most = MAX_REPLY if response.status < 400 else MAX_ERROR_REPLY
+    body = await stream.readany()
+    if stream.at_eof() and len(body) <= most:
+        return body
+    chunks, size = [body], len(body)
+    while size <= most and not stream.at_eof():
+        chunks.append(await stream.readany())
+        size += len(chunks[-1])
+    if size > most:
+        if response.status < 400:
+            return None
+        response.close()
+    return b"".join(chunks)[:most]
+
+
+def _kept(headers: Mapping[str, str]) -> Mapping[str, str]:
+    kept = [name for name in READ_HEADERS if name in headers]
+    return {name: ", ".join(headers.getall(name)) for name in kept} if kept else _NO_HEADERS  # type: ignore[attr-defined]
+
+
+def _mask_forms(config: Config) -> tuple[bytes, ...]:
+    forms: set[bytes] = set()
+    for secret in config.secrets:
+        if len(secret) >= SHORTEST_MASKED:
+            plain = secret.encode()
+            forms |= {plain, plain.replace(b"\\", b"\\\\").replace(b'"', b'\\"')}
+    return tuple(forms)
+
+
+def _name(error: Exception, lease: Lease, response: aiohttp.ClientResponse | None) -> Failure:
+    if isinstance(error.__cause__, FormError):
+        return Failure("source", sent=False, message=str(error.__cause__))
+    if not lease.connected:
+        kind, message = _name_unsent(error)
+        return Failure(kind, sent=False, message=message)
+    status = None if response is None else response.status
+    kind, message = _name_sent(error, begun=response is not None)
+    return Failure(kind, sent=True, message=message, reused=lease.reused, status=status)
+
+
+def _name_unsent(error: Exception) -> tuple[str, str]:
+    if isinstance(error, OSError) and error.errno in _LOCAL:
+        return "local", f"this process has no sockets left ({errno.errorcode[error.errno]})"
+    for kind, name in _UNSENT:
+        if isinstance(error, kind):
+            return name(error)
+    return "connect", f"no connection ({type(error).__name__})"
+
+
+def _name_proxy(error: aiohttp.ClientHttpProxyError) -> tuple[str, str]:
+    if error.status == 407:
+        return "proxy", "the proxy wants other credentials (407)"
+    return "connect", f"the proxy refused to connect ({error.status})"
+
+
+def _name_certificate(error: aiohttp.ClientConnectorCertificateError) -> tuple[str, str]:
+    reason = getattr(error.certificate_error, "verify_message", "") or "not valid"
+    return "certificate", (
+        f"the certificate of {error.host} is not trusted ({reason}); "
+        "for a private authority pass ssl=ssl.create_default_context(cafile=…)"
+    )
+
+
+def _name_handshake(error: aiohttp.ClientConnectorSSLError) -> tuple[str, str]:
+    cause = error.certificate_error if hasattr(error, "certificate_error") else error.os_error
+    if isinstance(cause, (tls.SSLEOFError, tls.SSLZeroReturnError)):
+        return "tls", f"{error.host} ended the TLS handshake"
+    reason = getattr(cause, "reason", None) or type(cause).__name__
+    return "certificate", f"no TLS with {error.host} ({reason}); is it the right port and host?"
+
+
+_UNSENT: tuple[tuple[type[Exception], Callable[[Any], tuple[str, str]]], ...] = (
+    (aiohttp.ClientHttpProxyError, _name_proxy),
+    (aiohttp.ClientConnectorCertificateError, _name_certificate),
+    (
+        aiohttp.ClientConnectorDNSError,
+        lambda error: ("dns", f"the name {error.host} cannot be resolved"),
+    ),
+    (aiohttp.ClientConnectorSSLError, _name_handshake),
+    (TimeoutError, lambda _error: ("connect_timeout", "no connection in time")),
+    (
+        aiohttp.ClientConnectorError,
+        lambda error: ("connect", f"no connection to {error.host}: {_reason(error.os_error)}"),
+    ),
+)
+"""How a failure before the first byte is named; the first class that fits."""
+
+
+def _name_sent(error: Exception, *, begun: bool) -> tuple[str, str]:
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "malformed", f"the reply is not HTTP ({error.message[:100]!a})"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        cause = error.__cause__
+        if cause is not None and "Transfer" in type(cause).__name__:
+            return "malformed", "the reply's chunks are not HTTP"
+        return "truncated", "the reply ended before it was complete"
+    if isinstance(error, TimeoutError):
+        return "timeout", "no answer in time"
+    if begun:
+        return "truncated", "the connection was lost in the middle of the reply"
+    return "lost", f"the connection was lost before a reply came ({_reason(error)})"
+
+
+def _reason(error: BaseException) -> str:
+    number = getattr(error, "errno", None)
+    return errno.errorcode.get(number, str(number)) if number else type(error).__name__

@@ -1,0 +1,78 @@
+"""Which URLs may be sent: HTTPS, with a host, free of what hides or smuggles.
+
+A URL is judged by its parsed form and sent as the caller wrote it: the parser's normal form would
+break signed URLs.
+"""
+
+import re
+
+from yarl import URL
+
+from vimmerse_async.errors import InvalidURLError
+
+MAX_LENGTH = 8192
+"""Characters; the longest request line that common servers and proxies accept."""
+
+# A subset that needs no parser: lower-case https, plain host, printable ASCII without user info.
+_PLAIN = re.compile(
+    r"https://(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}(?::[1-9][0-9]{0,3})?"
+    r"(?:[/?#][!#-;=?-\[\]_a-z~]*)?",
+).fullmatch
+# Controls, white space, invisible and direction-changing characters, surrogates, backslash.
+_FORBIDDEN = re.compile(
+    r"[\x00-\x20\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f"
+    r"\u3000\ufeff\ud800-\udfff\\]"
+).search
+_AUTHORITY = re.compile(r"[a-z]+://([^/?#]*)", re.IGNORECASE).match
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE).fullmatch
+
+
+def check_url(field: str, url: object) -> None:
+    """Raise `InvalidURLError` that names `field` unless the API can be given `url`."""
+    if type(url) is str and len(url) < 200 and _PLAIN(url):
+        return
+    reason = _objection(url)
+    if reason is not None:
+        raise InvalidURLError(f"{field} {reason}: {shown(url)}", field=field)
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: short, escaped, without query, fragment or user info."""
+    if not isinstance(value, str):
+        return f"{type(value).__name__} {ascii(value)[:80]}"
+    head = re.split(r"[?#]", value[: MAX_LENGTH + 1], maxsplit=1)[0]
+    head = re.sub(r"//[^/]*@", "//***@", head)
+    return ascii(head if len(head) <= 100 else head[:100] + "…")
+
+
+def _objection(url: object) -> str | None:
+    if not isinstance(url, str):
+        return "must be a str that holds an HTTPS URL"
+    if len(url) > MAX_LENGTH:
+        return f"has {len(url):,} characters; at most {MAX_LENGTH:,} can be sent"
+    if (found := _FORBIDDEN(url)) is not None:
+        return f"contains {found.group()!a} at position {found.start()}; percent-encode it"
+    if url[:8].lower() != "https://":
+        return "must begin with https:// (the API takes HTTPS URLs only)"
+    authority = _AUTHORITY(url)
+    if authority is not None and "@" in authority.group(1):
+        return "must not hold a user name or password"
+    try:
+        parsed = URL(url)
+        port = parsed.port
+    except ValueError as error:
+        return f"is not a URL ({str(error)[:80]})"
+    return _host_objection(parsed.raw_host, port)
+
+
+def _host_objection(host: str | None, port: int | None) -> str | None:
+    if not host:
+        return "has no host"
+    if port == 0:
+        return "has port 0"
+    if ":" in host:
+        return None
+    labels = host.removesuffix(".").split(".")
+    if len(host) > 253 or not all(_LABEL(label) for label in labels):
+        return "has a host name that cannot exist"
+    return None

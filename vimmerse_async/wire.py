@@ -1,0 +1,286 @@
+"""What goes out and what comes back, as plain data: pure, no I/O.
+
+Down: arguments are checked and become a `Call`. Up: a `Reply` becomes a value, or an error that
+is returned, not raised, so that the one attempt loop can decide about it.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import attrs
+
+from vimmerse_async.control.limit import LatencyClass
+from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.models import ModeLike, OptionLike, PromptMode, PromptOption, PromptRequest
+from vimmerse_async.urls import check_url
+
+Expects = Literal["text", "asset", "json"]
+
+MAX_PROMPT = 1_000_000
+"""Characters. unknown: assumed because a longer prompt is a file that was passed by mistake."""
+
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"})
+_PATH = re.compile(r"/(?!/)[!-\[\]_a-z~]{0,4000}").fullmatch
+_OPTIONS = frozenset(map(str, PromptOption))
+_MODES = frozenset(map(str, PromptMode))
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+@attrs.frozen
+class Operation:
+    """One route: where it is, what it costs to wait for, what it answers.
+
+    Attributes:
+        name: The name in errors, hooks and statistics.
+        method: The HTTP method.
+        path: The path below the origin.
+        attempt: Seconds that one request may take by default; None: no bound of its own.
+        total: Seconds that a whole call may take by default.
+        idle: Seconds that an upload may stand still; None for other routes.
+        latency: The latency class, for the limit.
+        expects: What a success is.
+        safe: True when sending it twice cannot cost anything.
+        resend: False: never sent again when it may have been charged.
+    """
+
+    name: str
+    method: str
+    path: str
+    attempt: float | None = 60.0
+    total: float = 300.0
+    idle: float | None = None
+    latency: LatencyClass = "text"
+    expects: Expects = "text"
+    safe: bool = False
+    resend: bool = True
+
+
+class Readable(Protocol):
+    """An open binary file, as far as an upload needs one."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes; none at the end."""
+        ...
+
+    def seek(self, start: int, /) -> int:
+        """Go to a place counted from the beginning."""
+        ...
+
+
+@attrs.frozen
+class FilePart:
+    """A file of a form.
+
+    Attributes:
+        field: The form field's name.
+        filename: The name sent with it.
+        media_type: Its media type, read from the first bytes.
+        size: Bytes to send; None: until the source ends.
+        source: A path to open for each attempt, bytes, or an open file.
+        start: Where reading an open file begins.
+    """
+
+    field: str
+    filename: str
+    media_type: str
+    size: int | None
+    source: str | bytes | Readable
+    start: int = 0
+
+
+@attrs.frozen
+class Form:
+    """A multipart form: texts first, then files."""
+
+    texts: tuple[tuple[str, str], ...] = ()
+    files: tuple[FilePart, ...] = ()
+
+
+@attrs.frozen
+class Call:
+    """A checked request: nothing about it can be wrong any more but the server's opinion.
+
+    Attributes:
+        operation: The route.
+        body: The JSON bytes; None for no body.
+        form: Parts of a multipart form, opened anew for each attempt; None for none.
+    """
+
+    operation: Operation
+    body: bytes | None = None
+    form: Form | None = None
+
+
+@attrs.define
+class Reply:
+    """What the server answered, the key masked.
+
+    Attributes:
+        status: The HTTP status.
+        headers: The few headers that anything here reads, names in lower case.
+        body: The whole body, at most the transport's cap.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@attrs.frozen
+class Failure:
+    """Why there is no `Reply`.
+
+    Attributes:
+        kind: The `.kind` of the error it becomes.
+        sent: False when the server cannot have seen the request.
+        message: One sentence for people.
+        reused: True when the connection had carried an earlier request.
+        status: The HTTP status, where one was read before the failure.
+    """
+
+    kind: str
+    sent: bool
+    message: str
+    reused: bool = False
+    status: int | None = None
+
+
+TEXT_PROMPT = Operation("text_prompt", "POST", "/v2/text/prompt", attempt=120.0)
+TEXT_PROMPT_VISION = attrs.evolve(TEXT_PROMPT, latency="vision")
+SUGGEST_PROMPT = Operation("suggest_prompt", "POST", "/v2/text/suggest-prompt")
+REFINE_PROMPT = Operation("refine_prompt", "POST", "/v2/text/refine-prompt")
+IMAGE_2_PROMPT = Operation(
+    "image_2_prompt", "POST", "/v2/text/image-2-prompt", attempt=120.0, latency="vision"
+)
+
+SUGGEST_CALL = Call(SUGGEST_PROMPT)
+
+
+def refine_call(prompt: str) -> Call:
+    """Check a text and return the call that refines it."""
+    _check_prompt(prompt)
+    return Call(REFINE_PROMPT, _utf8(f'{{"prompt":{_encode(prompt)}}}'))
+
+
+def image_call(image_url: str) -> Call:
+    """Check a picture's URL and return the call that describes it."""
+    check_url("image_url", image_url)
+    return Call(IMAGE_2_PROMPT, f'{{"image_url":{_encode(image_url)}}}'.encode())
+
+
+def prompt_call(request: PromptRequest) -> Call:
+    """Check a question and return the call to the general route, with the given fields only."""
+    fields = {
+        name: value
+        for name in ("option", "prompt", "image_url", "image2_url", "video_url", "mode")
+        if (value := getattr(request, name)) is not None
+    }
+    media = [name for name in ("image_url", "image2_url", "video_url") if name in fields]
+    for name in media:
+        check_url(name, fields[name])
+    _check_choices(fields, media)
+    return Call(TEXT_PROMPT_VISION if media else TEXT_PROMPT, _utf8(_encode(fields)))
+
+
+def custom_call(method: str, path: str, json: Any, form: Mapping[str, str] | None) -> Call:
+    """Check the arguments of `VimmerseSession.request` and return the call."""
+    if not isinstance(method, str) or method.upper() not in _METHODS:
+        raise InvalidRequestError(
+            f"method must be one of {', '.join(sorted(_METHODS))}; not {method!r:.80}",
+            field="method",
+        )
+    if not isinstance(path, str) or not _PATH(path):
+        raise InvalidRequestError(
+            "path must begin with a single '/' and hold URL characters only, percent-encoded "
+            f"where necessary: {path!r:.80}",
+            field="path",
+        )
+    if json is not None and form is not None:
+        raise InvalidRequestError("json and form exclude each other", field="form")
+    safe = method.upper() in {"GET", "HEAD"}
+    operation = Operation("request", method.upper(), path, expects="json", safe=safe, resend=safe)
+    return Call(
+        operation,
+        None if json is None else json_body("json", json),
+        None if form is None else _texts(form),
+    )
+
+
+def option_of(option: OptionLike | None) -> PromptOption | None:
+    """Return the option as its enum, or raise `InvalidRequestError` that lists the options."""
+    _check_choice("option", option, _OPTIONS)
+    return None if option is None else PromptOption(option)
+
+
+def mode_of(mode: ModeLike | None) -> PromptMode | None:
+    """Return the mode as its enum, or raise `InvalidRequestError` that lists the modes."""
+    _check_choice("mode", mode, _MODES)
+    return None if mode is None else PromptMode(mode)
+
+
+def json_body(field: str, value: Any) -> bytes:
+    """Return any value as JSON bytes, or raise `InvalidRequestError` that names `field`."""
+    try:
+        return _encode(value).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequestError(f"{field} cannot be sent as JSON: {error}", field=field) from None
+
+
+def _check_choices(fields: Mapping[str, Any], media: Sequence[str]) -> None:
+    option = fields.get("option")
+    _check_choice("option", option, _OPTIONS)
+    _check_choice("mode", fields.get("mode"), _MODES)
+    if "prompt" in fields:
+        _check_prompt(fields["prompt"])
+    elif option == PromptOption.REFINE_PROMPT:
+        raise InvalidRequestError("prompt is required to refine one", field="prompt")
+    if option == PromptOption.IMAGE_2_PROMPT and not media:
+        raise InvalidRequestError(
+            "image_url is required to describe a picture (or video_url for a video)",
+            field="image_url",
+        )
+
+
+def _check_choice(field: str, value: Any, allowed: frozenset[str]) -> None:
+    if value is not None and not (isinstance(value, str) and value in allowed):
+        words = ", ".join(sorted(allowed))
+        raise InvalidRequestError(f"{field} must be one of {words}; not {value!r:.80}", field=field)
+
+
+def _check_prompt(prompt: object) -> None:
+    if not isinstance(prompt, str):
+        raise InvalidRequestError(
+            f"prompt must be a str, not {type(prompt).__name__}", field="prompt"
+        )
+    if not prompt or prompt.isspace():
+        raise InvalidRequestError("prompt is empty", field="prompt")
+    if len(prompt) > MAX_PROMPT:
+        raise InvalidRequestError(
+            f"prompt has {len(prompt):,} characters; at most {MAX_PROMPT:,} are sent",
+            field="prompt",
+        )
+    if "\0" in prompt:
+        raise InvalidRequestError(
+            "prompt contains a NUL character; was the text decoded with its own encoding?",
+            field="prompt",
+        )
+
+
+def _texts(form: Mapping[str, str]) -> Form:
+    for name, text in form.items():
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise InvalidRequestError("form must map names to texts", field="form")
+    return Form(texts=tuple(form.items()))
+
+
+def _utf8(body: str) -> bytes:
+    try:
+        return body.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequestError(
+            "prompt contains a lone surrogate, which is no character; decode the text with its "
+            "own encoding",
+            field="prompt",
+        ) from None
