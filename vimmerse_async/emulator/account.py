@@ -24,11 +24,9 @@ def limits_from(value: Limits | Mapping[str, Any] | None) -> Limits:
     """
     if isinstance(value, Limits):
         return value
-    if value is not None and not isinstance(value, Mapping):
-        raise ValueError(f"limits must be an object, not {value!r}")
-    given = dict(value or {})
-    changes = given.pop("changes", ())
     try:
+        given = dict(value or {})
+        changes = given.pop("changes", ())
         return Limits(**given, changes=tuple(_change(dict(change)) for change in changes))
     except TypeError as error:
         reason = str(error).removeprefix("Limits.__init__() ")
@@ -40,6 +38,10 @@ def _change(given: dict[str, Any]) -> tuple[float, Limits]:
     if type(after) not in {int, float}:
         raise ValueError(f"a change of limits needs the seconds `after` which it holds: {given}")
     return float(after), limits_from(given)
+
+
+def _latency(value: Latency | float | str | None) -> Latency | None:
+    return None if value is None else Latency.parse(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -60,9 +62,7 @@ class Behaviour:
     faults: tuple[Fault, ...] = attrs.field(default=(), converter=faults_from)
     credits: float | None = None
     prices: Mapping[str, float] | None = None
-    latency: Latency | None = attrs.field(
-        default=None, converter=attrs.converters.optional(Latency.parse)
-    )
+    latency: Latency | None = attrs.field(default=None, converter=_latency)
     seed: int = 0
     log_size: int = 10_000
 

@@ -6,6 +6,7 @@ that was begun is billed, also when its caller has gone.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -19,13 +20,15 @@ from vimmerse_async.emulator.contract import authenticate
 from vimmerse_async.emulator.faults import Fault
 from vimmerse_async.emulator.limits import retry_after_headers
 from vimmerse_async.emulator.records import Seen
-from vimmerse_async.emulator.reply import RefusedError, Reply, refused
+from vimmerse_async.emulator.reply import RefusedError, Reply, as_json, refused
 from vimmerse_async.emulator.spoiled import SPOILED
 from vimmerse_async.emulator.wire import STAYS_OPEN, WIRE, AlreadySent, Line
 
 _DELAY = 1.0
 _THROTTLED = "Rate limit exceeded or concurrency limit reached"
 _NOTHING = Reply(b"", 0)
+_BROKEN = as_json({"message": "Please retry or contact support"}, 500)
+_logger = logging.getLogger(__name__)
 
 Work = Callable[[], Awaitable[Reply]]
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse | Reply]]
@@ -111,6 +114,9 @@ class App:
             reply, fault = await self._admit(request, account, seen, read)
         except RefusedError as refusal:
             reply = refusal.reply
+        except Exception:
+            _logger.exception("a bug of the emulator, answered with 500")
+            reply = _BROKEN
         finally:
             kind = None if fault is None else fault.kind
             account.log.close(seen, reply.status or None, kind, time.monotonic())

@@ -93,25 +93,13 @@ def authenticate(keys: list[str], accepted: str | None = None) -> None:
         raise refused(401, "X-Api-Key is not the emulator's")
 
 
-def decode_object(content_type: str, body: bytes) -> Mapping[str, Any]:
-    """Return the JSON object of a request; an empty body is an object without fields.
+def read_question(route: TextRoute, content_type: str, body: bytes) -> Question:
+    """Return what a request asks for; a route without fields does not look at the body.
 
     Raises:
-        RefusedError: 422.
+        RefusedError: 422 or 400.
     """
-    if not body:
-        return {}
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise unprocessable(
-            [problem(["header", "content-type"], "Should be application/json", "content_type")]
-        )
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        raise unprocessable([problem(["body"], "Should be valid JSON", "json_invalid")]) from None
-    if not isinstance(value, dict):
-        raise unprocessable([problem(["body"], "Should be a JSON object", "dict_type")])
-    return value  # pyright: ignore[reportUnknownVariableType]  # keys and values are checked next
+    return ask(route, _decode(content_type, body) if route.fields else {})
 
 
 def ask(route: TextRoute, data: Mapping[str, Any]) -> Question:
@@ -135,6 +123,22 @@ def ask(route: TextRoute, data: Mapping[str, Any]) -> Question:
     question = Question(**given)
     _check_sense(question)
     return question
+
+
+def _decode(content_type: str, body: bytes) -> Mapping[str, Any]:
+    if not body:
+        return {}
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise unprocessable(
+            [problem(["header", "content-type"], "Should be application/json", "content_type")]
+        )
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise unprocessable([problem(["body"], "Should be valid JSON", "json_invalid")]) from None
+    if not isinstance(value, dict):
+        raise unprocessable([problem(["body"], "Should be a JSON object", "dict_type")])
+    return value  # pyright: ignore[reportUnknownVariableType]  # keys and values are checked next
 
 
 def _wrong(name: str, value: Any) -> Mapping[str, Any] | None:

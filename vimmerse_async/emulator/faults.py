@@ -70,6 +70,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 }
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "route": (str,),
+    "header": (dict,),
     "contains": (str,),
     "nth": (int,),
     "probability": (int, float),
@@ -141,7 +142,7 @@ class Fault:
             raise ValueError("the fault 'status' needs a status")
 
     def _check_kind(self) -> None:
-        kind = KINDS.get(self.kind) if isinstance(self.kind, str) else None
+        kind = KINDS.get(self.kind)
         if kind is None:
             raise ValueError(f"there is no fault {self.kind!r}; there are {', '.join(KINDS)}")
         for name in _PARAMETERS:
@@ -163,7 +164,7 @@ class Fault:
                 raise ValueError(f"{name} must be from {low} to {high}, not {value!r}")
         if self.probability is not None and not 0 < self.probability <= 1:
             raise ValueError(f"probability must be above 0 and at most 1, not {self.probability!r}")
-        if not _is_header(self.header):
+        if any(type(part) is not str for pair in self.header.items() for part in pair):
             raise ValueError(f"header must map names to values, not {self.header!r}")
         if self.location is not None and not self.location.isprintable():
             raise ValueError("location must be printable")
@@ -172,12 +173,6 @@ class Fault:
     def moment(self) -> Moment:
         """When it strikes; a billed fault strikes after the work."""
         return "after" if self.billed else KINDS[self.kind].moment
-
-
-def _is_header(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(
-        isinstance(part, str) for pair in value.items() for part in pair
-    )
 
 
 def faults_from(rules: Iterable[Fault | Mapping[str, Any]]) -> tuple[Fault, ...]:

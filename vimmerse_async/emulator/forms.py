@@ -130,8 +130,10 @@ async def _read_parts(
             form.files.setdefault(part.name, incoming)
             digest.update(await _take_file(part, incoming))
         else:
-            form.fields[part.name] = text = await _take_text(part)
-            digest.update(text.encode())
+            text = await _take_text(part)
+            digest.update(text)
+            if part.filename is None:
+                form.fields[part.name] = text.decode()
     raise refused(400, f"a form may have {_PARTS_CAP} parts")
 
 
@@ -148,13 +150,13 @@ async def _take_file(part: BodyPartReader, incoming: Incoming) -> bytes:
         raise
 
 
-async def _take_text(part: BodyPartReader) -> str:
+async def _take_text(part: BodyPartReader) -> bytes:
     text = bytearray()
     while True:
         async with asyncio.timeout(_IDLE):
             piece = await part.read_chunk(_PIECE)
         if not piece:
-            return text.decode()
+            return bytes(text)
         text += piece
         if len(text) > BODY_CAP:
             raise refused(413, f"a text of a form may have {BODY_CAP} bytes")

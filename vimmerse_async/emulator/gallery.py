@@ -73,12 +73,11 @@ class Gallery:
     def _mapped(self, url: str, folder: Path, rest: str) -> Path:
         try:
             path = (folder / unquote(rest, errors="strict").lstrip("/")).resolve()
-            inside = path.is_relative_to(folder) and path.is_file()
+            if path.is_relative_to(folder) and path.is_file():
+                return path
         except (ValueError, OSError):
-            inside = False
-        if not inside:
-            raise refused(400, f"the mapped folder has no file for {url[:200]}")
-        return path
+            pass
+        raise refused(400, f"the mapped folder has no file for {url[:200]}")
 
 
 def _plain(url: str) -> str:

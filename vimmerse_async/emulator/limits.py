@@ -7,7 +7,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
-from typing import Literal, Self, get_args
+from typing import Literal, get_args
 
 import attrs
 
@@ -59,7 +59,7 @@ class Limits:
     window: Window = attrs.field(default="fixed")
     in_flight: int | None = attrs.field(default=None, validator=_whole)
     retry_after: RetryAfter | None = attrs.field(default=None)
-    changes: tuple[tuple[float, Self], ...] = ()
+    changes: "tuple[tuple[float, Limits], ...]" = ()
 
     def __attrs_post_init__(self) -> None:
         if self.burst is not None and self.per_second is None:

@@ -1,14 +1,12 @@
 """The emulator as a whole: where it listens, where it runs, and how it is told what to do."""
 
 import asyncio
-import concurrent.futures
 import contextlib
 import errno
 import ipaddress
 import logging
 import secrets
 import ssl
-import threading
 import warnings
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
@@ -23,6 +21,7 @@ from aiohttp import web
 from vimmerse_async.emulator.account import Account, Behaviour
 from vimmerse_async.emulator.app import App
 from vimmerse_async.emulator.author import Author
+from vimmerse_async.emulator.background import Background
 from vimmerse_async.emulator.door import Door
 from vimmerse_async.emulator.eyes import Eyes
 from vimmerse_async.emulator.faults import KINDS, Fault
@@ -37,8 +36,6 @@ from vimmerse_async.emulator.v2 import Studio, add_v2
 UnknownMedia = Literal["refuse", "placeholder"]
 
 _logger = logging.getLogger(__name__)
-_STARTS_WITHIN = 30.0
-_STOPS_WITHIN = 10.0
 _GOODBYE = 0.01
 
 
@@ -101,6 +98,8 @@ class Emulator:
     ) -> None:
         if not (expose or _is_loopback(host)):
             raise ValueError(f"{host} can be reached by other machines: expose=True allows it")
+        if not _is_loopback(host):
+            warnings.warn(f"the emulator can be reached by other machines at {host}", stacklevel=2)
         if unknown_media not in {"refuse", "placeholder"}:
             raise ValueError(f"unknown_media is 'refuse' or 'placeholder', not {unknown_media!r}")
         self._behaviour = Behaviour(
@@ -125,7 +124,7 @@ class Emulator:
         self.key = key or f"demo-{blake2b(str(seed).encode(), digest_size=8).hexdigest()}"
         self.token = secrets.token_urlsafe(24)
         self._running: contextlib.AsyncExitStack | None = None
-        self._thread: _Thread | None = None
+        self._thread: Background | None = None
 
     @property
     def url(self) -> str:
@@ -216,9 +215,7 @@ class Emulator:
         """
         if self._thread is not None:
             raise RuntimeError("this emulator runs already")
-        thread = _Thread(self)
-        thread.start()
-        self._thread = thread
+        self._thread = Background(self)
         return self
 
     def __exit__(
@@ -254,8 +251,6 @@ class Emulator:
 
     async def _listen(self, door: Door) -> asyncio.Server:
         host, port = self._address
-        if not _is_loopback(host):
-            warnings.warn(f"the emulator can be reached by other machines at {host}", stacklevel=6)
         try:
             return await asyncio.get_running_loop().create_server(door, host, port, backlog=1024)
         except OSError as error:
@@ -278,45 +273,6 @@ class Emulator:
         for fault in faults:
             if KINDS[fault.kind].tls and self._certificates is None:
                 raise ValueError(f"the fault {fault.kind!r} needs HTTPS: Emulator(tls=True)")
-
-
-class _Thread(threading.Thread):
-    """Runs an emulator in a loop of its own."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        super().__init__(name="vimmerse-emulator", daemon=True)
-        self._emulator = emulator
-        self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping: asyncio.Event | None = None
-        self.error: BaseException | None = None
-
-    def start(self) -> None:
-        super().start()
-        self._started.result(_STARTS_WITHIN)
-
-    def stop(self) -> None:
-        if self._loop is not None and self._stopping is not None and self.is_alive():
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._stopping.set)
-        self.join(_STOPS_WITHIN)
-        if self.error is not None:
-            raise RuntimeError("the emulator died") from self.error
-
-    def run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - told to whoever stops or waits
-            if not self._started.done():
-                self._started.set_exception(error)
-            else:
-                self.error = error
-
-    async def _serve(self) -> None:
-        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        async with self._emulator:
-            self._started.set_result(None)
-            await self._stopping.wait()
 
 
 def _is_loopback(host: str) -> bool:

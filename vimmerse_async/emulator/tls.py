@@ -49,5 +49,5 @@ class Certificates:
             ),
         }
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        issue[fault]().configure_cert(context)
+        issue[fault]().configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
         return context

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from vimmerse_async.emulator.app import App, Job, Work
 from vimmerse_async.emulator.author import Author
-from vimmerse_async.emulator.contract import TEXT_ROUTES, Question, TextRoute, ask, decode_object
+from vimmerse_async.emulator.contract import TEXT_ROUTES, Question, TextRoute, read_question
 from vimmerse_async.emulator.eyes import Eyes
 from vimmerse_async.emulator.forms import Form, read_bytes, read_form
 from vimmerse_async.emulator.hosting import Hosting, Incoming
@@ -67,8 +67,7 @@ async def _read_text(studio: Studio, route: TextRoute, request: web.BaseRequest)
 
 
 def _check_text(studio: Studio, route: TextRoute, content_type: str, body: bytes) -> Work:
-    data = decode_object(content_type, body) if route.fields else {}
-    return partial(_write, studio, ask(route, data))
+    return partial(_write, studio, read_question(route, content_type, body))
 
 
 async def _write(studio: Studio, question: Question) -> Reply:

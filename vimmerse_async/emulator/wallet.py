@@ -16,7 +16,7 @@ DEFAULT_PRICES: Mapping[str, float] = {
 
 
 def _amount(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+    if type(value) not in {int, float} or not 0 <= value < math.inf:
         raise ValueError(f"{name} must be a number of credits of at least 0, not {value!r}")
     return value
 

@@ -162,7 +162,7 @@ async def _stray(line: Line, fault: Fault, reply: Reply) -> None:
     asyncio.get_running_loop().call_later(pause, line.send, b"".join(as_bytes(STRAY)))
 
 
-async def _huge(line: Line, fault: Fault, _: Reply) -> None:
+async def _huge(line: Line, fault: Fault, __: Reply) -> None:
     size = max(2, fault.size or _LARGE)
     head, _ = as_bytes(Reply(b""), framing=f"Content-Length: {size}")
     await line.send_much(head, size)
