@@ -46,8 +46,11 @@ class GuardedProtocol(ResponseHandler):
     _poll: Any = None
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes for the request under way, or end an idle connection."""
-        if self.idle:
+        """Take bytes for the request under way, or end an idle connection.
+
+        aiohttp also calls this without bytes, to let a paused parser go on.
+        """
+        if self.idle and data:
             self.force_close()
             self.abort()
         else:
@@ -75,7 +78,7 @@ class GuardedConnector(aiohttp.TCPConnector):
         super().__init__(
             limit=0, keepalive_timeout=KEEPALIVE, timeout_ceil_threshold=float("inf"), **options
         )
-        self._factory = partial[Any](GuardedProtocol, loop=self._loop)
+        self._factory: Any = partial(GuardedProtocol, loop=self._loop)
 
     async def _get(self, key: Any, traces: Any) -> Connection | None:
         lease = current_lease.get()

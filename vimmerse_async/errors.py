@@ -315,5 +315,5 @@ def status_error_class(status: int) -> type[APIStatusError]:
 
 
 def _first_line(error: Exception | None) -> str:
-    text = str(error).partition("\n")[0]
+    text = (error.message if isinstance(error, VimmerseError) else str(error)).partition("\n")[0]
     return f"{type(error).__name__}: {text[:200]}"

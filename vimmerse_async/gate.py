@@ -69,6 +69,11 @@ class Lane:
             timer.cancel()
             self._sleepers.discard(sleeper)
 
+    @property
+    def stalled(self) -> bool:
+        """True when something of this lane waits to be sent, or to be sent again."""
+        return bool(self._sleepers) or self.head() is not None
+
     def head(self) -> Waiter | None:
         """Return the next request that still waits; None when there is none."""
         while self._waiters:
@@ -125,9 +130,12 @@ class Gate:
             self._batches.remove(lane)
 
     def enter(self, route: str) -> Permit | float:
-        """Return a permit at once, or the seconds to wait; `inf`: until something is released."""
+        """Return a permit at once, or the seconds to wait.
+
+        `inf` means until something is released, 0.0 that others wait already.
+        """
         if self._waiting:
-            return math.inf
+            return 0.0
         answer = self.limit.admit(self._clock(), route)
         if not isinstance(answer, (float, int)):
             self.in_flight += 1

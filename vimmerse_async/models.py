@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import attrs
 
+from vimmerse_async.control.limit import LimitSnapshot
 from vimmerse_async.errors import VimmerseError
 
 
@@ -121,3 +122,30 @@ class Asset:
     def url(self) -> str | None:
         """The first hosted address: what the text routes take; None when there is none."""
         return self.results[0] if self.results else None
+
+
+@attrs.frozen
+class SessionStatistics:
+    """A read-only picture of a session.
+
+    Attributes:
+        calls: Calls begun.
+        succeeded: Calls that returned a value.
+        failed: Calls that raised.
+        sends: Requests sent.
+        refused: Requests answered with 429.
+        retried: Requests that repeated a failed one.
+        possibly_charged: Sends that may have been billed although no answer arrived.
+        waiting: Requests that wait to be admitted, those of sessions sharing the limit included.
+        limit: What the limit does right now.
+    """
+
+    calls: int
+    succeeded: int
+    failed: int
+    sends: int
+    refused: int
+    retried: int
+    possibly_charged: int
+    waiting: int
+    limit: LimitSnapshot

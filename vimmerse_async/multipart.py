@@ -58,7 +58,7 @@ class _FilePayload(aiohttp.Payload):
             await anyio.to_thread.run_sync(_rewind, source, self._part.start)
             await self._copy(source, writer)
 
-    async def write_with_length(self, writer: Any, _content_length: int | None) -> None:
+    async def write_with_length(self, writer: Any, content_length: int | None) -> None:  # noqa: ARG002 - its size is exact
         await self.write(writer)
 
     async def _copy(self, file: Readable, writer: Any) -> None:

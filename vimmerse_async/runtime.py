@@ -14,7 +14,7 @@ import attrs
 
 from vimmerse_async.config import Config
 from vimmerse_async.control.fixed import FixedLimit
-from vimmerse_async.control.limit import Limit, LimitSnapshot, Outcome, Permit
+from vimmerse_async.control.limit import Limit, Outcome, Permit
 from vimmerse_async.control.retry import Attempts, RetryBudget
 from vimmerse_async.deadlines import Deadline, Deadlines
 from vimmerse_async.errors import (
@@ -26,6 +26,7 @@ from vimmerse_async.errors import (
 )
 from vimmerse_async.gate import Gate, identity, join_gate, leave_gate
 from vimmerse_async.hooks import CallEvent, Hook, Hooks, RetryEvent, logger
+from vimmerse_async.models import SessionStatistics
 from vimmerse_async.options import check_number, check_seconds
 from vimmerse_async.transport import Transport
 from vimmerse_async.wire import Call
@@ -63,33 +64,6 @@ class Counters:
     refused: int = 0
     retried: int = 0
     possibly_charged: int = 0
-
-
-@attrs.frozen
-class SessionStatistics:
-    """A read-only picture of a session.
-
-    Attributes:
-        calls: Calls begun.
-        succeeded: Calls that returned a value.
-        failed: Calls that raised.
-        sends: Requests sent.
-        refused: Requests answered with 429.
-        retried: Requests that repeated a failed one.
-        possibly_charged: Sends that may have been billed although no answer arrived.
-        waiting: Requests that wait to be admitted, those of sessions sharing the limit included.
-        limit: What the limit does right now.
-    """
-
-    calls: int
-    succeeded: int
-    failed: int
-    sends: int
-    refused: int
-    retried: int
-    possibly_charged: int
-    waiting: int
-    limit: LimitSnapshot
 
 
 class Runtime:

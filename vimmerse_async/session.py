@@ -23,8 +23,9 @@ from vimmerse_async.errors import (
 )
 from vimmerse_async.gate import Gate, Lane, LaneClosedError
 from vimmerse_async.hooks import Hook
+from vimmerse_async.models import SessionStatistics
 from vimmerse_async.options import RetryPolicy, Timeouts
-from vimmerse_async.runtime import Runtime, SessionStatistics, State, check_limit
+from vimmerse_async.runtime import Runtime, State, check_limit
 from vimmerse_async.transport import check_tls
 from vimmerse_async.wire import Call, Failure, Operation, Reply, custom_call
 
@@ -227,14 +228,14 @@ class VimmerseSession:
                 permit = None
                 error = _last_word(error, result)
                 if not await self._again(result, call, lane, attempts, deadline):
-                    break
+                    raise error
         except (asyncio.CancelledError, LaneClosedError):
             error = _interrupted(deadline.claim(), error, attempts, lane)
             if error is None:
                 raise
+            raise error from None
         finally:
             runtime.end(call, deadline, error, attempts)
-        raise error
 
     async def _attempt(
         self,

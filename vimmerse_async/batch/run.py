@@ -1,0 +1,246 @@
+"""One run of a batch: workers that pull, ask and deliver, as many as the limit admits.
+
+A worker takes a row, is admitted, sees to it that there is a sibling if the limit would admit one
+more, asks, delivers, and takes the next row. So there are as many tasks as requests in flight,
+and one more where the limit makes them wait; never one per row.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable
+
+from anyio.abc import TaskGroup
+
+from vimmerse_async.batch.sinks import Sink
+from vimmerse_async.batch.source import Row, Source
+from vimmerse_async.control.limit import Outcome, Permit
+from vimmerse_async.control.retry import LONGEST_BATCH_WAIT, Attempts
+from vimmerse_async.errors import (
+    AuthenticationError,
+    BatchStoppedError,
+    InsufficientCreditsError,
+    InternalServerError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    RateLimitError,
+    SessionError,
+    StopReason,
+    VimmerseError,
+)
+from vimmerse_async.gate import LaneClosedError
+from vimmerse_async.models import PromptResult
+from vimmerse_async.session import VimmerseSession
+from vimmerse_async.wire import Call
+
+FORBIDDEN_IN_A_ROW = 3
+"""403s without a success between them after which the key, not the row, is to blame."""
+WATCH = 5.0
+"""Seconds between looks at whether the server still accepts anything."""
+
+HINTS: dict[StopReason, str] = {
+    "auth": "check the API key, then run it again",
+    "credits": "add credits to the account, then run it again",
+    "permission": "the key may not use this route: check its permissions, then run it again",
+    "max_calls": "allow more calls, then run it again",
+    "throttled": "the account's limit is used up for a longer time: run it again later",
+    "unavailable": "the service does not answer: run it again later",
+    "input": "mend the input, then run it again",
+}
+
+
+class Run:
+    """Asks every row of a source once and puts the results into a sink.
+
+    Attributes:
+        error: What the input or `on_result` raised; None when neither did.
+        stopped: Why the run ended early; None when it did not.
+    """
+
+    def __init__(
+        self,
+        session: VimmerseSession,
+        source: Source,
+        read: Callable[[object], Call],
+        sink: Sink,
+        on_result: Callable[[PromptResult], object] | None,
+    ) -> None:
+        self.error: Exception | None = None
+        self.stopped: BatchStoppedError | None = None
+        self._session = session
+        self._source = source
+        self._read = read
+        self._sink = sink
+        self._on_result = on_result
+        self._gate = session.gate
+        self._lane = self._gate.open_lane()
+        self._loop = asyncio.get_running_loop()
+        self._workers = 0
+        self._forbidden = 0
+        self._not_sent = 0
+        self._tasks: TaskGroup | None = None
+        self._watcher: asyncio.TimerHandle | None = None
+        self._accepted_at = self._gate.accepted_at
+        self._stalled = 0.0
+
+    @property
+    def not_attempted(self) -> int:
+        """Rows taken but not sent, plus those of a sized input that were never taken."""
+        return self._not_sent + self._source.never_taken
+
+    def start(self, tasks: TaskGroup) -> None:
+        """Begin to ask, in tasks of the given group."""
+        self._tasks = tasks
+        self._watcher = self._loop.call_later(WATCH, self._watch)
+        self._spawn(None)
+
+    def halt(self) -> None:
+        """Send nothing new; what is in flight ends by itself."""
+        self._source.end()
+        self._lane.close()
+        self._sink.wake(self._workers)
+
+    async def close(self) -> None:
+        """Give everything back; the tasks have ended."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+        self._gate.close_lane(self._lane)
+        await self._source.close()
+
+    def _spawn(self, permit: Permit | None) -> None:
+        if self._tasks is not None:
+            self._workers += 1
+            self._tasks.start_soon(self._work, permit)
+
+    async def _work(self, permit: Permit | None) -> None:
+        try:
+            while permit is not None or await self._room():
+                row = await self._source.take()
+                if row is None:
+                    break
+                permit = await self._handle(row, permit)
+        except Exception as error:  # noqa: BLE001 - comes out where the caller waits
+            self._fail(error)
+        finally:
+            if permit is not None:
+                self._gate.release(permit, Outcome.CANCEL, 0.0)
+            self._workers -= 1
+            if not self._workers:
+                self._fail(self._source.error)
+                self._sink.finish()
+
+    async def _room(self) -> bool:
+        while not self._sink.has_room(self._workers, self._source.taken):
+            await self._sink.room()
+        return not self._source.ended
+
+    async def _handle(self, row: Row, permit: Permit | None) -> Permit | None:
+        try:
+            call = self._read(row.item)
+        except InvalidRequestError as error:
+            self._deliver(PromptResult(row.index, row.item, error=error.at(row.index)))
+            return permit
+        attempts = Attempts()
+        prompt: str | None = None
+        failed: VimmerseError | None = None
+        try:
+            if permit is None:
+                permit = await self._admitted(call.operation.latency)
+            self._grow(call.operation.latency)
+            prompt = await self._session.send(
+                call, lane=self._lane, permit=permit, attempts=attempts
+            )
+            self._forbidden = 0
+        except LaneClosedError:
+            self._not_sent += 1
+            return None
+        except SessionError as error:
+            self._not_sent += 1
+            self._fail(error)
+            return None
+        except VimmerseError as error:
+            failed = error
+            self._judge(error)
+        self._deliver(
+            PromptResult(
+                row.index,
+                row.item,
+                prompt,
+                failed,
+                attempts.count + (failed is None),
+                0.0 if attempts.started is None else self._loop.time() - attempts.started,
+                attempts.possibly_charged,
+            )
+        )
+        return None
+
+    async def _admitted(self, route: str) -> Permit:
+        entered = self._gate.enter(route)
+        if isinstance(entered, (float, int)):
+            return await self._gate.wait(route, self._lane)
+        return entered
+
+    def _grow(self, route: str) -> None:
+        if self._source.ended or self._lane.stalled:
+            return
+        if self._source.is_async:
+            if not self._source.pulling:
+                self._spawn(None)
+            return
+        if not self._sink.has_room(self._workers, self._source.taken):
+            return
+        entered = self._gate.enter(route)
+        if not isinstance(entered, (float, int)):
+            self._spawn(entered)
+        elif entered < math.inf:
+            self._spawn(None)
+
+    def _deliver(self, result: PromptResult) -> None:
+        if self._on_result is not None:
+            try:
+                self._on_result(result)
+            except Exception as error:  # noqa: BLE001 - it is the user's, and comes out at the end
+                self._fail(error)
+        self._sink.put(result)
+
+    def _fail(self, error: Exception | None) -> None:
+        if error is not None:
+            self.error = self.error or error
+            self.halt()
+
+    def _judge(self, error: VimmerseError) -> None:
+        after = getattr(error, "retry_after", None)
+        too_long = after is not None and after > LONGEST_BATCH_WAIT
+        if isinstance(error, AuthenticationError):
+            self._stop("auth", str(error))
+        elif isinstance(error, InsufficientCreditsError):
+            self._stop("credits", str(error))
+        elif isinstance(error, PermissionDeniedError):
+            self._forbidden += 1
+            if self._forbidden >= FORBIDDEN_IN_A_ROW:
+                self._stop("permission", str(error))
+        elif isinstance(error, RateLimitError) and too_long:
+            self._stop("throttled", str(error), after)
+        elif isinstance(error, InternalServerError) and too_long:
+            self._stop("unavailable", str(error), after)
+
+    def _stop(self, reason: StopReason, message: str, after: float | None = None) -> None:
+        if self.stopped is None:
+            self.stopped = BatchStoppedError(
+                f"the batch stopped ({reason}): {message}",
+                reason=reason,
+                resume_hint=HINTS[reason],
+                resume_after=after,
+            )
+            self.halt()
+
+    def _watch(self) -> None:
+        self._watcher = self._loop.call_later(WATCH, self._watch)
+        moved = self._gate.accepted_at > self._accepted_at
+        self._accepted_at = self._gate.accepted_at
+        self._stalled = 0.0 if moved or not self._lane.stalled else self._stalled + WATCH
+        if self._stalled >= LONGEST_BATCH_WAIT:
+            throttled = self._gate.troubled is Outcome.THROTTLE
+            self._stop(
+                "throttled" if throttled else "unavailable",
+                f"nothing was accepted for {self._stalled:.0f} s",
+            )

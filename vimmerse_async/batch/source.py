@@ -1,0 +1,106 @@
+"""The rows of a batch, pulled one at a time from any iterable or async iterable."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class Row:
+    """One item of the input and its position, from 0."""
+
+    index: int
+    item: Any
+
+
+class Source:
+    """Hands out rows until the input ends, raises or is no longer wanted.
+
+    Attributes:
+        taken: Rows handed out so far.
+        size: Rows in all; None when the input does not tell.
+        ended: True when there are no more rows.
+        error: What the input raised; None when it did not.
+        pulling: How many are waiting for an async input's next row.
+        is_async: True when rows have to be awaited.
+    """
+
+    def __init__(self, inputs: Any) -> None:
+        self.taken = 0
+        self.size: int | None = len(inputs) if hasattr(inputs, "__len__") else None
+        self.ended = False
+        self.error: Exception | None = None
+        self.pulling = 0
+        self.is_async = hasattr(inputs, "__aiter__")
+        self._rows: Iterator[Any] = iter(()) if self.is_async else iter(inputs)
+        self._coming: AsyncIterator[Any] | None = aiter(inputs) if self.is_async else None
+        self._turn = asyncio.Lock()
+        self._puller: asyncio.Task[Any] | None = None
+
+    @property
+    def never_taken(self) -> int:
+        """Rows of a sized input that were never handed out."""
+        return 0 if self.size is None else max(0, self.size - self.taken)
+
+    async def take(self) -> Row | None:
+        """Return the next row; None when there is none."""
+        if self.ended:
+            return None
+        if self._coming is not None:
+            return await self._take_later(self._coming)
+        try:
+            item = next(self._rows)
+        except StopIteration:
+            self.ended = True
+            return None
+        except Exception as error:  # noqa: BLE001 - it is the user's, and comes out at the end
+            self.ended, self.error = True, error
+            return None
+        return self._row(item)
+
+    def end(self) -> None:
+        """Hand out nothing more, and stop waiting for an async input's next row."""
+        self.ended = True
+        if self._puller is not None:
+            self._puller.cancel()
+
+    async def close(self) -> None:
+        """Let a generator run its `finally` blocks."""
+        if self._coming is not None and inspect.isasyncgen(self._coming):
+            await self._coming.aclose()
+        elif inspect.isgenerator(self._rows):
+            self._rows.close()
+
+    async def _take_later(self, coming: AsyncIterator[Any]) -> Row | None:
+        self.pulling += 1
+        try:
+            async with self._turn:
+                if self.ended:
+                    return None
+                self._puller = asyncio.current_task()
+                try:
+                    item = await anext(coming)
+                finally:
+                    self._puller = None
+        except StopAsyncIteration:
+            self.ended = True
+            return None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self.ended and task is not None and not task.uncancel():
+                return None
+            raise
+        except Exception as error:  # noqa: BLE001 - it is the user's, and comes out at the end
+            self.ended, self.error = True, error
+            return None
+        finally:
+            self.pulling -= 1
+        return self._row(item)
+
+    def _row(self, item: Any) -> Row:
+        row = Row(self.taken, item)
+        self.taken += 1
+        return row
