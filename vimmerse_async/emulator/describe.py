@@ -1,26 +1,23 @@
 """A picture becomes one true sentence: it is measured, never recognized."""
 
-import attrs
-from PIL import ImageStat
+import random
 
+from vimmerse_async.emulator.vision import clauses, placing
 from vimmerse_async.emulator.vision.decode import UnreadablePictureError, decode
+from vimmerse_async.emulator.vision.english import as_sentence, listed, with_article
+from vimmerse_async.emulator.vision.measure import measure
+from vimmerse_async.emulator.vision.picture import Picture
 
 __all__ = ["Picture", "UnreadablePictureError", "look", "sentence"]
 
-
-@attrs.frozen
-class Picture:
-    """What was measured of a picture.
-
-    Attributes:
-        width: Pixels from left to right, as shown.
-        height: Pixels from top to bottom, as shown.
-        lightness: The mean, 0.0 (black) to 1.0 (white).
-    """
-
-    width: int
-    height: int
-    lightness: float
+_FRAMINGS = {
+    "image": (("", "still image"), ("", "image")),
+    "scene": (("", "scene"),),
+    "video": (("a video shot framed as ", "picture"), ("a video shot built on ", "frame")),
+    "audio": (("a soundscape for ", "picture"), ("music to accompany ", "image")),
+}
+_PLAIN_FRAMINGS = (("", "picture"), ("", "image"))
+_PAIRINGS = ("paired with", "set beside", "together with")
 
 
 def look(data: bytes) -> Picture:
@@ -29,20 +26,45 @@ def look(data: bytes) -> Picture:
     Raises:
         UnreadablePictureError: Not a whole JPEG, PNG or WebP, or too large to decode safely.
     """
-    image, (width, height) = decode(data)
-    return Picture(width, height, ImageStat.Stat(image.convert("L")).mean[0] / 255)
+    return measure(*decode(data))
 
 
 def sentence(
     picture: Picture, *, second: Picture | None = None, mode: str | None = None, seed: int = 0
 ) -> str:
-    """Say in one sentence what is true of the picture, framed for the mode."""
-    del seed
-    framing = {"scene": "A scene in", "video": "A video of", "audio": "A soundscape for"}
-    text = f"{framing.get(mode or '', 'An image of')} {_phrase(picture)}"
-    return f"{text}, together with {_phrase(second)}." if second else f"{text}."
+    """Say in one sentence what is true of the picture, framed for the mode.
+
+    Args:
+        picture: What `look` measured.
+        second: Another picture, woven in.
+        mode: `scene`, `video`, `image` or `audio`; None says it of a picture.
+        seed: Chooses among wordings of the same facts.
+    """
+    chosen = random.Random(f"{seed}/{picture.fingerprint}")  # noqa: S311 - variety, not secrecy
+    before, noun = chosen.choice(_FRAMINGS.get(mode or "", _PLAIN_FRAMINGS))
+    parts = [before + _subject(picture, noun, chosen), *_body(picture, chosen)]
+    if second is not None:
+        parts.append(f"{chosen.choice(_PAIRINGS)} {_subject(second, 'second picture', chosen)}")
+        parts += _body(second, chosen)
+    return as_sentence(", ".join(parts))
 
 
-def _phrase(picture: Picture) -> str:
-    key = "dark" if picture.lightness < 0.4 else "light" if picture.lightness > 0.6 else "mid-toned"
-    return f"a {key} picture of {picture.width} by {picture.height} pixels"
+def _subject(picture: Picture, noun: str, chosen: random.Random) -> str:
+    traits = ", ".join(clauses.adjectives(picture, chosen.choice))
+    words = [traits, clauses.shape(picture, chosen.choice), noun]
+    return with_article(" ".join(filter(None, words)))
+
+
+def _body(picture: Picture, chosen: random.Random) -> list[str]:
+    finish = clauses.finish(picture, chosen.choice)
+    chosen.shuffle(finish)
+    return [
+        placing.colours(picture),
+        *_after("with", placing.places(picture)),
+        *_after("in", clauses.rendering(picture, chosen.choice)),
+        *finish,
+    ]
+
+
+def _after(preposition: str, items: list[str]) -> list[str]:
+    return [f"{preposition} {listed(items)}"] if items else []

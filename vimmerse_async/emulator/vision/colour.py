@@ -44,7 +44,7 @@ _GREYS = (
 )
 _ROSE = (
     _Rule(0.24, 0.08, "black", "black"),
-    _Rule(0.76, 0.036, "grey", "pinkish grey"),
+    _Rule(0.76, 0.040, "grey", "pinkish grey"),
     _Rule(0.45, 0.07, "brown", "reddish brown"),
     _Rule(0.45, _ANY, "red", "burgundy"),
     _Rule(0.54, 0.10, "pink", "dusty pink"),
@@ -57,7 +57,7 @@ _ROSE = (
 _RED = (
     _Rule(0.24, 0.08, "black", "black"),
     _Rule(0.43, 0.05, "brown", "dark brown"),
-    _Rule(0.72, 0.036, "grey", "brownish grey"),
+    _Rule(0.72, 0.030, "grey", "brownish grey"),
     _Rule(0.52, 0.10, "brown", "reddish brown"),
     _Rule(0.45, _ANY, "red", "dark red"),
     _Rule(0.63, 0.10, "brown", "reddish brown"),
@@ -70,7 +70,7 @@ _RED = (
 _ORANGE = (
     _Rule(0.24, 0.08, "black", "black"),
     _Rule(0.43, _ANY, "brown", "dark brown"),
-    _Rule(0.72, 0.034, "grey", "brownish grey"),
+    _Rule(0.72, 0.030, "grey", "brownish grey"),
     _Rule(0.53, _ANY, "brown", "brown"),
     _Rule(0.61, 0.14, "brown", "brown"),
     _Rule(0.68, 0.12, "brown", "light brown"),
@@ -84,7 +84,7 @@ _ORANGE = (
 _GOLD = (
     _Rule(0.24, 0.08, "black", "black"),
     _Rule(0.43, _ANY, "brown", "dark brown"),
-    _Rule(0.72, 0.036, "grey", "brownish grey"),
+    _Rule(0.72, 0.030, "grey", "brownish grey"),
     _Rule(0.58, _ANY, "brown", "brown"),
     _Rule(0.66, _ANY, "brown", "light brown"),
     _Rule(0.80, 0.10, "beige", "tan"),
@@ -96,7 +96,7 @@ _GOLD = (
 _YELLOW = (
     _Rule(0.24, 0.08, "black", "black"),
     _Rule(0.45, 0.04, "grey", "dark grey"),
-    _Rule(0.72, 0.036, "grey", "brownish grey"),
+    _Rule(0.72, 0.030, "grey", "brownish grey"),
     _Rule(0.62, _ANY, "green", "olive"),
     _Rule(0.80, 0.10, "beige", "khaki"),
     _Rule(0.68, _ANY, "green", "olive"),
@@ -127,7 +127,7 @@ _GREEN = (
 _TEAL = (
     _Rule(0.24, 0.05, "black", "black"),
     _Rule(0.45, 0.03, "grey", "dark grey"),
-    _Rule(0.86, 0.036, "grey", "bluish grey"),
+    _Rule(0.86, 0.038, "grey", "bluish grey"),
     _Rule(0.42, _ANY, "teal", "dark teal"),
     _Rule(0.70, _ANY, "teal", "teal"),
     _Rule(_ANY, 0.06, "teal", "pale turquoise"),
@@ -141,7 +141,7 @@ _CYAN = (
 _BLUE = (
     _Rule(0.23, 0.06, "black", "black"),
     _Rule(0.45, 0.03, "grey", "dark grey"),
-    _Rule(0.80, 0.042, "grey", "bluish grey"),
+    _Rule(0.80, 0.038, "grey", "bluish grey"),
     _Rule(0.36, _ANY, "blue", "navy"),
     _Rule(0.46, _ANY, "blue", "dark blue"),
     _Rule(0.75, 0.06, "blue", "greyish blue"),
@@ -152,7 +152,7 @@ _BLUE = (
 _PURPLE = (
     _Rule(0.23, 0.06, "black", "black"),
     _Rule(0.45, 0.03, "grey", "dark grey"),
-    _Rule(0.76, 0.042, "grey", "purplish grey"),
+    _Rule(0.76, 0.045, "grey", "purplish grey"),
     _Rule(0.40, _ANY, "purple", "dark purple"),
     _Rule(0.66, _ANY, "purple", "purple"),
     _Rule(_ANY, 0.10, "purple", "lavender"),
@@ -161,7 +161,7 @@ _PURPLE = (
 _MAGENTA = (
     _Rule(0.23, 0.06, "black", "black"),
     _Rule(0.45, 0.03, "grey", "dark grey"),
-    _Rule(0.76, 0.042, "grey", "purplish grey"),
+    _Rule(0.76, 0.045, "grey", "purplish grey"),
     _Rule(0.40, _ANY, "purple", "dark purple"),
     _Rule(0.58, _ANY, "purple", "purple"),
     _Rule(0.68, 0.13, "purple", "mauve"),
@@ -171,7 +171,7 @@ _MAGENTA = (
 )
 _PINK = (
     _Rule(0.23, 0.06, "black", "black"),
-    _Rule(0.76, 0.042, "grey", "purplish grey"),
+    _Rule(0.76, 0.045, "grey", "purplish grey"),
     _Rule(0.48, _ANY, "purple", "plum"),
     _Rule(0.72, 0.10, "pink", "dusty pink"),
     _Rule(0.72, _ANY, "pink", "deep pink"),
@@ -230,9 +230,7 @@ def name(red: int, green: int, blue: int) -> Colour:
     chroma = math.hypot(redness, yellowness)
     hue = math.atan2(yellowness, redness)
     rules = _GREYS if chroma < _GREY_CHROMA else _rules(math.degrees(hue) % 360)
-    for rule in rules:
-        if lightness < rule.lightness and chroma < rule.chroma:
-            break
+    rule = next(rule for rule in rules if lightness < rule.lightness and chroma < rule.chroma)
     return Colour(rule.family, rule.shade, chroma, chroma * math.cos(hue - _WARM_HUE))
 
 

@@ -14,8 +14,8 @@ MAX_PIXELS = 89_478_485
 MAX_SIDE = 65_535
 """The longest side that is decoded, in pixels."""
 
-_WORK_SIDE = 384
-"""The longer side that pictures are reduced to; what is finer than this the eye blends."""
+_WORK_SIDE = 256
+"""Pictures are reduced until a further halving would leave less than this on the longer side."""
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -44,11 +44,10 @@ def decode(data: bytes) -> tuple[Image.Image, int, int]:
         image = opener(io.BytesIO(data))
         width, height = image.size
         _check_size(width, height)
-        size = _work_size(width, height)
-        image.draft("RGB", size)
+        image.draft("RGB", _least_size(width, height))
         image.load()
         turn = _UPRIGHT.get(_orientation(image))
-        reduced = _reduced(image, size)
+        reduced = _reduced(image)
     except UnreadablePictureError:
         raise
     except Exception as error:  # noqa: BLE001 - Pillow names no family of errors for hostile bytes
@@ -81,9 +80,9 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
-def _work_size(width: int, height: int) -> tuple[int, int]:
+def _least_size(width: int, height: int) -> tuple[int, int]:
     scale = min(1.0, _WORK_SIDE / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
+    return max(1, int(width * scale)), max(1, int(height * scale))
 
 
 def _orientation(image: ImageFile) -> int:
@@ -93,8 +92,19 @@ def _orientation(image: ImageFile) -> int:
         return 1
 
 
-def _reduced(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _reduced(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
-        image = image.convert("I").point(_to_eight_bits).convert("L")
+        image = _eight_bits(image)
     image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    return image.resize(size, Image.Resampling.BOX)
+    width, height = image.size
+    factor = max(1, max(width, height) // _WORK_SIDE)
+    return image.reduce((min(factor, width), min(factor, height)))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Pillow's own conversion of 16-bit greys cuts them off at 255."""
+    scaled = image.convert("I").point(  # pyright: ignore[reportUnknownMemberType] - names numpy
+        lambda value: value * (1 / 257)
+    )
+    scaled.info.pop("transparency", None)
+    return scaled.convert("L")

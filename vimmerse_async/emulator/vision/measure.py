@@ -1,74 +1,79 @@
-"""Pixels become numbers: colours, tones, edges and symmetry, counted by Pillow's own loops."""
+"""Pixels become numbers: tones, edges and symmetry, counted by Pillow's own loops."""
 
 import hashlib
 
 from PIL import Image, ImageChops, ImageStat
 
 from vimmerse_async.emulator.vision.colour import Colour, name
-from vimmerse_async.emulator.vision.picture import Picture, Tones
-from vimmerse_async.emulator.vision.regions import GRID, palette, widest
+from vimmerse_async.emulator.vision.picture import Edges, Picture, Tones
+from vimmerse_async.emulator.vision.regions import GRID, survey
 
 _BANDS = 6
 _COARSE = 24
 _TAIL = 0.03
+_FRINGE = 0.002
 _STEEPEST = 0.005
 _REACH = 8
+_SMALLEST = 48
 _VISIBLE_STEP = 14
 _VISIBLE_EDGE = 20
 _VARYING = 6.0
 _OPAQUE = 128
+_OPAQUE_ONLY = [255 if alpha >= _OPAQUE else 0 for alpha in range(256)]
 _MASK = 0xF8
 
 
 def measure(image: Image.Image, width: int, height: int) -> Picture:
     """Measure a reduced picture, RGB or RGBA, whose full size is given in pixels."""
-    shown, points = image, _sample(image)
-    if image.mode == "RGBA":
-        shown = Image.new("RGB", image.size, "white")
-        shown.paste(image, mask=image.getchannel("A"))
-    seen = [point for point in points if point is not None]
+    shown, mask = _on_white(image) if image.mode == "RGBA" else (image, None)
     grey = shown.convert("L")
-    acuity, detail = _edges(grey)
-    coarse = shown.resize((_COARSE, _COARSE), Image.Resampling.BOX)
+    coarse = _scaled(shown, (_COARSE, _COARSE), Image.Resampling.BOX)
+    looks = hashlib.blake2b(shown.tobytes(), digest_size=8, key=f"{width}x{height}".encode())
     return Picture(
         width=width,
         height=height,
-        opacity=len(seen) / len(points),
-        palette=palette(points),
-        holdings=widest(points),
-        tones=_tones(grey),
-        chroma=sum(point.chroma for point in seen) / max(1, len(seen)),
-        warmth=sum(point.warmth for point in seen) / max(1, len(seen)),
-        acuity=acuity,
-        detail=detail,
+        colours=survey(_sample(image)),
+        tones=_tones(grey, mask),
+        edges=_edges(grey) if min(grey.size) >= _SMALLEST else None,
         mirrored=_likeness(coarse, Image.Transpose.FLIP_LEFT_RIGHT, (1, _COARSE)),
         flipped=_likeness(coarse, Image.Transpose.FLIP_TOP_BOTTOM, (_COARSE, 1)),
-        fingerprint=hashlib.blake2b(
-            shown.tobytes(), digest_size=8, key=f"{width}x{height}".encode()
-        ).hexdigest(),
+        fingerprint=looks.hexdigest(),
     )
 
 
 def _sample(image: Image.Image) -> list[Colour | None]:
     """Single pixels, not means: the mean of red and green is nobody's colour."""
-    grid = image.resize((GRID, GRID), Image.Resampling.NEAREST).convert("RGBA").tobytes()
+    grid = _scaled(image, (GRID, GRID), Image.Resampling.NEAREST).convert("RGBA").tobytes()
     return [
         name(red & _MASK, green & _MASK, blue & _MASK) if alpha >= _OPAQUE else None
         for red, green, blue, alpha in zip(*(grid[part::4] for part in range(4)), strict=True)
     ]
 
 
-def _tones(grey: Image.Image) -> Tones:
-    histogram = grey.histogram()
-    blocks = grey.resize((_BANDS, _BANDS), Image.Resampling.BOX)
-    cells = [value / 255 for value in blocks.tobytes()]
+def _on_white(image: Image.Image) -> tuple[Image.Image, Image.Image]:
+    opaque = image.getchannel("A")
+    shown = Image.new("RGB", image.size, "white")
+    shown.paste(image, mask=opaque)
+    return shown, opaque.point(_OPAQUE_ONLY, "1")
+
+
+def _scaled(image: Image.Image, size: tuple[int, int], how: Image.Resampling) -> Image.Image:
+    return image.resize(size, how)  # pyright: ignore[reportUnknownMemberType] - names numpy
+
+
+def _tones(grey: Image.Image, mask: Image.Image | None) -> Tones:
+    histogram = grey.histogram(mask)
+    blocks = _scaled(grey, (_BANDS, _BANDS), Image.Resampling.BOX).tobytes()
+    cells = [value / 255 for value in blocks]
     rows = [cells[start : start + _BANDS] for start in range(0, len(cells), _BANDS)]
     inner = [value for row in rows[2:-2] for value in row[2:-2]]
     outer = [*rows[0], *rows[-1], *(row[side] for row in rows[1:-1] for side in (0, -1))]
+    total = sum(level * count for level, count in enumerate(histogram))
     return Tones(
-        mean=ImageStat.Stat(grey).mean[0] / 255,
+        mean=total / max(1, sum(histogram)) / 255,
         low=_level(histogram, _TAIL) / 255,
         high=_level(histogram, 1 - _TAIL) / 255,
+        span=(_level(histogram, 1 - _FRINGE) - _level(histogram, _FRINGE)) / 255,
         rows=tuple(_mean(row) for row in rows),
         columns=tuple(_mean(list(column)) for column in zip(*rows, strict=True)),
         middle=_mean(inner),
@@ -90,35 +95,30 @@ def _level(histogram: list[int], share: float) -> int:
     return len(histogram) - 1
 
 
-def _edges(grey: Image.Image) -> tuple[float | None, float]:
+def _edges(grey: Image.Image) -> Edges:
     """A sharp edge is as steep over one pixel as over many; a soft one climbs slowly."""
-    if min(grey.size) <= _REACH:
-        return None, 0.0
-    near = [_step(grey, 1, 0), _step(grey, 0, 1)]
-    far = [_step(grey, _REACH, 0), _step(grey, 0, _REACH)]
+    near = [_steps(grey, 1, 0), _steps(grey, 0, 1)]
+    far = [_steps(grey, _REACH, 0), _steps(grey, 0, _REACH)]
     tall = max(_level(histogram, 1 - _STEEPEST) for histogram in far)
     steep = max(_level(histogram, 1 - _STEEPEST) for histogram in near)
-    visible = sum(sum(histogram[_VISIBLE_STEP:]) for histogram in near)
-    return (
-        steep / tall if tall >= _VISIBLE_EDGE else None,
-        visible / sum(sum(histogram) for histogram in near),
-    )
+    across, down = (sum(histogram[_VISIBLE_STEP:]) / sum(histogram) for histogram in near)
+    return Edges(steep / tall if tall >= _VISIBLE_EDGE else 0.0, across, down)
 
 
-def _step(grey: Image.Image, across: int, down: int) -> list[int]:
+def _steps(grey: Image.Image, across: int, down: int) -> list[int]:
     width, height = grey.size
     here = grey.crop((0, 0, width - across, height - down))
     there = grey.crop((across, down, width, height))
     return ImageChops.difference(here, there).histogram()
 
 
-def _likeness(
-    coarse: Image.Image, turn: Image.Transpose, bands: tuple[int, int]
-) -> float | None:
+def _likeness(coarse: Image.Image, turn: Image.Transpose, bands: tuple[int, int]) -> float:
     """Bands that are even all along mirror themselves; only what varies along them counts."""
-    even = coarse.resize(bands, Image.Resampling.BOX).resize(coarse.size, Image.Resampling.NEAREST)
+    even = _scaled(
+        _scaled(coarse, bands, Image.Resampling.BOX), coarse.size, Image.Resampling.NEAREST
+    )
     varying = sum(ImageStat.Stat(ImageChops.difference(coarse, even)).sum2)
     if varying < _VARYING**2 * 3 * _COARSE**2:
-        return None
+        return 0.0
     unlike = sum(ImageStat.Stat(ImageChops.difference(coarse, coarse.transpose(turn))).sum2)
     return 1 - unlike / (2 * varying)

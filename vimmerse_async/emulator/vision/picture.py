@@ -13,14 +13,40 @@ class Holding:
         colour: A finer name where most of the family's points here agree on it, such as navy;
             else the family.
         share: Of the region's points, 0.0 to 1.0.
-        chroma: The mean colourfulness of these points, 0.0 to about 0.32.
     """
 
     region: str
     family: str
     colour: str
     share: float
+
+
+@attrs.frozen
+class Colours:
+    """Which colours, and where.
+
+    Attributes:
+        palette: The colours of the whole picture, the widest first.
+        vivid: The families whose points are on the whole strongly coloured.
+        holdings: The widest colour of each region.
+        opacity: The share of points that are not transparent, 0.0 to 1.0.
+        chroma: Mean colourfulness, 0.0 (grey) to about 0.32.
+        highest_chroma: The colourfulness that only 3 % of the points exceed.
+        warmth: Mean pull towards orange; negative towards blue.
+    """
+
+    palette: tuple[Holding, ...]
+    vivid: frozenset[str]
+    holdings: tuple[Holding, ...]
+    opacity: float
     chroma: float
+    highest_chroma: float
+    warmth: float
+
+    @property
+    def pull(self) -> float:
+        """The warmth as a share of all colour; 0.0 where there is hardly any."""
+        return self.warmth / self.chroma if abs(self.warmth) > 0.025 else 0.0
 
 
 @attrs.frozen
@@ -31,6 +57,7 @@ class Tones:
         mean: Of all pixels.
         low: Only 3 % of the pixels are darker.
         high: Only 3 % of the pixels are lighter.
+        span: From the darkest to the lightest, but for 2 in 1,000 pixels at either end.
         rows: Means of equal bands from top to bottom.
         columns: Means of equal bands from left to right.
         middle: Mean of the middle ninth.
@@ -40,10 +67,43 @@ class Tones:
     mean: float
     low: float
     high: float
+    span: float
     rows: tuple[float, ...]
     columns: tuple[float, ...]
     middle: float
     rim: float
+
+    @property
+    def range(self) -> float:
+        """From the dark tones to the light ones, without the few beyond them."""
+        return self.high - self.low
+
+
+@attrs.frozen
+class Edges:
+    """How steep the edges are, how many, and which way they run.
+
+    Attributes:
+        acuity: Steepness of the steepest, 0.0 (none) to 1.0 (from one pixel to the next).
+        across: The share of pixels that differ visibly from the pixel to their right.
+        down: The share of pixels that differ visibly from the pixel below.
+    """
+
+    acuity: float
+    across: float
+    down: float
+
+    @property
+    def detail(self) -> float:
+        """The share of neighbours that differ visibly, 0.0 to 1.0."""
+        return (self.across + self.down) / 2
+
+    @property
+    def crossing(self) -> float:
+        """Visible steps from side to side for each from top to bottom; 1.0 where few are."""
+        if max(self.across, self.down) < 0.025:
+            return 1.0
+        return max(self.across, 0.001) / max(self.down, 0.001)
 
 
 @attrs.frozen
@@ -53,30 +113,19 @@ class Picture:
     Attributes:
         width: Pixels from left to right, as shown.
         height: Pixels from top to bottom, as shown.
-        opacity: The share of points that are not transparent, 0.0 to 1.0.
-        palette: The colours of the whole picture, the widest first.
-        holdings: The widest colour of each region.
+        colours: Which colours, and where.
         tones: Light and dark, and where.
-        chroma: Mean colourfulness, 0.0 (grey) to about 0.32.
-        warmth: Mean pull towards orange; negative towards blue.
-        acuity: Steepness of the steepest edges, 0.0 (none) to 1.0 (from one pixel to the next);
-            None where there is no edge to judge.
-        detail: The share of pixels that differ visibly from their neighbours.
-        mirrored: How well left mirrors right, 1.0 for exactly; None where nothing varies.
-        flipped: How well top mirrors bottom, 1.0 for exactly; None where nothing varies.
+        edges: How steep, how many, which way; None where the picture is too small to tell.
+        mirrored: How well left mirrors right, 1.0 for exactly, 0.0 where nothing varies.
+        flipped: How well top mirrors bottom, 1.0 for exactly, 0.0 where nothing varies.
         fingerprint: Differs between pictures that look different.
     """
 
     width: int
     height: int
-    opacity: float
-    palette: tuple[Holding, ...]
-    holdings: tuple[Holding, ...]
+    colours: Colours
     tones: Tones
-    chroma: float
-    warmth: float
-    acuity: float | None
-    detail: float
-    mirrored: float | None
-    flipped: float | None
+    edges: Edges | None
+    mirrored: float
+    flipped: float
     fingerprint: str

@@ -1,16 +1,20 @@
-"""Which colour holds which region of the picture."""
+"""Which colours a picture has, and which colour holds which region."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from vimmerse_async.emulator.vision.colour import Colour
-from vimmerse_async.emulator.vision.picture import Holding
+from vimmerse_async.emulator.vision.picture import Colours, Holding
 
 GRID = 48
 """Colours are compared at this many points a side."""
 
 _AGREEMENT = 0.6
+_TAIL = 0.03
+_VIVID = 0.09
 _REGIONS: dict[str, Callable[[float, float], bool]] = {
+    "all": lambda _x, _y: True,
     "left half": lambda x, _: x < 1 / 2,
     "right half": lambda x, _: x > 1 / 2,
     "top half": lambda _, y: y < 1 / 2,
@@ -21,12 +25,13 @@ _REGIONS: dict[str, Callable[[float, float], bool]] = {
     "bottom": lambda _, y: y > 3 / 4,
     "centre": lambda x, y: 1 / 3 < x < 2 / 3 and 1 / 3 < y < 2 / 3,
     "edges": lambda x, y: not (1 / 8 < x < 7 / 8 and 1 / 8 < y < 7 / 8),
+    "corners": lambda x, y: not (1 / 5 < x < 4 / 5 or 1 / 5 < y < 4 / 5),
     "top left": lambda x, y: x < 1 / 4 and y < 1 / 4,
     "top right": lambda x, y: x > 3 / 4 and y < 1 / 4,
     "bottom left": lambda x, y: x < 1 / 4 and y > 3 / 4,
     "bottom right": lambda x, y: x > 3 / 4 and y > 3 / 4,
 }
-_POINTS: dict[str, tuple[int, ...]] = {
+_POINTS = {
     region: tuple(
         row * GRID + column
         for row in range(GRID)
@@ -37,36 +42,53 @@ _POINTS: dict[str, tuple[int, ...]] = {
 }
 
 
-def palette(points: Sequence[Colour | None]) -> tuple[Holding, ...]:
-    """Return every colour family of the picture, the widest first; None is transparent."""
-    return tuple(_holdings("all", points))
+def overlap(one: str, other: str) -> bool:
+    """Say whether two regions share a part of the picture."""
+    return not set(_POINTS[one]).isdisjoint(_POINTS[other])
 
 
-def widest(points: Sequence[Colour | None]) -> tuple[Holding, ...]:
-    """Return the widest colour family of every region that is not transparent."""
-    return tuple(
-        holding
-        for region, places in _POINTS.items()
-        for holding in _holdings(region, [points[place] for place in places])[:1]
+def survey(points: Sequence[Colour | None]) -> Colours:
+    """Count the colours of a picture's points, row by row; None is transparent."""
+    seen = [point for point in points if point is not None]
+    families = {point.shade: point.family for point in seen}
+    shades = [point and point.shade for point in points]
+    palette, *holdings = (_holdings(region, shades, families) for region in _POINTS)
+    chromas = sorted(point.chroma for point in seen) or [0.0]
+    return Colours(
+        palette=palette,
+        vivid=_vivid(seen),
+        holdings=tuple(found[0] for found in holdings if found),
+        opacity=len(seen) / len(points),
+        chroma=sum(chromas) / len(chromas),
+        highest_chroma=chromas[int(len(chromas) * (1 - _TAIL))],
+        warmth=sum(point.warmth for point in seen) / len(chromas),
     )
 
 
-def _holdings(region: str, points: Sequence[Colour | None]) -> list[Holding]:
-    families: dict[str, list[Colour]] = {}
-    for point in points:
-        if point is not None:
-            families.setdefault(point.family, []).append(point)
-    found = [_holding(region, members, len(points)) for members in families.values()]
-    return sorted(found, key=lambda holding: (-holding.share, holding.family))
+def _holdings(
+    region: str, shades: Sequence[str | None], families: dict[str, str]
+) -> tuple[Holding, ...]:
+    places = _POINTS[region]
+    held: tuple[str | None, ...] = itemgetter(*places)(shades)
+    members: dict[str, dict[str, int]] = {}
+    for shade, count in Counter(held).items():
+        if shade is not None:
+            members.setdefault(families[shade], {})[shade] = count
+    found = [_holding(region, family, counts, len(places)) for family, counts in members.items()]
+    return tuple(sorted(found, key=lambda holding: (-holding.share, holding.family)))
 
 
-def _holding(region: str, members: list[Colour], total: int) -> Holding:
-    ((shade, count),) = Counter(member.shade for member in members).most_common(1)
-    family = members[0].family
-    return Holding(
-        region=region,
-        family=family,
-        colour=shade if count >= _AGREEMENT * len(members) else family,
-        share=len(members) / total,
-        chroma=sum(member.chroma for member in members) / len(members),
+def _holding(region: str, family: str, counts: dict[str, int], points: int) -> Holding:
+    total = sum(counts.values())
+    shade = max(counts, key=lambda name: (counts[name], name))
+    colour = shade if counts[shade] >= _AGREEMENT * total else family
+    return Holding(region, family, colour, total / points)
+
+
+def _vivid(seen: Sequence[Colour]) -> frozenset[str]:
+    chromas: dict[str, list[float]] = {}
+    for point in seen:
+        chromas.setdefault(point.family, []).append(point.chroma)
+    return frozenset(
+        family for family, values in chromas.items() if sum(values) > _VIVID * len(values)
     )
