@@ -1,43 +1,17 @@
 """Everything that can be changed while the server runs: limits, wallet, latency, faults, log."""
 
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import attrs
 
 from vimmerse_async.emulator.draws import Draws
-from vimmerse_async.emulator.faults import Fault, Plan, faults_from
+from vimmerse_async.emulator.faults import Fault, Plan
 from vimmerse_async.emulator.latency import Clockwork, Latency
 from vimmerse_async.emulator.limits import Limiter, Limits
 from vimmerse_async.emulator.records import Log
+from vimmerse_async.emulator.spec import faults_from, limits_from
 from vimmerse_async.emulator.wallet import Wallet
-
-
-def limits_from(value: Limits | Mapping[str, Any] | None) -> Limits:
-    """Return the limits of a mapping with the attributes' names; None: no limits.
-
-    `changes` are mappings too, each with `after` (seconds) beside its limits.
-
-    Raises:
-        ValueError: They are invalid; the message says why.
-    """
-    if isinstance(value, Limits):
-        return value
-    try:
-        given = dict(value or {})
-        changes = given.pop("changes", ())
-        return Limits(**given, changes=tuple(_change(dict(change)) for change in changes))
-    except TypeError as error:
-        reason = str(error).removeprefix("Limits.__init__() ")
-        raise ValueError(f"limits: {reason}") from None
-
-
-def _change(given: dict[str, Any]) -> tuple[float, Limits]:
-    after = given.pop("after", None)
-    if type(after) not in {int, float}:
-        raise ValueError(f"a change of limits needs the seconds `after` which it holds: {given}")
-    return float(after), limits_from(given)
 
 
 def _latency(value: Latency | float | str | None) -> Latency | None:
@@ -98,19 +72,3 @@ class Account:
         """Return the number of the next suggestion, from 0."""
         self.suggestions += 1
         return self.suggestions - 1
-
-    def set_faults(self, faults: Iterable[Fault | Mapping[str, Any]]) -> None:
-        """Follow another plan from now on.
-
-        Raises:
-            ValueError: The plan is invalid; nothing has changed.
-        """
-        self.plan = Plan(faults_from(faults))
-
-    def set_limits(self, limits: Limits | Mapping[str, Any] | None) -> None:
-        """Hold other limits from now on; None: none.
-
-        Raises:
-            ValueError: They are invalid; nothing has changed.
-        """
-        self.limiter.set(limits_from(limits), time.monotonic())

@@ -125,6 +125,11 @@ def ask(route: TextRoute, data: Mapping[str, Any]) -> Question:
     return question
 
 
+def is_https_url(url: str) -> bool:
+    """Whether this is a URL that the API takes."""
+    return len(url) <= _URL_CAP and _HTTPS_URL.fullmatch(url) is not None
+
+
 def _decode(content_type: str, body: bytes) -> Mapping[str, Any]:
     if not body:
         return {}
@@ -157,7 +162,7 @@ def _wrong(name: str, value: Any) -> Mapping[str, Any] | None:
 def _check_sense(question: Question) -> None:
     for name in URL_FIELDS:
         url = getattr(question, name)
-        if url is not None and not (len(url) <= _URL_CAP and _HTTPS_URL.fullmatch(url)):
+        if url is not None and not is_https_url(url):
             raise refused(400, f"{name} must be an HTTPS URL")
     if question.prompt is not None and not question.prompt.strip():
         raise refused(400, "prompt must not be empty")

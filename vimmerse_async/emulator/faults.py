@@ -5,7 +5,7 @@ Pure decisions; what a kind does to a connection is in `wire`, to a reply in `sp
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 
@@ -159,9 +159,8 @@ class Fault:
                 continue
             if type(value) not in types:
                 raise ValueError(f"{name} must be {types[-1].__name__}, not {value!r}")
-            low, high = _RANGES.get(name, (value, value))
-            if not low <= value <= high:
-                raise ValueError(f"{name} must be from {low} to {high}, not {value!r}")
+            if name in _RANGES and not _RANGES[name][0] <= value <= _RANGES[name][1]:
+                raise ValueError(f"{name} must be within {_RANGES[name]}, not {value!r}")
         if self.probability is not None and not 0 < self.probability <= 1:
             raise ValueError(f"probability must be above 0 and at most 1, not {self.probability!r}")
         if any(type(part) is not str for pair in self.header.items() for part in pair):
@@ -173,24 +172,6 @@ class Fault:
     def moment(self) -> Moment:
         """When it strikes; a billed fault strikes after the work."""
         return "after" if self.billed else KINDS[self.kind].moment
-
-
-def faults_from(rules: Iterable[Fault | Mapping[str, Any]]) -> tuple[Fault, ...]:
-    """Return the rules as `Fault` objects.
-
-    Raises:
-        ValueError: A rule is invalid; the message names its place and the reason.
-    """
-    if isinstance(rules, Fault | Mapping | str):
-        raise ValueError("faults must be a list of rules")  # noqa: TRY004 - one kind of error
-    faults: list[Fault] = []
-    for place, rule in enumerate(rules):
-        try:
-            faults.append(rule if isinstance(rule, Fault) else Fault(**rule))
-        except (TypeError, ValueError) as error:
-            reason = str(error).removeprefix("Fault.__init__() ")
-            raise ValueError(f"fault {place}: {reason}") from None
-    return tuple(faults)
 
 
 @attrs.define

@@ -2,24 +2,26 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import AsyncIterator, Mapping
 from hashlib import blake2b
 from urllib.parse import parse_qsl
 
 import attrs
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from vimmerse_async.emulator.hosting import Hosting, Incoming
-from vimmerse_async.emulator.reply import RefusedError, problem, refused, unprocessable
+from vimmerse_async.emulator.reply import problem, refused, unprocessable
 
 BODY_CAP = 1 << 20
-_IDLE = 30.0
 _PARTS_CAP = 32
 _PIECE = 1 << 18
 _OVERHEAD = 1 << 16
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-TOO_SLOW = "nothing came for 30 seconds"
-"""What a request is told whose body stops coming."""
+_TOO_SLOW = "the body stopped coming"
+_BROKEN = (ValueError, AssertionError, HttpProcessingError, web.RequestPayloadError)
 
 
 @attrs.define
@@ -46,19 +48,23 @@ class Form:
             incoming.discard()
 
 
-async def read_bytes(request: web.BaseRequest) -> bytes:
+async def read_bytes(request: web.BaseRequest, patience: float) -> bytes:
     """Return a small body.
 
+    Args:
+        request: Whose body.
+        patience: Seconds that it may take to come.
+
     Raises:
-        RefusedError: 413 over 1 MiB, 408 when it stops coming.
+        RefusedError: 400 for broken framing, 408 when it stops coming, 413 over 1 MiB.
     """
     if request.content.is_eof():
         return await _read(request)
     try:
-        async with asyncio.timeout(_IDLE):
+        async with asyncio.timeout(patience):
             return await _read(request)
     except TimeoutError:
-        raise refused(408, TOO_SLOW) from None
+        raise refused(408, _TOO_SLOW) from None
 
 
 async def _read(request: web.BaseRequest) -> bytes:
@@ -71,34 +77,40 @@ async def _read(request: web.BaseRequest) -> bytes:
 
 
 async def read_form(
-    request: web.BaseRequest, hosting: Hosting, families: Mapping[str, str]
+    request: web.BaseRequest, hosting: Hosting, families: Mapping[str, str], patience: float
 ) -> Form:
-    """Return the fields and files of a form; `families` names the fields that are files.
+    """Return the fields and files of a form.
+
+    Args:
+        request: Whose body.
+        hosting: Where the files go.
+        families: The fields that are files, each with its family.
+        patience: Seconds that any piece may take to come.
 
     Raises:
-        RefusedError: 400 for a broken form, 408 when it stops coming, 413 for too much.
+        RefusedError: 400 for a broken form, 408 when it stops coming, 413 for too much, 422 for
+            no form at all.
     """
     if (request.content_length or 0) > hosting.file_cap * max(1, len(families)) + _OVERHEAD:
         raise refused(413, f"a file may have {hosting.file_cap} bytes")
     if request.content_type == "application/x-www-form-urlencoded":
-        return _urlencoded(await read_bytes(request))
+        return _urlencoded(await read_bytes(request, patience))
     if request.content_type != "multipart/form-data":
         raise unprocessable(
             [problem(["header", "content-type"], "Should be multipart/form-data", "content_type")]
         )
-    form = Form()
+    reader = _FormReader(request, hosting, families, patience)
     try:
-        await _read_parts(request, form, hosting, families)
+        return await reader.read()
     except TimeoutError:
-        form.discard()
-        raise refused(408, TOO_SLOW) from None
-    except (ValueError, AssertionError, web.RequestPayloadError, web.HTTPException):
-        form.discard()
+        reader.form.discard()
+        raise refused(408, _TOO_SLOW) from None
+    except _BROKEN:
+        reader.form.discard()
         raise refused(400, "the form cannot be read") from None
     except BaseException:
-        form.discard()
+        reader.form.discard()
         raise
-    return form
 
 
 def _urlencoded(body: bytes) -> Form:
@@ -111,52 +123,60 @@ def _urlencoded(body: bytes) -> Form:
     return Form(dict(pairs), digest=blake2b(body, digest_size=8).digest())
 
 
-async def _read_parts(
-    request: web.BaseRequest, form: Form, hosting: Hosting, families: Mapping[str, str]
-) -> None:
-    digest = blake2b(digest_size=8)
-    reader = await request.multipart()
-    for _ in range(_PARTS_CAP):
-        async with asyncio.timeout(_IDLE):
-            part = await reader.next()
-        if part is None:
-            form.digest = digest.digest()
+class _FormReader:
+    """Reads one multipart body, piece by piece."""
+
+    def __init__(
+        self,
+        request: web.BaseRequest,
+        hosting: Hosting,
+        families: Mapping[str, str],
+        patience: float,
+    ) -> None:
+        self.form = Form()
+        self._request = request
+        self._hosting = hosting
+        self._families = families
+        self._patience = patience
+        self._digest = blake2b(digest_size=8)
+
+    async def read(self) -> Form:
+        parts = await self._request.multipart()
+        for _ in range(_PARTS_CAP):
+            async with asyncio.timeout(self._patience):
+                part = await parts.next()
+            if part is None:
+                self.form.digest = self._digest.digest()
+                return self.form
+            if not isinstance(part, BodyPartReader) or not _NAME.fullmatch(part.name or ""):
+                raise refused(400, "every part of the form needs a plain name and no parts in it")
+            await self._take(part, part.name or "")
+        raise refused(400, f"a form may have {_PARTS_CAP} parts")
+
+    async def _take(self, part: BodyPartReader, name: str) -> None:
+        self._digest.update(name.encode())
+        if name in self._families:
+            if name in self.form.files:
+                raise refused(400, f"{name} is given twice")
+            incoming = self._hosting.receive(self._families[name])
+            self.form.files[name] = incoming
+            async for piece in self._pieces(part):
+                incoming.write(piece)
+            self._digest.update(incoming.finish())
             return
-        if not isinstance(part, BodyPartReader) or not part.name:
-            raise refused(400, "every part of the form needs a name, and none may hold parts")
-        digest.update(part.name.encode())
-        if part.name in families:
-            incoming = hosting.receive(families[part.name])
-            form.files.setdefault(part.name, incoming)
-            digest.update(await _take_file(part, incoming))
-        else:
-            text = await _take_text(part)
-            digest.update(text)
-            if part.filename is None:
-                form.fields[part.name] = text.decode()
-    raise refused(400, f"a form may have {_PARTS_CAP} parts")
+        text = bytearray()
+        async for piece in self._pieces(part):
+            text += piece
+            if len(text) > BODY_CAP:
+                raise refused(413, f"a text of a form may have {BODY_CAP} bytes")
+        self._digest.update(text)
+        if part.filename is None:
+            self.form.fields[name] = text.decode()
 
-
-async def _take_file(part: BodyPartReader, incoming: Incoming) -> bytes:
-    try:
+    async def _pieces(self, part: BodyPartReader) -> AsyncIterator[bytes]:
         while True:
-            async with asyncio.timeout(_IDLE):
+            async with asyncio.timeout(self._patience):
                 piece = await part.read_chunk(_PIECE)
             if not piece:
-                return incoming.finish()
-            incoming.write(piece)
-    except RefusedError:
-        incoming.discard()
-        raise
-
-
-async def _take_text(part: BodyPartReader) -> bytes:
-    text = bytearray()
-    while True:
-        async with asyncio.timeout(_IDLE):
-            piece = await part.read_chunk(_PIECE)
-        if not piece:
-            return bytes(text)
-        text += piece
-        if len(text) > BODY_CAP:
-            raise refused(413, f"a text of a form may have {BODY_CAP} bytes")
+                return
+            yield piece

@@ -132,6 +132,13 @@ class Hosting:
         self._add(Hosted(asset, incoming.path, kind, incoming.size))
         return asset
 
+    def forget(self, incoming: Incoming) -> None:
+        """Drop a file, whether it is hosted already or not."""
+        hosted = self._assets.pop(incoming.path.name, None)
+        if hosted is not None:
+            self._size -= hosted.size
+        incoming.discard()
+
     def refer(self, url: str, mime_type: str) -> dict[str, Any]:
         """Return the asset of a file that stays where it is."""
         asset = _asset(self._new_id(), url, mime_type)

@@ -95,7 +95,7 @@ class Limiter:
     """
 
     def __init__(self, limits: Limits, now: float) -> None:
-        self._limits = limits
+        self.given = limits
         self._since = now
         self._tokens = math.inf
         self._refilled = now
@@ -107,12 +107,12 @@ class Limiter:
 
     def set(self, limits: Limits, now: float) -> None:
         """Hold other limits from now on; requests in flight stay counted."""
-        self._limits = limits
+        self.given = limits
         self._since = now
 
     def limits(self, now: float) -> Limits:
         """Return the limits that hold now."""
-        return self._limits.at(now - self._since) if self._limits.changes else self._limits
+        return self.given.at(now - self._since) if self.given.changes else self.given
 
     def admit(self, now: float) -> float:
         """Admit a request and return 0.0, or the seconds after which asking may succeed."""

@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import secrets
 import ssl
+import time
 import warnings
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
@@ -19,17 +20,20 @@ import attrs
 from aiohttp import web
 
 from vimmerse_async.emulator.account import Account, Behaviour
+from vimmerse_async.emulator.admin import add_admin
 from vimmerse_async.emulator.app import App
 from vimmerse_async.emulator.author import Author
 from vimmerse_async.emulator.background import Background
 from vimmerse_async.emulator.door import Door
 from vimmerse_async.emulator.eyes import Eyes
-from vimmerse_async.emulator.faults import KINDS, Fault
+from vimmerse_async.emulator.faults import KINDS, Fault, Plan
 from vimmerse_async.emulator.gallery import Gallery
 from vimmerse_async.emulator.hosting import Hosting
 from vimmerse_async.emulator.latency import Latency
+from vimmerse_async.emulator.legacy import add_legacy
 from vimmerse_async.emulator.limits import Limits
 from vimmerse_async.emulator.records import Seen
+from vimmerse_async.emulator.spec import faults_from, limits_from
 from vimmerse_async.emulator.tls import Certificates
 from vimmerse_async.emulator.v2 import Studio, add_v2
 
@@ -37,6 +41,7 @@ UnknownMedia = Literal["refuse", "placeholder"]
 
 _logger = logging.getLogger(__name__)
 _GOODBYE = 0.01
+_PATIENCE = 30.0
 
 
 class Emulator:
@@ -180,6 +185,32 @@ class Emulator:
         self._app.account = Account(behaviour)
         self._hosting.clear()
 
+    def set_faults(self, faults: Iterable[Fault | Mapping[str, Any]]) -> None:
+        """Follow another plan from now on, until the next reset.
+
+        Raises:
+            ValueError: The plan is invalid; nothing has changed.
+        """
+        rules = faults_from(faults)
+        self._check_tls(rules)
+        self._app.account.plan = Plan(rules)
+
+    def set_limits(self, limits: Limits | Mapping[str, Any] | None) -> None:
+        """Hold other limits from now on, until the next reset; None: none.
+
+        Raises:
+            ValueError: They are invalid; nothing has changed.
+        """
+        self._app.account.limiter.set(limits_from(limits), time.monotonic())
+
+    def top_up(self, credits: float) -> None:  # noqa: A002 - what a user calls them
+        """Add credits to the wallet.
+
+        Raises:
+            ValueError: The number is negative or no number.
+        """
+        self._app.account.wallet.top_up(credits)
+
     async def __aenter__(self) -> Self:
         """Start in the running loop.
 
@@ -237,7 +268,12 @@ class Emulator:
         eyes = Eyes()
         stack.callback(self._hosting.clear)
         stack.push_async_callback(eyes.close)
-        add_v2(Studio(self._app, Author(self._gallery, eyes), eyes, self._hosting))
+        patience = min(_PATIENCE, self._idle_timeout)
+        author = Author(self._gallery, eyes)
+        studio = Studio(self._app, author, eyes, self._hosting, patience)
+        add_v2(studio)
+        add_legacy(studio)
+        add_admin(self._app, self)
         server = web.Server(
             self._app.handle,
             access_log=None,

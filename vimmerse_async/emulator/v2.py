@@ -26,16 +26,30 @@ UPLOADS: Mapping[str, tuple[str, str]] = {
 
 @attrs.frozen
 class Studio:
-    """What the routes work with."""
+    """What the routes work with.
+
+    Attributes:
+        app: Serves them.
+        author: Answers questions.
+        eyes: Look at pictures.
+        hosting: Keeps files.
+        patience: Seconds that a body may stop coming.
+    """
 
     app: App
     author: Author
     eyes: Eyes
     hosting: Hosting
+    patience: float
 
     async def write(self, question: Question) -> str:
         """Return the prompt that a question asks for."""
         return await self.author.answer(question, self.app.account)
+
+    def forget(self, form: Form) -> None:
+        """Drop the files of a form whose work was not done."""
+        for incoming in form.files.values():
+            self.hosting.forget(incoming)
 
     async def host(self, incoming: Incoming) -> dict[str, Any]:
         """Host a file and return its asset; a picture must be one that can be looked at.
@@ -61,7 +75,7 @@ def add_v2(studio: Studio) -> None:
 
 
 async def _read_text(studio: Studio, route: TextRoute, request: web.BaseRequest) -> Job:
-    body = await read_bytes(request)
+    body = await read_bytes(request, studio.patience)
     check = partial(_check_text, studio, route, request.headers.get("Content-Type", ""), body)
     return Job(blake2b(body, digest_size=8).digest(), check, body)
 
@@ -75,9 +89,9 @@ async def _write(studio: Studio, question: Question) -> Reply:
 
 
 async def _read_upload(studio: Studio, field: str, family: str, request: web.BaseRequest) -> Job:
-    form = await read_form(request, studio.hosting, {field: family})
+    form = await read_form(request, studio.hosting, {field: family}, studio.patience)
     check = partial(_check_upload, studio, field, form)
-    return Job(form.digest, check, form.as_json(), form.discard)
+    return Job(form.digest, check, form.as_json(), partial(studio.forget, form))
 
 
 def _check_upload(studio: Studio, field: str, form: Form) -> Work:
