@@ -2,26 +2,31 @@
 
 import io
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from PIL import Image
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-MAX_BYTES = 512 * 1024 * 1024
+MAX_BYTES = 512 << 20
 """The largest video that is opened, in bytes."""
 MAX_DURATION = 4 * 3600.0
 """The longest video that is opened, in seconds."""
 MAX_PIXELS = 8192 * 4320
 """The largest frame that is decoded, in pixels."""
-MAX_PACKETS = 2_000_000
-"""The most packets that are read to find the middle."""
+MAX_PACKETS = 1_000_000
+"""The most frames that are counted to find the middle."""
 MAX_FRAMES = 3_000
 """The most frames that are decoded from a keyframe to the middle."""
 MAX_SECONDS = 20.0
 """The longest that finding and decoding the middle frame may take, in seconds."""
+
+_LONGER_SIDE = 960
+_READ_SIZE = 1 << 18
+_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
 
 
 class UnreadableVideoError(ValueError):
@@ -29,15 +34,15 @@ class UnreadableVideoError(ValueError):
 
 
 class VideoSupportMissingError(RuntimeError):
-    """PyAV is not installed."""
+    """PyAV is not installed; the message names the extra."""
 
 
 def middle_frame(data: bytes) -> bytes:
-    """Return the middle frame of an MP4, MOV, AVI or WebM video as an upright JPEG.
+    """Return the middle frame of an MP4, MOV, AVI or WebM video, upright, as a JPEG.
 
     Raises:
         UnreadableVideoError: Not a decodable video of these kinds, or too large or long.
-        VideoSupportMissingError: PyAV is not installed; the message names the extra.
+        VideoSupportMissingError: PyAV is not installed.
     """
     demuxer = _demuxer(data)
     if len(data) > MAX_BYTES:
@@ -46,24 +51,33 @@ def middle_frame(data: bytes) -> bytes:
         import av  # noqa: PLC0415 - heavy, and an extra
     except ImportError:
         raise VideoSupportMissingError(
-            "looking at videos needs PyAV: pip install 'vimmerse-async[video]'"
+            'looking at videos needs an extra: pip install "vimmerse-async[video]"'
         ) from None
     try:
         with av.open(
             io.BytesIO(data),
+            "r",
             format=demuxer,
             container_options={"protocol_whitelist": "none"},
-            metadata_errors="ignore",
+            metadata_errors="replace",
+            buffer_size=_READ_SIZE,
+            io_open=_read_nothing_else,
         ) as container:
             return _encode(_middle(container, time.monotonic() + MAX_SECONDS))
     except UnreadableVideoError:
         raise
     except Exception as error:  # noqa: BLE001 - codecs name no family of errors for hostile bytes
-        raise UnreadableVideoError(f"the video is damaged or incomplete: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableVideoError(f"the video is damaged or incomplete: {reason}") from None
+
+
+def _read_nothing_else(*_: Any) -> NoReturn:
+    raise UnreadableVideoError("the video refers to another file")
 
 
 def _demuxer(data: bytes) -> str:
-    if data[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}:
+    """The demuxer is named here and never guessed: playlists and scripts name other files."""
+    if data[4:8] in _BOXES:
         return "mov"
     if data.startswith(b"RIFF") and data[8:12] == b"AVI ":
         return "avi"
@@ -76,48 +90,66 @@ def _middle(container: "InputContainer", deadline: float) -> "VideoFrame":
     if not container.streams.video:
         raise UnreadableVideoError("the file holds no video, only sound or data")
     stream = container.streams.video[0]
-    if stream.width * stream.height > MAX_PIXELS:
-        raise UnreadableVideoError(f"its frames are too large: {stream.width} x {stream.height}")
-    times = sorted(_packet_times(container, stream, deadline))
-    if not times:
-        raise UnreadableVideoError("the video holds no frames")
+    if not hasattr(stream, "width"):
+        raise UnreadableVideoError("the video's coding is not known")
+    _check_size(stream.width, stream.height)
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    times = _times(container, stream, deadline)
     if float((times[-1] - times[0]) * (stream.time_base or 0)) > MAX_DURATION:
-        raise UnreadableVideoError(f"the video is longer than {MAX_DURATION:.0f} seconds")
+        raise UnreadableVideoError(f"the video is longer than {MAX_DURATION:,.0f} seconds")
     middle = times[len(times) // 2]
     container.seek(middle, stream=stream)
-    return _frame_at(container, stream, middle, deadline)
+    return _frame_at(middle, container, stream, deadline)
 
 
-def _packet_times(
-    container: "InputContainer", stream: "VideoStream", deadline: float
-) -> Iterator[int]:
-    for count, packet in enumerate(container.demux(stream)):
-        if count > MAX_PACKETS or time.monotonic() > deadline:
+def _times(container: "InputContainer", stream: "VideoStream", deadline: float) -> list[int]:
+    """When each frame is shown, counted from the packets: headers may be wrong or absent."""
+    times: list[int] = []
+    for packet in container.demux(stream):
+        if len(times) > MAX_PACKETS or time.monotonic() > deadline:
             raise UnreadableVideoError("the video is too long to find its middle")
-        if packet.pts is not None and packet.size:
-            yield packet.pts
+        shown = packet.dts if packet.pts is None else packet.pts
+        if shown is not None and packet.size:
+            times.append(shown)
+    if not times:
+        raise UnreadableVideoError("the video holds no frames")
+    return sorted(times)
 
 
 def _frame_at(
-    container: "InputContainer", stream: "VideoStream", middle: int, deadline: float
+    middle: int, container: "InputContainer", stream: "VideoStream", deadline: float
 ) -> "VideoFrame":
-    last: Any = None
+    last: VideoFrame | None = None
     for count, frame in enumerate(container.decode(stream)):
         last = frame
-        if frame.pts is None or frame.pts >= middle:
+        shown = frame.dts if frame.pts is None else frame.pts
+        if shown is not None and shown >= middle:
             break
         if count > MAX_FRAMES or time.monotonic() > deadline:
-            raise UnreadableVideoError("its middle frame takes too long to decode")
+            raise UnreadableVideoError("the middle frame takes too long to decode")
     if last is None:
         raise UnreadableVideoError("the video holds no frame that can be decoded")
     return last
 
 
+def _check_size(width: int, height: int) -> None:
+    if width < 1 or height < 1 or width * height > MAX_PIXELS:
+        raise UnreadableVideoError(
+            f"the video's frames cannot be looked at: {width} x {height} pixels "
+            f"(at most {MAX_PIXELS:,} pixels)"
+        )
+
+
 def _encode(frame: "VideoFrame") -> bytes:
-    divisor = -(-max(frame.width, frame.height) // 960)
-    image = frame.to_image(
-        width=max(1, frame.width // divisor), height=max(1, frame.height // divisor)
+    _check_size(frame.width, frame.height)
+    divisor = -(-max(frame.width, frame.height) // _LONGER_SIDE)
+    plain = frame.reformat(
+        width=max(1, frame.width // divisor), height=max(1, frame.height // divisor), format="rgb24"
     )
-    output = io.BytesIO()
-    image.rotate(frame.rotation, expand=True).save(output, "JPEG", quality=95, subsampling=0)
-    return output.getvalue()
+    plane = plain.planes[0]
+    image = Image.frombytes(
+        "RGB", (plain.width, plain.height), bytes(plane), "raw", "RGB", plane.line_size, 1
+    )
+    encoded = io.BytesIO()
+    image.rotate(frame.rotation, expand=True).save(encoded, "JPEG", quality=95, subsampling=0)
+    return encoded.getvalue()

@@ -73,7 +73,7 @@ SUGGESTIONS: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
                 "A tracking shot past",
                 "A crane shot rising over",
                 "A locked-off shot of",
-                "A half-circle around",
+                "An arc shot around",
             ),
             _SUBJECTS,
             _PLACES,
