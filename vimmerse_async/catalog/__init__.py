@@ -1,0 +1,1 @@
+"""Catalogs: rows in, rows with prompts out."""

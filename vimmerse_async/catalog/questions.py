@@ -1,0 +1,159 @@
+"""From a row to what is asked about it: which column holds what."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from vimmerse_async.catalog.read import TEXT_COLUMN, URL_COLUMN, is_address
+from vimmerse_async.catalog.rows import Row
+from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.models import ModeLike, OptionLike, PromptOption, PromptRequest
+
+
+class RowError(ValueError):
+    """A row that cannot be asked; the others can."""
+
+
+def refusal(row: Row, reason: str) -> PromptRequest:
+    """Return a request that is refused before it is sent, for a row that cannot be asked."""
+    return PromptRequest(PromptOption.IMAGE_2_PROMPT, tag=attrs.evolve(row, error=reason))
+
+
+@attrs.frozen
+class Questions:
+    """What is asked about each row.
+
+    Attributes:
+        option: What to do.
+        mode: What the prompts are for; None leaves it to the server.
+        prompt: The text to start from, for every row; None for none.
+        column: Of the pictures' URLs, or of the texts to refine; None: none, or to be guessed.
+        column2: Of the second pictures' URLs; None for none.
+        video_column: Of the videos' URLs; None for none.
+        prompt_column: Of the texts to start from; None for none.
+    """
+
+    option: OptionLike = PromptOption.IMAGE_2_PROMPT
+    mode: ModeLike | None = None
+    prompt: str | None = None
+    column: str | None = None
+    column2: str | None = None
+    video_column: str | None = None
+    prompt_column: str | None = None
+
+    @property
+    def about_text(self) -> bool:
+        """True when `column` holds texts to refine, not URLs."""
+        seeded = self.prompt is not None or self.prompt_column is not None
+        return self.option == PromptOption.REFINE_PROMPT and not seeded
+
+    @property
+    def text_column(self) -> str:
+        """What the column of a plain text file is called."""
+        return TEXT_COLUMN if self.about_text else URL_COLUMN
+
+    def settled(self, columns: Sequence[str], sample: Sequence[Row]) -> "Questions":
+        """Return these questions with the column found out, if it was not given.
+
+        Args:
+            columns: Every column there is.
+            sample: The first rows.
+
+        Raises:
+            InvalidRequestError: A given column does not exist, or the right one cannot be told.
+        """
+        for option in ("column", "column2", "video_column", "prompt_column"):
+            name = getattr(self, option)
+            if name is not None and name not in columns:
+                raise _no_column(option, name, columns)
+        by_text = self.prompt_column is not None and self.option != PromptOption.IMAGE_2_PROMPT
+        if self.column is not None or self.video_column is not None or by_text or not sample:
+            return self
+        return attrs.evolve(self, column=self._guess(columns, sample))
+
+    def ask(self, row: Row) -> PromptRequest:
+        """Return what is asked about a row; of a row that cannot be asked, a refusal."""
+        try:
+            return self._asked(row)
+        except RowError as error:
+            return refusal(row, str(error))
+
+    def ask_hosted(self, row: Row, url: str, *, video: bool) -> PromptRequest:
+        """Return what is asked about a row whose picture or video was uploaded."""
+        image_url, video_url = (None, url) if video else (url, None)
+        return PromptRequest(
+            self.option, self.prompt, image_url, None, video_url, self.mode, tag=row
+        )
+
+    def _asked(self, row: Row) -> PromptRequest:
+        if row.error is not None:
+            raise RowError(row.error)
+        text = _cell(row, self.column)
+        if self.about_text:
+            _refuse_address(self.column, text)
+            return PromptRequest(self.option, text, mode=self.mode, tag=row)
+        seed = _cell(row, self.prompt_column) or self.prompt
+        second = _cell(row, self.column2)
+        video = _cell(row, self.video_column)
+        columns = [name for name in (self.column, self.video_column) if name is not None]
+        if not (text or video) if columns else seed is None:
+            raise RowError(_missing(columns or [self.prompt_column or ""]))
+        return PromptRequest(self.option, seed, text, second, video, self.mode, tag=row)
+
+    def _guess(self, columns: Sequence[str], sample: Sequence[Row]) -> str:
+        taken = {self.column2, self.video_column, self.prompt_column}
+        free = [name for name in columns if name not in taken]
+        if len(free) == 1:
+            return free[0]
+        if self.about_text:
+            raise InvalidRequestError(
+                f"which column holds the texts? Choose with --column: {_listed(free)}",
+                field="column",
+            )
+        found = [name for name in free if any(is_address(row.fields.get(name)) for row in sample)]
+        if len(found) == 1:
+            return found[0]
+        fact = "several columns hold URLs" if found else "no column holds URLs"
+        raise InvalidRequestError(
+            f"{fact}; choose with --column: {_listed(found or free)}", field="column"
+        )
+
+
+def _cell(row: Row, column: str | None) -> str | None:
+    """Return a row's text in a column; None where there is none."""
+    value: Any = None if column is None else row.fields.get(column)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        kind = {dict: "an object", list: "a list", bool: "true or false"}.get(
+            type(value), "a number"
+        )
+        raise RowError(f"column {column!a} holds {kind}, not a text")
+    return value.strip() or None
+
+
+def _refuse_address(column: str | None, text: str | None) -> None:
+    if text is None:
+        raise RowError(_missing([column or ""]))
+    if is_address(text):
+        raise RowError(
+            f"column {column!a} holds a URL, which is no text to refine; to describe pictures "
+            "leave out --option, to refine a text for each picture give --prompt"
+        )
+
+
+def _missing(columns: Sequence[str]) -> str:
+    return f"column {_listed(columns)} is empty"
+
+
+def _no_column(option: str, name: str, columns: Sequence[str]) -> InvalidRequestError:
+    flag = option.replace("_", "-")
+    return InvalidRequestError(
+        f"there is no column {name!a} for --{flag}; there are {_listed(columns)}", field=option
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(name if name.isprintable() else ascii(name) for name in names[:20])
+    return f"{shown}, …" if len(names) > 20 else shown or "none"

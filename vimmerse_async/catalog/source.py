@@ -1,0 +1,195 @@
+"""Where a catalog comes from: a file, a pipe or a folder, looked at before it is read."""
+
+import asyncio
+import itertools
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import attrs
+
+from vimmerse_async.catalog.folder import FILE_COLUMN, Folder, is_media
+from vimmerse_async.catalog.lines import Lines
+from vimmerse_async.catalog.read import FORMS, URL_COLUMN, Form, form_of, is_address, read
+from vimmerse_async.catalog.rows import Row, Table
+from vimmerse_async.errors import InvalidRequestError
+
+SAMPLE = 100
+"""Rows that are looked at before the first is asked."""
+_BINARY = frozenset((".db", ".gz", ".json", ".ods", ".parquet", ".xls", ".xlsx", ".zip"))
+
+
+@attrs.frozen
+class Survey:
+    """What a catalog holds.
+
+    Attributes:
+        total: Rows; None where they cannot be counted before they are read.
+        columns: Every column that a row was seen to have.
+    """
+
+    total: int | None
+    columns: tuple[str, ...]
+
+
+class Source:
+    """An open catalog.
+
+    Args:
+        name: A file, a folder, or `-` for the standard input.
+        form: What a file is; None: by its ending, else by its first line.
+        encoding: Of a file; None: UTF-8, or UTF-16 with a mark.
+        column: What the column of a plain text is called.
+
+    Attributes:
+        sample: The first rows, as many as are there without waiting.
+        form: What the file is; None for a folder.
+        folder: The folder, or the one picture or video; None for a file of rows.
+
+    Raises:
+        InvalidRequestError: It cannot be read as a catalog; the message says what can.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        form: Form | None = None,
+        encoding: str | None = None,
+        column: str = URL_COLUMN,
+    ) -> None:
+        self.name = name
+        self.form: Form | None = form
+        self.folder: Folder | None = None
+        self.sample: list[Row] = []
+        self._encoding = encoding
+        self._column = column
+        self._lines: Lines | None = None
+        if name != "-" and (Path(name).is_dir() or is_media(Path(name))):
+            self.folder = Folder(Path(name))
+            self._table = Table((FILE_COLUMN,), self.folder.rows())
+            self.regular = True
+            return
+        self._check_name()
+        self._lines = lines = Lines(_open(name), encoding)
+        self.regular = stat.S_ISREG(os.fstat(lines.descriptor).st_mode)
+        if self.form is None:
+            self.form = FORMS.get(Path(name).suffix.lower()) or form_of(lines.first() or "")
+        self._table = read(lines, self.form, column)
+        self._look()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        if self._lines is not None and self.name != "-":
+            os.close(self._lines.descriptor)
+
+    def survey(self, limit: int | None = None) -> Survey:
+        """Return what the catalog holds, reading a file or folder once from end to end.
+
+        Args:
+            limit: How many rows are of interest; None: all.
+        """
+        if not self.regular or self.name == "-":
+            return Survey(None, _columns(self._table.columns, self.sample))
+        if self.folder is not None:
+            return Survey(_count(self.folder.rows(), limit), self._table.columns)
+        assert self.form is not None  # noqa: S101 - __init__ has seen to it
+        descriptor = _open(self.name)
+        try:
+            table = read(Lines(descriptor, self._encoding), self.form, self._column)
+            if table.columns:
+                return Survey(_count(table.rows, limit), table.columns)
+            names: dict[str, None] = {}
+            total = 0
+            for row in itertools.islice(table.rows, limit):
+                names.update(dict.fromkeys(row.fields))
+                total += 1
+            return Survey(total, tuple(names))
+        finally:
+            os.close(descriptor)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield each row once."""
+        yield from self.sample
+        yield from self._table.rows
+
+    async def arriving(self) -> AsyncIterator[Row]:
+        """Yield each row once, without holding up the event loop while a pipe has none."""
+        rows = self.rows()
+        for _ in self.sample:
+            yield next(rows)
+        lines = self._lines
+        while True:
+            if lines is not None and not self.regular and not lines.pending:
+                await _readable(lines.descriptor)
+            row = next(rows, None)
+            if row is None:
+                return
+            yield row
+
+    def _check_name(self) -> None:
+        name = self.name
+        if is_address(name):
+            raise InvalidRequestError(
+                f"{name!a:.200} is a URL, not a file of URLs; ask about one picture with "
+                "`vimmerse prompt --image-url URL`",
+                field="source",
+            )
+        ending = Path(name).suffix.lower()
+        if self.form is None and ending in _BINARY:
+            raise InvalidRequestError(
+                f"{ending} files are not read; save the catalog as .csv, .jsonl or .txt",
+                field="source",
+            )
+
+    def _look(self) -> None:
+        lines = self._lines
+        for row in self._table.rows:
+            self.sample.append(row)
+            if len(self.sample) >= SAMPLE or (lines is not None and not lines.pending):
+                return
+
+
+def _open(name: str) -> int:
+    if name == "-":
+        return 0
+    try:
+        return os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InvalidRequestError(
+            f"{name!a:.200} cannot be read: {reason}", field="source"
+        ) from None
+
+
+def _count(rows: Iterator[Row], limit: int | None) -> int:
+    return sum(1 for _ in itertools.islice(rows, limit))
+
+
+def _columns(known: tuple[str, ...], sample: list[Row]) -> tuple[str, ...]:
+    return known or tuple(dict.fromkeys(name for row in sample for name in row.fields))
+
+
+async def _readable(descriptor: int) -> None:
+    """Wait until a pipe or terminal has something to read, or has ended."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    try:
+        loop.add_reader(descriptor, ready.set)
+    except OSError:  # a device that is always ready, such as /dev/null
+        return
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(descriptor)

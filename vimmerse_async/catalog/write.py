@@ -1,0 +1,109 @@
+"""Rows with their prompts as CSV or JSONL: every column of the input, then `prompt` and `error`."""
+
+import csv
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol, TextIO
+
+from vimmerse_async.errors import InvalidRequestError
+
+OutputForm = Literal["csv", "jsonl"]
+
+PROMPT_COLUMN = "prompt"
+ERROR_COLUMN = "error"
+ENDINGS: Mapping[str, OutputForm] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+
+# A spreadsheet computes a cell that begins like this; plain numbers and lone signs are harmless.
+_FORMULA = re.compile(
+    r"[\t\r\n=@\uff1d\uff20]|[+\-\uff0b\uff0d](?!\d[\d., ]*(?:[eE][+-]?\d+)?%?\Z|\Z)"
+).match
+_UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class Writer(Protocol):
+    """Writes rows, one at a time."""
+
+    def write(self, fields: Mapping[str, Any], prompt: str | None, error: str | None) -> None:
+        """Write one row: its own columns, its prompt, and why there is none."""
+        ...
+
+
+class CsvWriter:
+    """Writes CSV that spreadsheets may open: no cell is a formula.
+
+    Args:
+        stream: Where to; opened with `newline=""`.
+        columns: The input's columns; what else a row holds is left out.
+
+    Attributes:
+        left_out: The names of what was left out.
+    """
+
+    def __init__(self, stream: TextIO, columns: Sequence[str]) -> None:
+        self.left_out: dict[str, None] = {}
+        self._columns = tuple(columns)
+        self._known = frozenset(columns)
+        self._writer = csv.writer(stream, lineterminator="\n")
+        own = _free_name(PROMPT_COLUMN, self._known), _free_name(ERROR_COLUMN, self._known)
+        self._writer.writerow([_cell(name) for name in (*columns, *own)])
+
+    def write(self, fields: Mapping[str, Any], prompt: str | None, error: str | None) -> None:
+        """Write one row: its own columns, its prompt, and why there is none."""
+        if not self._known.issuperset(fields):
+            self.left_out |= dict.fromkeys(name for name in fields if name not in self._known)
+        cells = [_cell(fields.get(name)) for name in self._columns]
+        self._writer.writerow([*cells, _cell(prompt), _cell(error)])
+
+
+class JsonlWriter:
+    """Writes one JSON object a line, each value as it was read."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, fields: Mapping[str, Any], prompt: str | None, error: str | None) -> None:
+        """Write one row: its own fields, its prompt, and why there is none."""
+        own = {
+            _free_name(PROMPT_COLUMN, fields): prompt,
+            _free_name(ERROR_COLUMN, fields): error,
+        }
+        self._stream.write(_json({**fields, **own}) + "\n")
+
+
+def output_form(name: str) -> OutputForm:
+    """Return what a file is to be, by its ending.
+
+    Raises:
+        InvalidRequestError: The ending is none that is written.
+    """
+    form = ENDINGS.get(Path(name).suffix.lower())
+    if form is None:
+        raise InvalidRequestError(
+            f"{name!a:.200} ends neither in .csv nor in .jsonl; say what it is with --to csv",
+            field="output",
+        )
+    return form
+
+
+def _free_name(name: str, taken: "Mapping[str, Any] | frozenset[str]") -> str:
+    return f"vimmerse_{name}" if name in taken else name
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else _json(value)
+    if not text.isascii() or "\0" in text:
+        text = _UNPRINTABLE.sub("\ufffd", text)
+    return f"'{text}" if isinstance(value, str) and _FORMULA(text) else text
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate survives as an escape
+        return json.dumps(value)
+    return text
