@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
+from aiohttp.http_exceptions import HttpProcessingError
 
 KEEPALIVE = 15.0
 """Seconds a connection is kept idle: well below the usual 60 s of load balancers."""
@@ -28,12 +29,9 @@ class Lease:
         reused: True when the connection had carried an earlier request.
     """
 
-    __slots__ = ("connected", "fresh", "reused")
-
-    def __init__(self, *, fresh: bool) -> None:
-        self.fresh = fresh
-        self.connected = False
-        self.reused = False
+    fresh: bool = False
+    connected: bool = False
+    reused: bool = False
 
 
 current_lease: ContextVar[Lease] = ContextVar("current_lease")
@@ -56,19 +54,27 @@ class GuardedProtocol(ResponseHandler):
         else:
             super().data_received(data)
 
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        """Note a failure; aiohttp lets the reader of a body that cannot be parsed wait for ever."""
+        super().set_exception(exc, *cause)
+        body = self._payload
+        if isinstance(exc, HttpProcessingError) and body is not None and not body.is_eof():
+            failure = aiohttp.ClientPayloadError("the reply's body is broken")
+            failure.__cause__ = exc
+            body.set_exception(failure)
+
     def fit_for_reuse(self) -> bool:
         """Return whether the connection is silent: no reply, and none in the socket's buffer."""
-        return not self.should_close and not self._readable()
-
-    def _readable(self) -> bool:
+        if self.should_close:
+            return False
         if self._poll is None:
             transport = self.transport
             socket = None if transport is None else transport.get_extra_info("socket")
             if socket is None or not hasattr(select, "poll"):
-                return False
+                return True
             self._poll = select.poll()
             self._poll.register(socket.fileno(), select.POLLIN)
-        return bool(self._poll.poll(0))
+        return not self._poll.poll(0)
 
 
 class GuardedConnector(aiohttp.TCPConnector):

@@ -15,25 +15,24 @@ class Deadline:
     """One task's deadline, moved as the call goes on.
 
     Attributes:
+        task: The task to cancel.
+        cancelling: How often it was asked to end before the call began.
         begun: Loop time at which the call began.
         when: Loop time at which the task is cancelled; `inf` for never.
         reason: Why it was cancelled: "late" or "closed"; None while it was not.
     """
 
-    __slots__ = ("_cancelling", "_task", "begun", "reason", "when")
-
-    def __init__(self, task: asyncio.Task[object], begun: float) -> None:
-        self._task = task
-        self.begun = begun
-        self._cancelling = task.cancelling()
-        self.when = math.inf
-        self.reason: str | None = None
+    task: asyncio.Task[object]
+    cancelling: int
+    begun: float
+    when: float = math.inf
+    reason: str | None = None
 
     def expire(self, reason: str) -> None:
         """Cancel the task."""
         if self.reason is None:
             self.reason = reason
-            self._task.cancel()
+            self.task.cancel()
 
     def claim(self) -> str | None:
         """Return the reason if a CancelledError just caught is this deadline's own, and undo it.
@@ -41,40 +40,43 @@ class Deadline:
         The caller's own cancellation always wins, as in `asyncio.timeout`.
         """
         reason, self.reason = self.reason, None
-        if reason is None or self._task.uncancel() > self._cancelling:
+        if reason is None or self.task.uncancel() > self.cancelling:
             return None
         return reason
 
 
 class Deadlines:
-    """The running deadlines of one session."""
+    """The running deadlines of one session.
+
+    Attributes:
+        running: Whoever started a deadline takes it out when the call has ended.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._running: set[Deadline] = set()
+        self.running: set[Deadline] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._graced = False
 
     def __len__(self) -> int:
-        return len(self._running)
+        return len(self.running)
 
     def start(self) -> Deadline:
         """Return a deadline for the current task; it never ends until `when` is set."""
         task = asyncio.current_task(self._loop)
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
-        deadline = Deadline(task, self._loop.time())
-        self._running.add(deadline)
+        deadline = Deadline()
+        deadline.task, deadline.cancelling = task, task.cancelling()
+        deadline.begun = self._loop.time()
+        self.running.add(deadline)
         if self._timer is None:
-            self._timer = self._loop.call_later(TICK, self._sweep)
+            self._arm(deadline.begun)
         return deadline
-
-    def stop(self, deadline: Deadline) -> None:
-        """Forget a deadline."""
-        self._running.discard(deadline)
 
     def expire_all(self, reason: str) -> None:
         """Cancel every task that has a deadline here."""
-        for deadline in list(self._running):
+        for deadline in list(self.running):
             deadline.expire(reason)
 
     def close(self) -> None:
@@ -83,17 +85,21 @@ class Deadlines:
             self._timer.cancel()
             self._timer = None
 
+    def _arm(self, now: float) -> None:
+        self._due = now + TICK
+        self._timer = self._loop.call_at(self._due, self._sweep)
+
     def _sweep(self) -> None:
         now = self._loop.time()
-        timer, self._timer = self._timer, None
-        if not self._running:
+        late = now - self._due > TICK
+        self._timer = None
+        if not self.running:
             return
-        self._timer = self._loop.call_at(now + TICK, self._sweep)
-        late = timer is not None and now - timer.when() > TICK
+        self._arm(now)
         if late and not self._graced:
             # The loop was blocked: let what has arrived meanwhile be read before it is judged.
             self._graced = True
             return
         self._graced = False
-        for deadline in [each for each in self._running if each.when <= now]:
+        for deadline in [each for each in self.running if each.when <= now]:
             deadline.expire("late")

@@ -24,11 +24,10 @@ MAX_SHOWN = 2_000
 MAX_MESSAGE = 1_000
 REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
 """unknown: assumed because gateways commonly use these; the vendor documents none."""
-READ_HEADERS = (
-    "content-encoding", "content-type", "date", "location", "retry-after", "retry-after-ms",
-    *REQUEST_ID_HEADERS,
-)  # fmt: skip
-"""The headers that a `Reply` keeps."""
+SUCCESS_HEADERS = ("content-encoding", *REQUEST_ID_HEADERS)
+"""The headers that a 2xx `Reply` keeps."""
+ERROR_HEADERS = (*SUCCESS_HEADERS, "date", "location", "retry-after", "retry-after-ms")
+"""The headers that any other `Reply` keeps."""
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]+")
 _TIMEOUT_KINDS = frozenset({"timeout", "connect_timeout", "idle", "deadline"})
@@ -57,17 +56,18 @@ def decode(operation: Operation, reply: Reply) -> Any:
         if isinstance(unpacked, str):
             return _mistake(operation, reply, unpacked, "the body's Content-Encoding is broken")
         body = unpacked
-    if not body or body.isspace():
-        return (
-            None
-            if operation.expects == "json"
-            else _mistake(operation, reply, "empty", "the body is empty")
-        )
     try:
-        value = _parse(_text(body))
+        value = _parse(body.decode())
     except (ValueError, RecursionError):
-        kind = "html" if body.lstrip()[:1] == b"<" else "json"
-        return _mistake(operation, reply, kind, f"the body is not JSON: {_shown(body)[:200]!r}")
+        if not body or body.isspace():
+            return _nothing(operation, reply)
+        try:
+            value = _parse(body.decode(json.detect_encoding(body)))
+        except (ValueError, RecursionError):
+            kind = "html" if body.lstrip()[:1] == b"<" else "json"
+            return _mistake(operation, reply, kind, f"no JSON: {_shown(body)[:200]!r}")
+    if type(value) is str and operation.expects == "text" and value.isascii() and value.strip():
+        return value
     return _CONVERT[operation.expects](operation, reply, value)
 
 
@@ -75,11 +75,11 @@ def error_of(operation: Operation, answer: Reply | Failure) -> APIError:
     """Return the error for an answer that is no 2xx."""
     if isinstance(answer, Failure):
         return _failed(answer)
+    if not 300 <= answer.status < 600:
+        return _mistake(operation, answer, "malformed", "that is no final HTTP status")
     if answer.status < 400:
-        location = answer.headers.get("location", "nowhere").partition("?")[0][:120]
-        return _mistake(
-            operation, answer, "redirect", f"redirects are not followed (to {location!a})"
-        )
+        location = ascii(answer.headers.get("location", "nowhere").partition("?")[0])[:120]
+        return _mistake(operation, answer, "redirect", f"redirects are not followed ({location})")
     return _refused(answer)
 
 
@@ -100,9 +100,10 @@ def unpack(body: bytes, encoding: str) -> bytes | str:
     return unpacked if unpacker.eof and not unpacker.unused_data else "encoding"
 
 
-def _text(body: bytes) -> str:
-    encoding = json.detect_encoding(body)
-    return body.decode() if encoding == "utf-8" else body.decode(encoding)
+def _nothing(operation: Operation, reply: Reply) -> Any:
+    if operation.expects == "json":
+        return None
+    return _mistake(operation, reply, "empty", "the body is empty")
 
 
 def _as_text(operation: Operation, reply: Reply, value: Any) -> Any:
@@ -180,7 +181,7 @@ def _refused(reply: Reply) -> APIError:
         unpacked = unpack(body, reply.headers["content-encoding"])
         body = unpacked if isinstance(unpacked, bytes) else b""
     try:
-        content = _parse(_text(body))
+        content = _parse(body.decode(json.detect_encoding(body)))
     except (ValueError, RecursionError):
         content = None
     message = _message_of(content) if type(content) is dict else ""

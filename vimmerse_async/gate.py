@@ -70,6 +70,11 @@ class Lane:
             self._sleepers.discard(sleeper)
 
     @property
+    def sleeping(self) -> int:
+        """How many of this lane wait to be sent again."""
+        return len(self._sleepers)
+
+    @property
     def stalled(self) -> bool:
         """True when something of this lane waits to be sent, or to be sent again."""
         return bool(self._sleepers) or self.head() is not None
@@ -108,6 +113,7 @@ class Gate:
         self._in_a_row = 0
         self._waiting = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
 
     def __repr__(self) -> str:
         return f"<Gate in_flight={self.in_flight} waiting={self._waiting} {self.limit!r}>"
@@ -218,9 +224,10 @@ class Gate:
         loop = asyncio.get_running_loop()
         when = loop.time() + delay
         if self._timer is not None:
-            if self._timer.when() <= when:
+            if self._timer_at <= when:
                 return
             self._timer.cancel()
+        self._timer_at = when
         self._timer = loop.call_at(when, self._on_timer)
 
     def _on_timer(self) -> None:

@@ -66,14 +66,16 @@ class Hook(Protocol):
 
 
 class Hooks:
-    """The hooks of one session."""
+    """The hooks of one session.
+
+    Attributes:
+        active: False when there are none: then no event is worth making.
+    """
 
     def __init__(self, hooks: Sequence[Hook]) -> None:
         self._hooks = tuple(hooks)
+        self.active = bool(self._hooks)
         self._blamed: set[int] = set()
-
-    def __bool__(self) -> bool:
-        return bool(self._hooks)
 
     def retry(self, event: RetryEvent) -> None:
         """Log a retry and tell every hook."""

@@ -172,7 +172,12 @@ class Runtime:
             permit: Given back when the call cannot be made.
         """
         try:
-            self.check()
+            if (
+                self._state is not State.OPEN
+                or self._pid != os.getpid()
+                or self._loop is not asyncio.get_running_loop()
+            ):
+                self.check()
             if timeout is not None:
                 check_seconds("timeout", timeout)
         except VimmerseError:
@@ -181,11 +186,6 @@ class Runtime:
             raise
         self.counters.calls += 1
         return self.deadlines.start()
-
-    def succeeded(self) -> None:
-        """Note a call that returns a value."""
-        self.counters.succeeded += 1
-        self.budget.refund()
 
     def retrying(self, call: Call, error: APIError, attempts: Attempts, wait: float) -> None:
         """Note a request that is going to be sent again."""
@@ -196,27 +196,37 @@ class Runtime:
         self.hooks.retry(RetryEvent(call.operation.name, error, attempts.count, wait))
 
     def end(
-        self, call: Call, deadline: Deadline, error: VimmerseError | None, attempts: Attempts
+        self,
+        call: Call,
+        deadline: Deadline,
+        attempts: Attempts,
+        *,
+        error: VimmerseError | None,
+        succeeded: bool,
     ) -> None:
-        """Note a call that has ended, one way or another."""
-        self.deadlines.stop(deadline)
-        if attempts.possibly_charged:
-            self.counters.possibly_charged += attempts.possibly_charged
-        if error is not None:
+        """Note a call that has ended: with a value, with an error or by cancellation."""
+        self.deadlines.running.discard(deadline)
+        if succeeded:
+            self.counters.succeeded += 1
+            if self.budget.tokens < self.budget.capacity:
+                self.budget.refund()
+        elif error is not None:
             self.counters.failed += 1
             self._finish(error, call, attempts)
+        if attempts.possibly_charged:
+            self.counters.possibly_charged += attempts.possibly_charged
         if self._idle is not None and not self.deadlines and not self._idle.done():
             self._idle.set_result(None)
-        if self.hooks:
+        if self.hooks.active:
             now = self.now()
             sent = now if attempts.started is None else attempts.started
             self.hooks.call(
                 CallEvent(
                     operation=call.operation.name,
-                    error=error,
+                    error=None if succeeded else error,
                     elapsed=now - deadline.begun,
                     waited=sent - deadline.begun,
-                    attempts=attempts.count + (error is None),
+                    attempts=attempts.count + succeeded,
                     possibly_charged=attempts.possibly_charged,
                 )
             )

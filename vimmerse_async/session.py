@@ -218,12 +218,12 @@ class VimmerseSession:
         if lane is None:
             attempts.deadline = deadline.begun + (self._timeouts.total or call.operation.total)
         error: VimmerseError | None = None
+        succeeded = False
         try:
             while True:
                 result = await self._attempt(call, timeout, lane, permit, attempts, deadline)
                 if not isinstance(result, APIError):
-                    error = None
-                    runtime.succeeded()
+                    succeeded = True
                     return result
                 permit = None
                 error = _last_word(error, result)
@@ -235,7 +235,7 @@ class VimmerseSession:
                 raise
             raise error from None
         finally:
-            runtime.end(call, deadline, error, attempts)
+            runtime.end(call, deadline, attempts, error=error, succeeded=succeeded)
 
     async def _attempt(
         self,

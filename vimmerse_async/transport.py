@@ -6,15 +6,16 @@ themselves: a garbled reply calls itself "400", and its repr holds the key.
 
 import errno
 import ssl as tls
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from vimmerse_async.config import Config
 from vimmerse_async.connector import GuardedConnector, Lease, current_lease
-from vimmerse_async.decode import MAX_REPLY, READ_HEADERS
+from vimmerse_async.decode import ERROR_HEADERS, MAX_REPLY, SUCCESS_HEADERS
 from vimmerse_async.errors import ConfigurationError
 from vimmerse_async.multipart import FormError, build_form
 from vimmerse_async.wire import Call, Failure, Reply
@@ -26,7 +27,6 @@ SHORTEST_MASKED = 8
 MASK = b"***"
 
 _LOCAL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
-_NO_HEADERS: Mapping[str, str] = {}
 
 
 class Transport:
@@ -89,7 +89,8 @@ class Transport:
             fresh: True avoids connections that have been used before.
             touch: Called whenever an upload makes progress; None for no wish to know.
         """
-        lease = Lease(fresh=fresh)
+        lease = Lease()
+        lease.fresh = fresh
         current_lease.set(lease)
         response: aiohttp.ClientResponse | None = None
         try:
@@ -102,27 +103,32 @@ class Transport:
                 allow_redirects=False,
                 timeout=self._waits.get(connect) or self._wait(connect),
             )
-            body = await _read(response)
-        except (aiohttp.ClientError, OSError) as error:
-            failure = _name(error, lease, response)
-        else:
-            if body is not None:
-                return self._reply(response, body)
-            failure = Failure(
-                "too_large", sent=True, message=f"the reply is larger than {MAX_REPLY:,} bytes"
-            )
-        if response is not None:
+            stream = response.content
+            body: bytes | None = await stream.readany()
+            if not stream.at_eof():
+                body = await _read_on(response, body or b"")
+        except BaseException as error:
+            if response is not None:
+                response.close()
+            if not isinstance(error, (aiohttp.ClientError, HttpProcessingError, OSError)):
+                raise
+            return _name(error, lease, response)
+        if body is None:
             response.close()
-        return failure
+            message = f"the reply is larger than {MAX_REPLY:,} bytes"
+            return Failure("too_large", sent=True, message=message)
+        return self._reply(response, body)
 
     def _reply(self, response: aiohttp.ClientResponse, body: bytes) -> Reply:
-        headers = _kept(response.headers)
+        headers, status = response.headers, response.status
         for secret in self._secrets:
             if secret in body:
                 body = body.replace(secret, MASK)
-        if headers:
-            headers = {name: self._masked(value) for name, value in headers.items()}
-        return Reply(response.status, headers, body)
+        kept = {}
+        for name in SUCCESS_HEADERS if status < 300 else ERROR_HEADERS:
+            if name in headers:
+                kept[name] = self._masked(", ".join(headers.getall(name)))
+        return Reply(status, kept, body)
 
     def _masked(self, text: str) -> str:
         for secret in self._secrets:
@@ -154,13 +160,10 @@ def check_tls(ssl: object) -> None:
         )
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+async def _read_on(response: aiohttp.ClientResponse, begun: bytes) -> bytes | None:
     stream = response.content
     most = MAX_REPLY if response.status < 400 else MAX_ERROR_REPLY
-    body = await stream.readany()
-    if stream.at_eof() and len(body) <= most:
-        return body
-    chunks, size = [body], len(body)
+    chunks, size = [begun], len(begun)
     while size <= most and not stream.at_eof():
         chunks.append(await stream.readany())
         size += len(chunks[-1])
@@ -169,11 +172,6 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
             return None
         response.close()
     return b"".join(chunks)[:most]
-
-
-def _kept(headers: Mapping[str, str]) -> Mapping[str, str]:
-    kept = [name for name in READ_HEADERS if name in headers]
-    return {name: ", ".join(headers.getall(name)) for name in kept} if kept else _NO_HEADERS  # type: ignore[attr-defined]
 
 
 def _mask_forms(config: Config) -> tuple[bytes, ...]:
@@ -245,12 +243,12 @@ _UNSENT: tuple[tuple[type[Exception], Callable[[Any], tuple[str, str]]], ...] = 
 
 
 def _name_sent(error: Exception, *, begun: bool) -> tuple[str, str]:
-    if isinstance(error, aiohttp.ClientResponseError):
+    if isinstance(error, (aiohttp.ClientResponseError, HttpProcessingError)):
         return "malformed", f"the reply is not HTTP ({error.message[:100]!a})"
     if isinstance(error, aiohttp.ClientPayloadError):
         cause = error.__cause__
-        if cause is not None and "Transfer" in type(cause).__name__:
-            return "malformed", "the reply's chunks are not HTTP"
+        if isinstance(cause, HttpProcessingError) and "Not enough data" not in cause.message:
+            return "malformed", f"the reply's body is not HTTP ({cause.message[:100]!a})"
         return "truncated", "the reply ended before it was complete"
     if isinstance(error, TimeoutError):
         return "timeout", "no answer in time"

@@ -14,7 +14,7 @@ MAX_LENGTH = 8192
 """Characters; the longest request line that common servers and proxies accept."""
 
 # A subset that needs no parser: lower-case https, plain host, printable ASCII without user info.
-_PLAIN = re.compile(
+is_plain = re.compile(
     r"https://(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}(?::[1-9][0-9]{0,3})?"
     r"(?:[/?#][!#-;=?-\[\]_a-z~]*)?",
 ).fullmatch
@@ -29,7 +29,7 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE).f
 
 def check_url(field: str, url: object) -> None:
     """Raise `InvalidURLError` that names `field` unless the API can be given `url`."""
-    if type(url) is str and len(url) < 200 and _PLAIN(url):
+    if type(url) is str and is_plain(url):
         return
     reason = _objection(url)
     if reason is not None:

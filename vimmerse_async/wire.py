@@ -14,7 +14,7 @@ import attrs
 from vimmerse_async.control.limit import LatencyClass
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.models import ModeLike, OptionLike, PromptMode, PromptOption, PromptRequest
-from vimmerse_async.urls import check_url
+from vimmerse_async.urls import check_url, is_plain
 
 Expects = Literal["text", "asset", "json"]
 
@@ -166,7 +166,8 @@ def refine_call(prompt: str) -> Call:
 
 def image_call(image_url: str) -> Call:
     """Check a picture's URL and return the call that describes it."""
-    check_url("image_url", image_url)
+    if type(image_url) is not str or not is_plain(image_url):
+        check_url("image_url", image_url)
     return Call(IMAGE_2_PROMPT, f'{{"image_url":{_encode(image_url)}}}'.encode())
 
 

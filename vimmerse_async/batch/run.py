@@ -1,8 +1,9 @@
 """One run of a batch: workers that pull, ask and deliver, as many as the limit admits.
 
 A worker takes a row, is admitted, sees to it that there is a sibling if the limit would admit one
-more, asks, delivers, and takes the next row. So there are as many tasks as requests in flight,
-and one more where the limit makes them wait; never one per row.
+more, asks, delivers, and begins anew. One that would only wait behind a sibling gives its row back
+and ends. So there are as many tasks as requests in flight, and one more while the limit makes them
+wait; never one per row.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from anyio.abc import TaskGroup
 
 from vimmerse_async.batch.sinks import Sink
 from vimmerse_async.batch.source import Row, Source
-from vimmerse_async.control.limit import Outcome, Permit
+from vimmerse_async.control.limit import LatencyClass, Outcome, Permit
 from vimmerse_async.control.retry import LONGEST_BATCH_WAIT, Attempts
 from vimmerse_async.errors import (
     AuthenticationError,
@@ -95,7 +96,7 @@ class Run:
 
     def halt(self) -> None:
         """Send nothing new; what is in flight ends by itself."""
-        self._source.end()
+        self._not_sent += self._source.end()
         self._lane.close()
         self._sink.wake(self._workers)
 
@@ -114,37 +115,70 @@ class Run:
     async def _work(self, permit: Permit | None) -> None:
         try:
             while permit is not None or await self._room():
-                row = await self._source.take()
+                row = self._source.take()
+                if row is None and self._source.is_async:
+                    row = await self._source.take_later()
                 if row is None:
                     break
-                permit = await self._handle(row, permit)
+                call = self._call(row)
+                if call is None:
+                    continue
+                granted = permit or await self._admitted(row, call)
+                permit = None
+                if granted is None:
+                    break
+                await self._ask(row, call, granted)
         except Exception as error:  # noqa: BLE001 - comes out where the caller waits
             self._fail(error)
         finally:
-            if permit is not None:
-                self._gate.release(permit, Outcome.CANCEL, 0.0)
-            self._workers -= 1
-            if not self._workers:
-                self._fail(self._source.error)
-                self._sink.finish()
+            self._leave(permit)
+
+    def _leave(self, permit: Permit | None) -> None:
+        if permit is not None:
+            self._gate.release(permit, Outcome.CANCEL, 0.0)
+        self._workers -= 1
+        if not self._workers:
+            self._fail(self._source.error)
+            self._sink.finish()
 
     async def _room(self) -> bool:
         while not self._sink.has_room(self._workers, self._source.taken):
             await self._sink.room()
         return not self._source.ended
 
-    async def _handle(self, row: Row, permit: Permit | None) -> Permit | None:
+    def _call(self, row: Row) -> Call | None:
         try:
-            call = self._read(row.item)
+            return self._read(row.item)
         except InvalidRequestError as error:
             self._deliver(PromptResult(row.index, row.item, error=error.at(row.index)))
-            return permit
+            return None
+
+    async def _admitted(self, row: Row, call: Call) -> Permit | None:
+        route = call.operation.latency
+        entered = self._gate.enter(route)
+        if not isinstance(entered, (float, int)):
+            return entered
+        if self._is_spare(entered):
+            self._source.give_back(row)
+            return None
+        try:
+            return await self._gate.wait(route, self._lane)
+        except LaneClosedError:
+            self._not_sent += 1
+            return None
+
+    def _is_spare(self, entered: float) -> bool:
+        if self._lane.head() is not None:
+            return True
+        return (
+            entered == math.inf and self._workers - 1 > self._lane.sleeping + self._source.pulling
+        )
+
+    async def _ask(self, row: Row, call: Call, permit: Permit) -> None:
         attempts = Attempts()
         prompt: str | None = None
         failed: VimmerseError | None = None
         try:
-            if permit is None:
-                permit = await self._admitted(call.operation.latency)
             self._grow(call.operation.latency)
             prompt = await self._session.send(
                 call, lane=self._lane, permit=permit, attempts=attempts
@@ -152,11 +186,11 @@ class Run:
             self._forbidden = 0
         except LaneClosedError:
             self._not_sent += 1
-            return None
+            return
         except SessionError as error:
             self._not_sent += 1
             self._fail(error)
-            return None
+            return
         except VimmerseError as error:
             failed = error
             self._judge(error)
@@ -171,28 +205,19 @@ class Run:
                 attempts.possibly_charged,
             )
         )
-        return None
 
-    async def _admitted(self, route: str) -> Permit:
-        entered = self._gate.enter(route)
-        if isinstance(entered, (float, int)):
-            return await self._gate.wait(route, self._lane)
-        return entered
-
-    def _grow(self, route: str) -> None:
-        if self._source.ended or self._lane.stalled:
+    def _grow(self, route: LatencyClass) -> None:
+        if self._source.ended or self._lane.head() is not None:
             return
         if self._source.is_async:
             if not self._source.pulling:
                 self._spawn(None)
-            return
-        if not self._sink.has_room(self._workers, self._source.taken):
-            return
-        entered = self._gate.enter(route)
-        if not isinstance(entered, (float, int)):
-            self._spawn(entered)
-        elif entered < math.inf:
-            self._spawn(None)
+        elif self._sink.has_room(self._workers, self._source.taken):
+            entered = self._gate.enter(route)
+            if not isinstance(entered, (float, int)):
+                self._spawn(entered)
+            elif entered < math.inf:
+                self._spawn(None)
 
     def _deliver(self, result: PromptResult) -> None:
         if self._on_result is not None:

@@ -2,10 +2,13 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections import deque
+from typing import TYPE_CHECKING, Any
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
 
 
 @attrs.frozen
@@ -22,7 +25,6 @@ class Source:
     Attributes:
         taken: Rows handed out so far.
         size: Rows in all; None when the input does not tell.
-        ended: True when there are no more rows.
         error: What the input raised; None when it did not.
         pulling: How many are waiting for an async input's next row.
         is_async: True when rows have to be awaited.
@@ -31,7 +33,6 @@ class Source:
     def __init__(self, inputs: Any) -> None:
         self.taken = 0
         self.size: int | None = len(inputs) if hasattr(inputs, "__len__") else None
-        self.ended = False
         self.error: Exception | None = None
         self.pulling = 0
         self.is_async = hasattr(inputs, "__aiter__")
@@ -39,46 +40,44 @@ class Source:
         self._coming: AsyncIterator[Any] | None = aiter(inputs) if self.is_async else None
         self._turn = asyncio.Lock()
         self._puller: asyncio.Task[Any] | None = None
+        self._back: deque[Row] = deque()
+        self._exhausted = False
+
+    @property
+    def ended(self) -> bool:
+        """True when there are no more rows."""
+        return self._exhausted and not self._back
 
     @property
     def never_taken(self) -> int:
         """Rows of a sized input that were never handed out."""
         return 0 if self.size is None else max(0, self.size - self.taken)
 
-    async def take(self) -> Row | None:
-        """Return the next row; None when there is none."""
-        if self.ended:
+    def take(self) -> Row | None:
+        """Return the next row of a plain iterable, or one given back; None when there is none."""
+        if self._back:
+            return self._back.popleft()
+        if self._exhausted:
             return None
-        if self._coming is not None:
-            return await self._take_later(self._coming)
         try:
             item = next(self._rows)
         except StopIteration:
-            self.ended = True
+            self._exhausted = not self.is_async
             return None
         except Exception as error:  # noqa: BLE001 - it is the user's, and comes out at the end
-            self.ended, self.error = True, error
+            self._exhausted, self.error = True, error
             return None
         return self._row(item)
 
-    def end(self) -> None:
-        """Hand out nothing more, and stop waiting for an async input's next row."""
-        self.ended = True
-        if self._puller is not None:
-            self._puller.cancel()
-
-    async def close(self) -> None:
-        """Let a generator run its `finally` blocks."""
-        if self._coming is not None and inspect.isasyncgen(self._coming):
-            await self._coming.aclose()
-        elif inspect.isgenerator(self._rows):
-            self._rows.close()
-
-    async def _take_later(self, coming: AsyncIterator[Any]) -> Row | None:
+    async def take_later(self) -> Row | None:
+        """Await the next row of an async iterable; None when there is none."""
+        coming = self._coming
+        if self._exhausted or coming is None:
+            return None
         self.pulling += 1
         try:
             async with self._turn:
-                if self.ended:
+                if self._exhausted:
                     return None
                 self._puller = asyncio.current_task()
                 try:
@@ -86,19 +85,39 @@ class Source:
                 finally:
                     self._puller = None
         except StopAsyncIteration:
-            self.ended = True
+            self._exhausted = True
             return None
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if self.ended and task is not None and not task.uncancel():
+            if self._exhausted and task is not None and not task.uncancel():
                 return None
             raise
         except Exception as error:  # noqa: BLE001 - it is the user's, and comes out at the end
-            self.ended, self.error = True, error
+            self._exhausted, self.error = True, error
             return None
         finally:
             self.pulling -= 1
         return self._row(item)
+
+    def give_back(self, row: Row) -> None:
+        """Take a row back; it is the next to be handed out."""
+        self._back.appendleft(row)
+
+    def end(self) -> int:
+        """Hand out nothing more, stop waiting for an input, and return how many were given back."""
+        self._exhausted = True
+        if self._puller is not None:
+            self._puller.cancel()
+        unsent = len(self._back)
+        self._back.clear()
+        return unsent
+
+    async def close(self) -> None:
+        """Let a generator run its `finally` blocks."""
+        if self._coming is not None and inspect.isasyncgen(self._coming):
+            await self._coming.aclose()
+        elif inspect.isgenerator(self._rows):
+            self._rows.close()
 
     def _row(self, item: Any) -> Row:
         row = Row(self.taken, item)

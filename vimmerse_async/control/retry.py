@@ -269,7 +269,7 @@ def _plausible(seconds: float) -> float | None:
 
 
 def _moment(text: str) -> datetime | None:
-    if not text.endswith("GMT"):
+    if not text.endswith(" GMT") or "-0000" in text:  # which is no zone: it cannot be compared
         return None
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 15 ms that few runs need
 

@@ -1,0 +1,58 @@
+# Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test test-all lint format bench-quick clean
+
+demo: .venv/demo  ## caption examples/catalog with the embedded emulator
+	@mkdir -p demo
+	$(BIN)/vimmerse caption examples/catalog -o demo/captions.csv --emulator
+	@echo; echo "The first lines of demo/captions.csv:"; head -n 5 demo/captions.csv
+
+test: .venv/dev  ## everything that is promised, in a few minutes
+	$(BIN)/python -m pytest -m "not full"
+
+test-all: .venv/dev  ## the full figures too
+	$(BIN)/python -m pytest
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: .venv/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench-quick: .venv/dev  ## requests/s and CPU per request beside idiomatic aiohttp
+	$(BIN)/python -m benchmarks.throughput
+
+clean:
+	rm -rf .venv demo dist build
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed: make PYTHON=python3.11 …"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/demo: .venv/python pyproject.toml requirements/dev.txt
+	$(BIN)/pip install --quiet --constraint requirements/dev.txt --editable '.[cli,emulator,video,speed]'
+	@touch $@
+
+.venv/dev: .venv/python pyproject.toml requirements/dev.txt
+	$(BIN)/pip install --quiet --requirement requirements/dev.txt --editable .
+	@touch $@
+
+requirements/dev.txt: pyproject.toml
+	@touch $@
+
+.PHONY: requirements
+requirements: .venv/python  ## pin the newest versions anew
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --universal --extra cli --extra emulator --extra video \
+		--extra parquet --extra speed --extra otel --group dev --upgrade --quiet \
+		--no-emit-index-url --no-annotate --no-header --output-file requirements/dev.txt

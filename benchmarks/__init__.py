@@ -1,0 +1,1 @@
+"""Measurements: interleaved with peers, as ratios, with a control."""
