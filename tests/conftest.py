@@ -1,9 +1,90 @@
-"""What every test gets."""
+"""What every test gets: a loop, no network beyond this machine, and nothing left behind."""
+
+import asyncio
+import gc
+import ipaddress
+import socket
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+def _is_here(host: Any) -> bool:
+    if isinstance(host, bytes):
+        host = host.decode("latin-1")
+    if host in {None, "", "localhost"}:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _guard(event: str, args: tuple[Any, ...]) -> None:
+    if event == "socket.getaddrinfo" and not _is_here(args[0]):
+        raise socket.gaierror(socket.EAI_NONAME, "tests resolve no names")
+    if (
+        event in {"socket.connect", "socket.sendto"}
+        and isinstance(args[1], tuple)
+        and not _is_here(args[1][0])
+    ):
+        raise AssertionError(f"a test wants to reach {args[1]}")
+
+
+sys.addaudithook(_guard)
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     """The product is asyncio-first: its tests run on asyncio."""
     return "asyncio"
+
+
+@pytest.fixture
+async def no_task_left() -> AsyncIterator[None]:
+    """Fail when a task outlives the test and its fixtures."""
+    before = asyncio.all_tasks()
+    yield
+    for _ in range(100):
+        left = asyncio.all_tasks() - before - {asyncio.current_task()}
+        if not left:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail(f"tasks are left: {left}")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail when a descriptor, thread or task outlives the test and its fixtures."""
+    before = _descriptors(), set(threading.enumerate())
+    if request.node.get_closest_marker("anyio"):
+        request.getfixturevalue("no_task_left")
+    yield
+    until = time.monotonic() + 2
+    while left := _left(*before):
+        if time.monotonic() > until:
+            pytest.fail(f"left open: {left}")
+        gc.collect()
+        time.sleep(0.01)
+
+
+def _left(descriptors: dict[int, str], threads: set[threading.Thread]) -> list[object]:
+    opened = [f"{fd} {name}" for fd, name in _descriptors().items() if descriptors.get(fd) != name]
+    return [*opened, *(set(threading.enumerate()) - threads)]
+
+
+def _descriptors() -> dict[int, str]:
+    found = {}
+    for each in DESCRIPTORS.iterdir() if DESCRIPTORS.is_dir() else ():
+        try:
+            found[int(each.name)] = str(each.readlink())
+        except OSError:
+            continue  # the listing's own descriptor
+    return found

@@ -54,9 +54,9 @@ class GuardedProtocol(ResponseHandler):
         else:
             super().data_received(data)
 
-    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
         """Note a failure; aiohttp lets the reader of a body that cannot be parsed wait for ever."""
-        super().set_exception(exc, *cause)
+        super().set_exception(exc, *(() if exc_cause is None else (exc_cause,)))
         body = self._payload
         if isinstance(exc, HttpProcessingError) and body is not None and not body.is_eof():
             failure = aiohttp.ClientPayloadError("the reply's body is broken")

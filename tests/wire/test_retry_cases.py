@@ -1,0 +1,68 @@
+"""The retry conformance table: what the server does, and what the caller, the money and it see."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp.http_parser import HttpResponseParser, HttpResponseParserPy
+from wire_kit import OpenLimit
+
+import vimmerse_async
+from vimmerse_async import APIError, RetryPolicy, Timeouts, refine_prompt
+
+CASES = json.loads(Path(__file__).with_name("retry_cases.json").read_text(encoding="utf-8"))
+
+PURE = HttpResponseParser is HttpResponseParserPy
+"""aiohttp's two parsers do not draw the line between "garbled" and "lost" in the same place."""
+
+
+def name_of(case: dict[str, Any]) -> str:
+    return f"{case['row']}-{case['description']}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+async def test_retry(case, serve, connect):
+    """Each row ends as the table says, with no more calls, and is counted as it must be."""
+    if PURE:
+        case = {**case, **case.get("pure_parser", {})}
+    server = await serve(*case["instructions"])
+    limit = OpenLimit()
+    session = await connect(
+        server,
+        limit=limit,
+        retry=RetryPolicy(backoff_base=0.0, **case.get("retry", {})),
+        timeouts=Timeouts(**case.get("timeouts", {})),
+    )
+    begun = time.monotonic()
+    try:
+        found = await refine_prompt(session, "x")
+    except APIError as error:
+        found = error
+    assert time.monotonic() - begun < case.get("max_wall", 2)
+    check(found, case["expect"])
+    assert len(server.requests) == case["calls"]
+    assert len(server.instructions) == case.get("spare", 0)
+    assert server.connections == case.get("connections", server.connections)
+    statistics = session.statistics()
+    assert statistics.possibly_charged == case.get("charged", statistics.possibly_charged)
+    assert limit.outcomes == case.get("outcomes", limit.outcomes)
+    assert statistics.sends == len(limit.outcomes)
+
+
+def check(found: Any, expect: Any) -> None:
+    if isinstance(expect, str):
+        assert found == expect
+        return
+    assert type(found) is getattr(vimmerse_async, expect["error"])
+    assert expect.get("says", "") in str(found)
+    for name in expect.keys() - {"error", "says"}:
+        assert getattr(found, name) == expect[name], name
+    assert len(found.message) <= 1200
+
+
+def test_the_table_names_its_rows():
+    """No two rows have one name: a failure can be found."""
+    names = [name_of(case) for case in CASES]
+    assert len(set(names)) == len(names)

@@ -1,0 +1,51 @@
+"""What the wire tests share besides fixtures: a limit that never waits, and a witness."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from vimmerse_async import CallEvent, RetryEvent, RetryPolicy
+from vimmerse_async.control.limit import LimitSnapshot, Outcome
+
+AT_ONCE = RetryPolicy(backoff_base=0.0)
+
+
+class OpenLimit:
+    """Admits everything at once, and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.cap = 1000
+        self.outcomes: list[Outcome] = []
+
+    def admit(self, now: float, route: str = "text") -> Any:
+        return SimpleNamespace(route=route, scout=False)
+
+    def release(
+        self,
+        permit: Any,
+        now: float,
+        outcome: Outcome,
+        latency: float,
+        retry_after: float | None = None,
+    ) -> None:
+        self.outcomes.append(outcome)
+
+    def snapshot(self) -> LimitSnapshot:
+        return LimitSnapshot(window=1000, rate=1e9, in_flight=0)
+
+
+class Witness:
+    """A hook that keeps every event, and every error for the scan."""
+
+    def __init__(self) -> None:
+        self.retries: list[RetryEvent] = []
+        self.calls: list[CallEvent] = []
+        self.errors: list[BaseException] = []
+
+    def on_retry(self, event: RetryEvent) -> None:
+        self.retries.append(event)
+        self.errors.append(event.error)
+
+    def on_call(self, event: CallEvent) -> None:
+        self.calls.append(event)
+        if event.error is not None:
+            self.errors.append(event.error)
