@@ -50,12 +50,16 @@ def sentence(
 
 
 def _subject(picture: Picture, noun: str, chosen: random.Random) -> str:
-    traits = ", ".join(clauses.adjectives(picture, chosen.choice))
-    words = [traits, clauses.shape(picture, chosen.choice), noun]
-    return with_article(" ".join(filter(None, words)))
+    traits = ["fully transparent"] if picture.clear else clauses.adjectives(picture, chosen.choice)
+    shape = clauses.shape(picture, chosen.choice)
+    return with_article(f"{', '.join([*traits, shape])} {noun}")
 
 
 def _body(picture: Picture, chosen: random.Random) -> list[str]:
+    if picture.clear:
+        return []
+    if picture.plain:
+        return [placing.colours(picture)]
     finish = clauses.finish(picture, chosen.choice)
     chosen.shuffle(finish)
     return [

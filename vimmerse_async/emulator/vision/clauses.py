@@ -13,27 +13,36 @@ _Subject = TypeVar("_Subject")
 _Facts = tuple[tuple[Callable[[_Subject], bool], tuple[str, ...]], ...]
 
 _GREYEST = 0.012
-_MUTED = 0.06
+_MUTED = 0.075
 """Said only where it is not dark: there all colours are weak."""
 _PULL = 0.6
-_STEEP = 0.5
+_STEEP = 0.56
+_STEEPEST = 0.75
 _ALIKE = 0.96
+_EVEN_SPREAD = 0.11
+_TEXTURE = 0.65
 _KEY: _Facts[Picture] = (
-    (lambda picture: picture.tones.mean < 0.12, ("very dark", "near-black")),
-    (lambda picture: picture.tones.mean < 0.33, ("dark", "low-key")),
+    (lambda picture: picture.tones.mean < 0.12, ("very dark",)),
+    (lambda picture: picture.tones.mean < 0.28, ("dark", "low-key")),
     (lambda picture: picture.tones.mean > 0.88, ("very light", "very bright")),
     (lambda picture: picture.tones.mean > 0.68, ("light", "bright", "high-key")),
     (lambda picture: 0.4 < picture.tones.mean < 0.6 and picture.tones.range < 0.6, ("mid-toned",)),
 )
 _TEMPER: _Facts[Picture] = (
     (lambda picture: picture.colours.highest_chroma < _GREYEST and picture.tones.span < 0.1, ()),
-    (lambda picture: picture.colours.highest_chroma < _GREYEST, ("black-and-white", "monochrome")),
-    (lambda picture: picture.colours.pull > _PULL, ("warm", "warm-toned")),
-    (lambda picture: picture.colours.pull < -_PULL, ("cool", "cool-toned")),
+    (
+        lambda picture: picture.colours.highest_chroma < _GREYEST,
+        ("black-and-white", "monochrome", "colourless"),
+    ),
+    (lambda picture: picture.colours.pull > _PULL, ("warm", "warm-coloured")),
+    (lambda picture: picture.colours.pull < -_PULL, ("cool", "cool-coloured")),
 )
 _CONTRAST: _Facts[Picture] = (
     (lambda picture: picture.tones.range > 0.85, ("high contrast", "strong contrast")),
-    (lambda picture: 0.02 < picture.tones.span < 0.35, ("low contrast", "gentle contrast")),
+    (
+        lambda picture: picture.tones.span < 0.35 and picture.colours.highest_chroma < _MUTED,
+        ("low contrast", "gentle contrast"),
+    ),
 )
 _SATURATION: _Facts[Picture] = (
     (lambda picture: picture.colours.highest_chroma < _GREYEST, ()),
@@ -45,17 +54,21 @@ _SATURATION: _Facts[Picture] = (
 )
 _FINISH: _Facts[Edges] = (
     (
-        lambda edges: edges.detail > 0.25 and edges.acuity >= _STEEP,
-        ("crisp and busy with detail", "sharp and full of detail"),
+        lambda edges: edges.detail > 0.25 and edges.acuity >= _STEEPEST,
+        ("full of fine, sharp detail", "finely and sharply textured"),
     ),
-    (lambda edges: edges.detail > 0.25, ("busy with detail", "full of detail")),
+    (
+        lambda edges: edges.detail > 0.25 and edges.acuity >= _STEEP,
+        ("crisp and busy with detail", "sharp and full of detail", "crowded with crisp detail"),
+    ),
+    (lambda edges: edges.detail > 0.25, ("busy with detail", "full of detail", "rich in detail")),
     (
         lambda edges: edges.detail > 0.1 and edges.acuity >= _STEEP,
         ("crisply defined", "with crisp edges"),
     ),
     (lambda edges: 0 < edges.acuity <= 0.22, ("with soft edges", "soft-edged throughout")),
     (
-        lambda edges: edges.detail < 0.025,
+        lambda edges: edges.detail < 0.02,
         ("with little fine detail", "sparse in detail"),
     ),
 )
@@ -80,6 +93,13 @@ _SYMMETRY: _Facts[Picture] = (
         ("almost symmetrical from top to bottom", "with almost mirror symmetry from top to bottom"),
     ),
 )
+_EVENNESS: _Facts[Picture] = (
+    (lambda picture: picture.tones.range > _TEXTURE or picture.colours.opacity < 1, ()),
+    (
+        lambda picture: picture.unevenness < _EVEN_SPREAD,
+        ("even in tone overall", "evenly toned overall"),
+    ),
+)
 _CLEARNESS: _Facts[Picture] = (
     (lambda picture: 0 < picture.colours.opacity < 0.98, ("partly transparent",)),
 )
@@ -96,6 +116,8 @@ _FORMATS = (
 )
 _RATIOS = {(5, 4), (4, 3), (3, 2), (16, 9), (4, 5), (3, 4), (2, 3), (9, 16)}
 _RUN = 0.15
+_STRONG_RUN = 0.3
+_NEARLY = 0.6
 _SIDES = {
     (1, 0): ("top", "bottom"),
     (-1, 0): ("bottom", "top"),
@@ -133,7 +155,7 @@ def finish(picture: Picture, pick: Pick) -> list[str]:
         *(_strokes(picture.edges, pick) if picture.edges else []),
         *_first(_SYMMETRY, picture, pick),
         *_first(_CLEARNESS, picture, pick),
-        *_run(picture),
+        *(_run(picture) or _first(_EVENNESS, picture, pick)),
     ]
 
 
@@ -148,23 +170,19 @@ def _first(facts: _Facts[_Subject], subject: _Subject, pick: Pick) -> list[str]:
 
 def _run(picture: Picture) -> list[str]:
     tones = picture.tones
-    down, across = _slope(tones.rows), _slope(tones.columns)
-    inward = tones.middle - tones.rim
+    down, across, inward = _slope(tones.rows), _slope(tones.columns), tones.middle - tones.rim
     strongest = max(abs(down), abs(across), abs(inward))
     if picture.colours.opacity < 1 or strongest < _RUN:
         return []
     if abs(inward) == strongest:
-        return [
-            "brighter in the middle than at the edges"
-            if inward > 0
-            else "darker in the middle than at the edges"
-        ]
-    near = 0.6 * strongest
-    lighter, darker = _SIDES[_sign(down, near), _sign(across, near)]
+        lighter = "lighter" if inward > 0 else "darker"
+        return [f"{lighter} in the middle than around the outside"]
+    near = _NEARLY * strongest
+    light, dark = _SIDES[_sign(down, near), _sign(across, near)]
     profile = tones.rows if abs(down) >= abs(across) else tones.columns
-    if strongest > 0.3 and " " not in lighter and _steady(profile):
-        return [f"shading from light at the {lighter} to dark at the {darker}"]
-    return [f"lighter at the {lighter} than at the {darker}"]
+    if strongest > _STRONG_RUN and " " not in light and _steady(profile):
+        return [f"shading from light at the {light} to dark at the {dark}"]
+    return [f"lighter at the {light} than at the {dark}"]
 
 
 def _slope(bands: tuple[float, ...]) -> float:

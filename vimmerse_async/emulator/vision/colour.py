@@ -75,7 +75,7 @@ _ORANGE = (
     _Rule(0.61, 0.14, "brown", "brown"),
     _Rule(0.68, 0.12, "brown", "light brown"),
     _Rule(0.86, 0.09, "beige", "tan"),
-    _Rule(_ANY, 0.045, "beige", "cream"),
+    _Rule(_ANY, 0.06, "beige", "cream"),
     _Rule(0.64, _ANY, "orange", "burnt orange"),
     _Rule(_ANY, 0.12, "orange", "pale orange"),
     _Rule(0.70, _ANY, "orange", "deep orange"),
@@ -97,11 +97,11 @@ _YELLOW = (
     _Rule(0.24, 0.08, "black", "black"),
     _Rule(0.45, 0.04, "grey", "dark grey"),
     _Rule(0.72, 0.030, "grey", "brownish grey"),
-    _Rule(0.62, _ANY, "green", "olive"),
+    _Rule(0.60, _ANY, "green", "olive"),
     _Rule(0.80, 0.10, "beige", "khaki"),
-    _Rule(0.68, _ANY, "green", "olive"),
+    _Rule(0.68, _ANY, "green", "yellowish green"),
     _Rule(0.92, 0.075, "beige", "beige"),
-    _Rule(_ANY, 0.05, "beige", "cream"),
+    _Rule(_ANY, 0.065, "beige", "cream"),
     _Rule(0.86, _ANY, "yellow", "mustard yellow"),
     _Rule(_ANY, 0.13, "yellow", "pale yellow"),
     _Rule(_ANY, _ANY, "yellow", "yellow"),
@@ -110,7 +110,8 @@ _LIME = (
     _Rule(0.24, 0.08, "black", "black"),
     _Rule(0.45, 0.035, "grey", "dark grey"),
     _Rule(0.86, 0.042, "grey", "greenish grey"),
-    _Rule(0.68, _ANY, "green", "olive green"),
+    _Rule(0.56, _ANY, "green", "olive green"),
+    _Rule(0.72, _ANY, "green", "yellowish green"),
     _Rule(_ANY, 0.13, "green", "pale green"),
     _Rule(_ANY, _ANY, "green", "lime green"),
 )
@@ -148,6 +149,11 @@ _BLUE = (
     _Rule(0.70, _ANY, "blue", "blue"),
     _Rule(0.86, _ANY, "blue", "light blue"),
     _Rule(_ANY, _ANY, "blue", "pale blue"),
+)
+_INDIGO = (
+    *_BLUE[:3],
+    _Rule(0.46, _ANY, "blue", "indigo"),
+    *_BLUE[5:],
 )
 _PURPLE = (
     _Rule(0.23, 0.06, "black", "black"),
@@ -188,12 +194,17 @@ _HUES = (
     (168.0, _GREEN),
     (185.0, _TEAL),
     (204.0, _CYAN),
-    (284.0, _BLUE),
+    (277.0, _BLUE),
+    (287.5, _INDIGO),
     (322.0, _PURPLE),
     (342.0, _MAGENTA),
     (358.0, _PINK),
     (360.1, _ROSE),
 )
+TINTED_GREYS = frozenset(
+    rule.shade for _, rules in _HUES for rule in rules if rule.shade.endswith("ish grey")
+)
+"""Greys that lean visibly towards a colour."""
 _HUE_ENDS = [end for end, _ in _HUES]
 
 

@@ -50,6 +50,8 @@ def decode(data: bytes) -> tuple[Image.Image, int, int]:
         reduced = _reduced(image)
     except UnreadablePictureError:
         raise
+    except Image.DecompressionBombError:
+        raise _too_large("more pixels than can be decoded safely") from None
     except Exception as error:  # noqa: BLE001 - Pillow names no family of errors for hostile bytes
         message = f"the picture is damaged or incomplete: {error}"
         raise UnreadablePictureError(message) from None
@@ -74,10 +76,12 @@ def _check_size(width: int, height: int) -> None:
     if width < 1 or height < 1:
         raise UnreadablePictureError(f"the picture is empty: {width} x {height} pixels")
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise UnreadablePictureError(
-            f"the picture is too large to look at: {width} x {height} pixels "
-            f"(at most {MAX_PIXELS:,} pixels, {MAX_SIDE:,} on a side)"
-        )
+        raise _too_large(f"{width} x {height} pixels")
+
+
+def _too_large(size: str) -> UnreadablePictureError:
+    most = f"at most {MAX_PIXELS:,} pixels, {MAX_SIDE:,} on a side"
+    return UnreadablePictureError(f"the picture is too large to look at: {size} ({most})")
 
 
 def _least_size(width: int, height: int) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-_SPOKEN_WITH_VOWEL = re.compile(r"(?i)(?:[aeio]|un(?!i)|8|1[18]\b)")
+_SPOKEN_WITH_VOWEL = re.compile(r"(?i)[aeio]|u(?!ni)|8|1[18]\b")
 
 
 def with_article(phrase: str) -> str:

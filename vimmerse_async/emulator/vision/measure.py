@@ -34,6 +34,8 @@ def measure(image: Image.Image, width: int, height: int) -> Picture:
         height=height,
         colours=survey(_sample(image)),
         tones=_tones(grey, mask),
+        variation=_variation(shown),
+        unevenness=_variation(_scaled(shown, (_BANDS, _BANDS), Image.Resampling.BOX)),
         edges=_edges(grey) if min(grey.size) >= _SMALLEST else None,
         mirrored=_likeness(coarse, Image.Transpose.FLIP_LEFT_RIGHT, (1, _COARSE)),
         flipped=_likeness(coarse, Image.Transpose.FLIP_TOP_BOTTOM, (_COARSE, 1)),
@@ -79,6 +81,10 @@ def _tones(grey: Image.Image, mask: Image.Image | None) -> Tones:
         middle=_mean(inner),
         rim=_mean(outer),
     )
+
+
+def _variation(shown: Image.Image) -> float:
+    return max(high - low for low, high in ImageStat.Stat(shown).extrema) / 255
 
 
 def _mean(values: list[float]) -> float:

@@ -31,7 +31,7 @@ class Colours:
         holdings: The widest colour of each region.
         opacity: The share of points that are not transparent, 0.0 to 1.0.
         chroma: Mean colourfulness, 0.0 (grey) to about 0.32.
-        highest_chroma: The colourfulness that only 3 % of the points exceed.
+        highest_chroma: The colourfulness that only 5 in 1,000 points exceed.
         warmth: Mean pull towards orange; negative towards blue.
     """
 
@@ -115,6 +115,8 @@ class Picture:
         height: Pixels from top to bottom, as shown.
         colours: Which colours, and where.
         tones: Light and dark, and where.
+        variation: The widest difference between any two pixels in red, green or blue, 0.0 to 1.0.
+        unevenness: The same between any two of 36 equal parts of the picture.
         edges: How steep, how many, which way; None where the picture is too small to tell.
         mirrored: How well left mirrors right, 1.0 for exactly, 0.0 where nothing varies.
         flipped: How well top mirrors bottom, 1.0 for exactly, 0.0 where nothing varies.
@@ -125,7 +127,19 @@ class Picture:
     height: int
     colours: Colours
     tones: Tones
+    variation: float
+    unevenness: float
     edges: Edges | None
     mirrored: float
     flipped: float
     fingerprint: str
+
+    @property
+    def clear(self) -> bool:
+        """Whether there is nothing to be seen."""
+        return not self.colours.palette
+
+    @property
+    def plain(self) -> bool:
+        """Whether one even colour fills the picture."""
+        return self.colours.opacity == 1 and self.variation < 0.05

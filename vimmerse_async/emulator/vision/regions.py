@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 
-from vimmerse_async.emulator.vision.colour import Colour
+from vimmerse_async.emulator.vision.colour import TINTED_GREYS, Colour
 from vimmerse_async.emulator.vision.picture import Colours, Holding
 
 GRID = 48
 """Colours are compared at this many points a side."""
 
-_AGREEMENT = 0.6
-_TAIL = 0.03
+_AGREEMENT = 0.7
+_TINTED = 0.4
+_FRINGE = 0.005
 _VIVID = 0.09
 _REGIONS: dict[str, Callable[[float, float], bool]] = {
     "all": lambda _x, _y: True,
@@ -60,7 +61,7 @@ def survey(points: Sequence[Colour | None]) -> Colours:
         holdings=tuple(found[0] for found in holdings if found),
         opacity=len(seen) / len(points),
         chroma=sum(chromas) / len(chromas),
-        highest_chroma=chromas[int(len(chromas) * (1 - _TAIL))],
+        highest_chroma=chromas[int(len(chromas) * (1 - _FRINGE))],
         warmth=sum(point.warmth for point in seen) / len(chromas),
     )
 
@@ -81,7 +82,11 @@ def _holdings(
 def _holding(region: str, family: str, counts: dict[str, int], points: int) -> Holding:
     total = sum(counts.values())
     shade = max(counts, key=lambda name: (counts[name], name))
-    colour = shade if counts[shade] >= _AGREEMENT * total else family
+    tinted = sum(count for name, count in counts.items() if name in TINTED_GREYS)
+    if counts[shade] >= _AGREEMENT * total:
+        colour = shade
+    else:
+        colour = "tinted grey" if tinted >= _TINTED * total else family
     return Holding(region, family, colour, total / points)
 
 
