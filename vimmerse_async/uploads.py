@@ -1,55 +1,20 @@
 """Uploads: a local picture or video becomes a hosted one, whose URL the text routes take."""
 
-import os
 import re
-import stat
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import cast
 
-import anyio.to_thread
+import attrs
 
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.models import Asset
+from vimmerse_async.parts import Slot, Source, examine
 from vimmerse_async.session import VimmerseSession
-from vimmerse_async.wire import Call, FilePart, Form, Operation
+from vimmerse_async.wire import UPLOAD, Call, Form, Operation
 
-UPLOAD_TOTAL = 3600.0
-UPLOAD_IDLE = 60.0
-"""Seconds. unknown: assumed because no proxy waits longer for a body that stands still."""
-MAX_UPLOAD = 2 * 1024**3
-"""Bytes. unknown: assumed because a larger file is not a clip for a prompt."""
-SNIFFED = 16
-"""Bytes that tell the kind of every format the API takes."""
-
-Source = str | os.PathLike[str] | bytes | BinaryIO
-
-
-def _upload(name: str, path: str) -> Operation:
-    return Operation(
-        name, "POST", path, attempt=None, total=UPLOAD_TOTAL, idle=UPLOAD_IDLE,
-        latency="upload", expects="asset",
-    )  # fmt: skip
-
-
-UPLOAD_IMAGE = _upload("upload_image", "/v2/image")
-UPLOAD_VIDEO = _upload("upload_video", "/v2/video")
-
-
-def media_type_of(head: bytes) -> str | None:
-    """Return the media type that a file's first 16 bytes tell; None: none that the API takes."""
-    if head[:3] == b"\xff\xd8\xff":
-        return "image/jpeg"
-    if head[:8] == b"\x89PNG\r\n\x1a\n":
-        return "image/png"
-    if head[:4] == b"RIFF":
-        return {b"WEBP": "image/webp", b"AVI ": "video/x-msvideo"}.get(head[8:12])
-    if head[4:8] == b"ftyp":
-        return "video/quicktime" if head[8:10] == b"qt" else "video/mp4"
-    if head[:4] == b"\x1a\x45\xdf\xa3":
-        return "video/webm"
-    if head[4:8] in {b"moov", b"mdat", b"wide", b"free"}:
-        return "video/quicktime"
-    return None
+IMAGE = Slot("image_file", "image/", "JPEG, PNG or WebP")
+VIDEO = Slot("video_file", "video/", "MP4, MOV, AVI or WebM")
+UPLOAD_IMAGE = attrs.evolve(UPLOAD, name="upload_image", path="/v2/image")
+UPLOAD_VIDEO = attrs.evolve(UPLOAD, name="upload_video", path="/v2/video")
 
 
 async def upload_image(session: VimmerseSession, source: Source) -> Asset:
@@ -71,7 +36,7 @@ async def upload_image(session: VimmerseSession, source: Source) -> Asset:
         >>> async def host(session):
         ...     return (await upload_image(session, "photo.jpg")).url
     """
-    return await _send(session, UPLOAD_IMAGE, "image_file", "image/", "JPEG, PNG or WebP", source)
+    return await _send(session, UPLOAD_IMAGE, IMAGE, source)
 
 
 async def upload_video(session: VimmerseSession, source: Source) -> Asset:
@@ -93,9 +58,7 @@ async def upload_video(session: VimmerseSession, source: Source) -> Asset:
         >>> async def host(session):
         ...     return (await upload_video(session, "clip.mp4")).url
     """
-    return await _send(
-        session, UPLOAD_VIDEO, "video_file", "video/", "MP4, MOV, AVI or WebM", source
-    )
+    return await _send(session, UPLOAD_VIDEO, VIDEO, source)
 
 
 async def get_asset(
@@ -126,110 +89,8 @@ async def get_asset(
 
 
 async def _send(
-    session: VimmerseSession,
-    operation: Operation,
-    field: str,
-    kind: str,
-    formats: str,
-    source: Source,
+    session: VimmerseSession, operation: Operation, slot: Slot, source: Source
 ) -> Asset:
     session.gate  # noqa: B018 - a session that is not open is told so before the file is read
-    part = await anyio.to_thread.run_sync(_examine, field, kind, formats, source)
+    part = await examine(slot, source)
     return cast("Asset", await session.send(Call(operation, form=Form(files=(part,)))))
-
-
-class OneShot:
-    """A file that cannot be rewound: it is sent once, its first bytes having been looked at."""
-
-    def __init__(self, head: bytes, file: BinaryIO) -> None:
-        self._head = head
-        self._file = file
-        self._used = False
-
-    def seek(self, _start: int) -> int:
-        """Stand at the beginning, which is possible once.
-
-        Raises:
-            ValueError: It was read before.
-        """
-        if self._used:
-            raise ValueError("it is not seekable and was sent before; pass a path instead")
-        return 0
-
-    def read(self, size: int) -> bytes:
-        """Return up to `size` bytes; none at the end."""
-        self._used = True
-        head, self._head = self._head[:size], self._head[size:]
-        return head or self._file.read(size)
-
-
-def _examine(field: str, kind: str, formats: str, source: Any) -> FilePart:
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        content = bytes(source)
-        return _part(field, kind, formats, content[:SNIFFED], None, len(content), content)
-    if isinstance(source, (str, os.PathLike)):
-        return _examine_path(field, kind, formats, Path(source))
-    if not hasattr(source, "read"):
-        raise _refusal(f"must be a path, bytes or an open binary file, not {source!r:.80}")
-    return _examine_file(field, kind, formats, source)
-
-
-def _examine_path(field: str, kind: str, formats: str, path: Path) -> FilePart:
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise _refusal(f"{path.name!a} is not a regular file")
-        with path.open("rb") as file:
-            head = file.read(SNIFFED)
-    except (OSError, ValueError) as error:
-        if isinstance(error, InvalidRequestError):
-            raise
-        reason = getattr(error, "strerror", None) or str(error)
-        raise _refusal(f"{str(path)[:200]!a} cannot be read: {reason}") from None
-    return _part(field, kind, formats, head, path.name, status.st_size, str(path))
-
-
-def _examine_file(field: str, kind: str, formats: str, file: Any) -> FilePart:
-    name = getattr(file, "name", None)
-    name = os.path.basename(name) if isinstance(name, str) else None  # noqa: PTH119 - no path
-    try:
-        seekable = file.seekable() if hasattr(file, "seekable") else False
-        start = file.tell() if seekable else 0
-        head = file.read(SNIFFED)
-        if not isinstance(head, bytes):
-            raise _refusal("is open in text mode; open it with 'rb'")
-        if not seekable:
-            return _part(field, kind, formats, head, name, None, OneShot(head, file))
-        size = file.seek(0, os.SEEK_END) - start
-        file.seek(start)
-    except (OSError, ValueError) as error:
-        if isinstance(error, InvalidRequestError):
-            raise
-        raise _refusal(f"cannot be read: {error}") from None
-    return _part(field, kind, formats, head, name, size, file, start)
-
-
-def _part(
-    field: str,
-    kind: str,
-    formats: str,
-    head: bytes,
-    name: str | None,
-    size: int | None,
-    source: Any,
-    start: int = 0,
-) -> FilePart:
-    if not head:
-        raise _refusal("is empty")
-    if size is not None and size > MAX_UPLOAD:
-        raise _refusal(f"has {size:,} bytes; at most {MAX_UPLOAD:,} are sent")
-    media_type = media_type_of(head)
-    if media_type is None or not media_type.startswith(kind):
-        raise _refusal(f"is not {formats} (its first bytes are {head[:8]!r})")
-    name = name or f"upload.{media_type.partition('/')[2]}"
-    filename = re.sub(r"[^A-Za-z0-9._-]", "_", name)[-100:]
-    return FilePart(field, filename, media_type, size, source, start)
-
-
-def _refusal(reason: str) -> InvalidRequestError:
-    return InvalidRequestError(f"source {reason}", field="source")

@@ -6,7 +6,7 @@ is returned, not raised, so that the one attempt loop can decide about it.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import attrs
@@ -154,6 +154,10 @@ REFINE_PROMPT = Operation("refine_prompt", "POST", "/v2/text/refine-prompt")
 IMAGE_2_PROMPT = Operation(
     "image_2_prompt", "POST", "/v2/text/image-2-prompt", attempt=120.0, latency="vision"
 )
+UPLOAD = Operation(
+    "upload", "POST", "/", attempt=None, total=3600.0, idle=60.0, latency="upload", expects="asset"
+)
+"""unknown: an hour, and a minute of standstill, assumed because proxies wait no longer."""
 
 SUGGEST_CALL = Call(SUGGEST_PROMPT)
 
@@ -173,16 +177,15 @@ def image_call(image_url: str) -> Call:
 
 def prompt_call(request: PromptRequest) -> Call:
     """Check a question and return the call to the general route, with the given fields only."""
-    fields = {
-        name: value
-        for name in ("option", "prompt", "image_url", "image2_url", "video_url", "mode")
-        if (value := getattr(request, name)) is not None
-    }
-    media = [name for name in ("image_url", "image2_url", "video_url") if name in fields]
-    for name in media:
-        check_url(name, fields[name])
-    _check_choices(fields, media)
+    fields, media = _checked_fields(request, ())
     return Call(TEXT_PROMPT_VISION if media else TEXT_PROMPT, _utf8(_encode(fields)))
+
+
+def legacy_fields(request: PromptRequest, files: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Check a question that comes with files and return its fields for a form."""
+    fields, _ = _checked_fields(request, files)
+    _utf8("".join(fields.values()))
+    return tuple((name, str(value)) for name, value in fields.items())
 
 
 def custom_call(method: str, path: str, json: Any, form: Mapping[str, str] | None) -> Call:
@@ -227,6 +230,22 @@ def json_body(field: str, value: Any) -> bytes:
         return _encode(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequestError(f"{field} cannot be sent as JSON: {error}", field=field) from None
+
+
+def _checked_fields(
+    request: PromptRequest, files: Iterable[str]
+) -> tuple[dict[str, Any], list[str]]:
+    fields = {
+        name: value
+        for name in ("option", "prompt", "image_url", "image2_url", "video_url", "mode")
+        if (value := getattr(request, name)) is not None
+    }
+    urls = [name for name in ("image_url", "image2_url", "video_url") if name in fields]
+    for name in urls:
+        check_url(name, fields[name])
+    media = [*urls, *files]
+    _check_choices(fields, media)
+    return fields, media
 
 
 def _check_choices(fields: Mapping[str, Any], media: Sequence[str]) -> None:

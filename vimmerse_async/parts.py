@@ -1,0 +1,154 @@
+"""A file becomes a part of a form: examined once, before anything is sent."""
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import anyio.to_thread
+import attrs
+
+from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.wire import FilePart
+
+MAX_UPLOAD = 2 * 1024**3
+"""Bytes. unknown: assumed because a larger file is not a clip for a prompt."""
+SNIFFED = 16
+"""Bytes that tell the kind of every format the API takes."""
+
+Source = str | os.PathLike[str] | bytes | BinaryIO
+
+
+@attrs.frozen
+class Slot:
+    """The place of a file in a form.
+
+    Attributes:
+        field: The form's name for it.
+        media: What its media type begins with; empty: anything goes.
+        formats: The formats the API takes, for messages.
+        argument: The caller's name for it.
+    """
+
+    field: str
+    media: str
+    formats: str = ""
+    argument: str = "source"
+
+
+async def examine(slot: Slot, source: Source) -> FilePart:
+    """Look at a source in a thread and return the part it makes.
+
+    Raises:
+        InvalidRequestError: It cannot be read, is empty, too large, or of no kind that fits.
+    """
+    return await anyio.to_thread.run_sync(_examine, slot, source)
+
+
+def media_type_of(head: bytes) -> str | None:
+    """Return the media type that a file's first 16 bytes tell; None: none that the API takes."""
+    if head[:3] == b"\xff\xd8\xff":
+        return "image/jpeg"
+    if head[:8] == b"\x89PNG\r\n\x1a\n":
+        return "image/png"
+    if head[:4] == b"RIFF":
+        return {b"WEBP": "image/webp", b"AVI ": "video/x-msvideo"}.get(head[8:12])
+    if head[4:8] == b"ftyp":
+        return "video/quicktime" if head[8:10] == b"qt" else "video/mp4"
+    if head[:4] == b"\x1a\x45\xdf\xa3":
+        return "video/webm"
+    if head[4:8] in {b"moov", b"mdat", b"wide", b"free"}:
+        return "video/quicktime"
+    return None
+
+
+class OneShot:
+    """A file that cannot be rewound: it is sent once, its first bytes having been looked at."""
+
+    def __init__(self, head: bytes, file: BinaryIO) -> None:
+        self._head = head
+        self._file = file
+        self._used = False
+
+    def seek(self, _start: int) -> int:
+        """Stand at the beginning, which is possible once.
+
+        Raises:
+            ValueError: It was read before.
+        """
+        if self._used:
+            raise ValueError("it is not seekable and was sent before; pass a path instead")
+        return 0
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes; none at the end."""
+        self._used = True
+        head, self._head = self._head[:size], self._head[size:]
+        return head or self._file.read(size)
+
+
+def _examine(slot: Slot, source: Any) -> FilePart:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        content = bytes(source)
+        return _part(slot, content[:SNIFFED], None, len(content), content)
+    if isinstance(source, (str, os.PathLike)):
+        return _examine_path(slot, Path(source))
+    if not hasattr(source, "read"):
+        raise _refusal(slot, f"must be a path, bytes or an open binary file, not {source!r:.80}")
+    return _examine_file(slot, source)
+
+
+def _examine_path(slot: Slot, path: Path) -> FilePart:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise _refusal(slot, f"{path.name!a} is not a regular file")
+        with path.open("rb") as file:
+            head = file.read(SNIFFED)
+    except (OSError, ValueError) as error:
+        if isinstance(error, InvalidRequestError):
+            raise
+        reason = getattr(error, "strerror", None) or str(error)
+        raise _refusal(slot, f"{str(path)[:200]!a} cannot be read: {reason}") from None
+    return _part(slot, head, path.name, status.st_size, str(path))
+
+
+def _examine_file(slot: Slot, file: Any) -> FilePart:
+    name = getattr(file, "name", None)
+    name = Path(name).name if isinstance(name, str) else None
+    try:
+        seekable = file.seekable() if hasattr(file, "seekable") else False
+        start = file.tell() if seekable else 0
+        head = file.read(SNIFFED)
+        if not isinstance(head, bytes):
+            raise _refusal(slot, "is open in text mode; open it with 'rb'")
+        if not seekable:
+            return _part(slot, head, name, None, OneShot(head, file))
+        size = file.seek(0, os.SEEK_END) - start
+        file.seek(start)
+    except (OSError, ValueError) as error:
+        if isinstance(error, InvalidRequestError):
+            raise
+        raise _refusal(slot, f"cannot be read: {error}") from None
+    return _part(slot, head, name, size, file, start)
+
+
+def _part(
+    slot: Slot, head: bytes, name: str | None, size: int | None, source: Any, start: int = 0
+) -> FilePart:
+    if not head:
+        raise _refusal(slot, "is empty")
+    if size is not None and size > MAX_UPLOAD:
+        raise _refusal(slot, f"has {size:,} bytes; at most {MAX_UPLOAD:,} are sent")
+    media_type = media_type_of(head)
+    if slot.media and not (media_type or "").startswith(slot.media):
+        raise _refusal(slot, f"is not {slot.formats} (its first bytes are {head[:8]!r})")
+    media_type = media_type or "application/octet-stream"
+    name = name or f"upload.{media_type.partition('/')[2]}"
+    filename = re.sub(r"[^A-Za-z0-9._-]", "_", name)[-100:]
+    return FilePart(slot.field, filename, media_type, size, source, start)
+
+
+def _refusal(slot: Slot, reason: str) -> InvalidRequestError:
+    return InvalidRequestError(f"{slot.argument} {reason}", field=slot.argument)
