@@ -1,0 +1,55 @@
+"""The names that users import, and what importing them costs."""
+
+import doctest
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import vimmerse_async
+
+HEAVY = ("aiohttp", "anyio", "asyncio", "attrs", "ssl", "yarl", "sqlite3", "PIL", "rich")
+
+
+def test_the_face_is_sorted_and_every_name_is_there():
+    """`__all__` is sorted, and each of its names can be imported."""
+    assert vimmerse_async.__all__ == sorted(vimmerse_async.__all__)
+    for name in vimmerse_async.__all__:
+        assert getattr(vimmerse_async, name) is not None
+        assert name in dir(vimmerse_async)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    """A misspelt name says so like any module's."""
+    with pytest.raises(AttributeError, match="no attribute 'gather_prompt'"):
+        vimmerse_async.gather_prompt  # noqa: B018
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    """`import vimmerse_async` loads none of the dependencies."""
+    code = "import sys, vimmerse_async; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(HEAVY) & set(done.stdout.split())
+
+
+def test_the_plain_data_modules_stay_away_from_the_network():
+    """Errors, models and options come without aiohttp or asyncio."""
+    code = "import sys, vimmerse_async as v; v.PromptResult; v.RetryPolicy; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"aiohttp", "asyncio", "anyio"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        module.name
+        for module in pkgutil.walk_packages(vimmerse_async.__path__, "vimmerse_async.")
+        if ".cli" not in module.name
+    ],
+)
+def test_every_example_in_a_docstring_runs(name):
+    """What a docstring shows is what happens."""
+    failed, _ = doctest.testmod(importlib.import_module(name))
+    assert not failed
