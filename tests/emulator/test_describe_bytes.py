@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 from drawn import BLUE, GREEN, GREY, RED, encoded, gradient, solid, with_box
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -180,6 +180,7 @@ def test_cut_off_pictures_are_refused(kind, share):
         look(data[: int(len(data) * share)])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"]))
 def test_random_bytes_are_refused_by_one_error(body, start):
     """Whatever the bytes: one family of errors, with a message."""
@@ -188,6 +189,7 @@ def test_random_bytes_are_refused_by_one_error(body, start):
     assert str(caught.value)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["JPEG", "PNG", "WEBP"]),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=12),

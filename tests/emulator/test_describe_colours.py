@@ -14,7 +14,7 @@ FAMILIES = {
     "brown": "a0522d 8b4513 654321 3b2716 5c4033 7b3f00 6b4423",
     "red": "ff0000 dc143c b22222 8b0000 c0392b e32636 800000 800020",
     "orange": "ffa500 ff8c00 ff7f50 f28500 ff7518 ffb347 cc5500",
-    "yellow": "ffff00 ffd700 fff44f ffdb58 fffacd f0e68c ffeb3b",
+    "yellow": "ffff00 ffd700 fff44f ffdb58 f0e68c ffeb3b",
     "green": "008000 00ff00 228b22 006400 32cd32 90ee90 808000 6b8e23 2e8b57 9acd32 98fb98",
     "teal": "008080 40e0d0 00ced1 20b2aa 00ffff 48d1cc 005f5f",
     "blue": "0000ff 000080 1e90ff 87ceeb 4682b4 6495ed add8e6 00bfff 191970 4169e1",

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from drawn import encoded
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -71,6 +71,7 @@ def test_every_sentence_is_good_english(batch):
 
 
 @pytest.mark.full
+@settings(deadline=None)
 @given(st.integers(min_value=1_000))
 def test_every_sentence_is_good_english_however_it_is_drawn(number):
     """The same law over pictures that Hypothesis chooses."""
@@ -135,6 +136,7 @@ def test_lists_and_sentences_are_punctuated():
     assert as_sentence("a frame") == "A frame."
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.integers(0, 255)] * 3))
 def test_every_colour_has_a_name(paint):
     """No colour of a screen is without a family and a shade."""

@@ -1,6 +1,7 @@
 """Words without a picture: refined, suggested, and said of what was not seen."""
 
 import random
+from functools import lru_cache
 from hashlib import blake2b
 from urllib.parse import unquote, urlsplit
 
@@ -48,9 +49,8 @@ def suggest(number: int, *, mode: str | None = None, seed: int = 0) -> str:
         mode: `scene`, `video`, `image` or `audio`; None suggests as for `scene`.
         seed: Shuffles all suggestions.
     """
-    pattern, parts = SUGGESTIONS.get(mode or "", SUGGESTIONS[_PLAIN_MODE])
-    chosen = _chance(seed)
-    return pattern.format(*(chosen.sample(part, len(part))[number % len(part)] for part in parts))
+    pattern, parts = _shuffled(mode if mode in SUGGESTIONS else _PLAIN_MODE, seed)
+    return pattern.format(*(part[number % len(part)] for part in parts))
 
 
 def unseen(url: str, *, mode: str | None = None, seed: int = 0) -> str:
@@ -69,6 +69,13 @@ def unseen(url: str, *, mode: str | None = None, seed: int = 0) -> str:
             purpose=f"{mode} prompt" if mode else "prompt",
         )
     )
+
+
+@lru_cache(maxsize=64)
+def _shuffled(mode: str, seed: int) -> tuple[str, list[list[str]]]:
+    pattern, parts = SUGGESTIONS[mode]
+    chosen = _chance(seed)
+    return pattern, [chosen.sample(part, len(part)) for part in parts]
 
 
 def _chance(*causes: object) -> random.Random:

@@ -94,6 +94,7 @@ def _touches(found: Colours, placed: set[str]) -> list[str]:
         holding.colour
         for holding in found.palette
         if _TOUCH <= holding.share < _WIDEST_TOUCH
+        and not holding.colour.startswith("pale ")
         and holding.family in found.vivid - _UNTOUCHED - placed
     ]
     return [f"touches of {listed(accents[:_MOST_TOUCHES])}"] if accents else []
