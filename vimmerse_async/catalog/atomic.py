@@ -1,26 +1,24 @@
 """A file that appears under its name only when it is whole."""
 
-import contextlib
 import itertools
 import os
 import stat
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TextIO
+from typing import TextIO
 
 
 class AtomicFile:
     """Text that is written beside its name and renamed at the end.
 
-    What is no regular file (a pipe, a device) is written to directly. Leaving the `with` block by
-    an error leaves what was written under `.temporary`.
+    What is no regular file (a pipe, a device) is written to directly. Until `commit`, what was
+    written stands under `.temporary`.
 
     Args:
         path: The name it gets; a link is followed.
 
     Attributes:
-        stream: Where to write.
+        stream: Where to write; whoever made this closes it.
         path: The name it has, or will have.
         temporary: Where it is meanwhile; None when it is written directly.
 
@@ -39,19 +37,6 @@ class AtomicFile:
         self.temporary = Path(name)
         os.fchmod(descriptor, self._permissions())
         self.stream = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the file, whatever state it is in."""
-        with contextlib.suppress(OSError):
-            self.stream.close()
 
     def commit(self, *, whole: bool = True) -> Path:
         """Give the file its name, after it has reached the disk, and return the name.

@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 
 from vimmerse_async.catalog.rows import Row
-from vimmerse_async.uploads import SNIFFED, media_type_of
+from vimmerse_async.parts import SNIFFED, media_type_of
 
 FILE_COLUMN = "file"
 _KNOWN = frozenset((".avi", ".jpeg", ".jpg", ".mov", ".mp4", ".png", ".webm", ".webp"))

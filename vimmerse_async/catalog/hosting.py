@@ -11,25 +11,15 @@ import attrs
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.read import URL_COLUMN
 from vimmerse_async.catalog.rows import Row
-from vimmerse_async.errors import (
-    APIConnectionError,
-    APIError,
-    APITimeoutError,
-    AuthenticationError,
-    InsufficientCreditsError,
-    InternalServerError,
-    InvalidRequestError,
-    PermissionDeniedError,
-    RateLimitError,
-)
+from vimmerse_async.catalog.unfinished import ACCOUNT, SERVICE
+from vimmerse_async.errors import APIError, InvalidRequestError
 from vimmerse_async.models import Asset, PromptRequest
+from vimmerse_async.parts import SNIFFED, media_type_of
 from vimmerse_async.session import VimmerseSession
-from vimmerse_async.uploads import SNIFFED, media_type_of, upload_image, upload_video
+from vimmerse_async.uploads import upload_image, upload_video
 
 AHEAD = 8
 """Uploads under way or waiting for their caption."""
-_ACCOUNT = (AuthenticationError, InsufficientCreditsError, PermissionDeniedError, RateLimitError)
-_SERVICE = (APIConnectionError, APITimeoutError, InternalServerError)
 
 
 @contextlib.asynccontextmanager
@@ -96,10 +86,10 @@ async def _host(session: VimmerseSession, row: Row, questions: Questions) -> Pro
     try:
         asset = await upload_file(session, path)
     except InvalidRequestError as error:
-        return refusal(row, f"{path.name!a} {error.message.removeprefix('source ')}")
+        return refusal(row, error.message.removeprefix("source "))
     except APIError as error:
-        silent = isinstance(error, _SERVICE) and session.gate.accepted_at < begun
-        if isinstance(error, _ACCOUNT) or silent:
+        silent = isinstance(error, SERVICE) and session.gate.accepted_at < begun
+        if isinstance(error, ACCOUNT) or silent:
             raise
         return refusal(row, f"the upload failed: {type(error).__name__}: {error}")
     if asset.url is None:

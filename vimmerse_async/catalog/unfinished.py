@@ -1,0 +1,15 @@
+"""Errors that say nothing about a row: asked again, it may well be answered."""
+
+from vimmerse_async.errors import (
+    APIConnectionError,
+    APITimeoutError,
+    AuthenticationError,
+    InsufficientCreditsError,
+    InternalServerError,
+    PermissionDeniedError,
+    RateLimitError,
+)
+
+ACCOUNT = (AuthenticationError, InsufficientCreditsError, PermissionDeniedError, RateLimitError)
+SERVICE = (APIConnectionError, APITimeoutError, InternalServerError)
+UNFINISHED = (*ACCOUNT, *SERVICE)

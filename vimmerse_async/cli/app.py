@@ -1,0 +1,61 @@
+"""The tree of commands, each loaded when it is used, and the one place where errors end."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+
+import rich_click as click
+
+from vimmerse_async._version import __version__
+from vimmerse_async.cli.errors import end_quietly, report
+
+_COMMANDS: Mapping[str, str] = {
+    "caption": "caption",
+    "refine": "ask",
+    "prompt": "ask",
+    "suggest": "ask",
+    "upload": "upload",
+    "emulator": "emulator",
+}
+"""In the order of the help page: the command and its module."""
+
+
+class Commands(click.RichGroup):
+    """A group that imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of the help page."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command; None when there is none of that name."""
+        home = _COMMANDS.get(cmd_name)
+        if home is None:
+            return None
+        command = getattr(import_module(f"vimmerse_async.cli.{home}"), f"{cmd_name}_command")
+        assert isinstance(command, click.Command)  # noqa: S101 - the table's own promise
+        return command
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "-V", "--version", message="vimmerse %(version)s")
+def vimmerse() -> None:
+    """Prompts for image and video workflows, from the Vimmerse text API.
+
+    The key is read from VIMMERSE_API_KEY. Every command takes --emulator to run without one.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; an error becomes one line on stderr."""
+    try:
+        code = vimmerse.main(list(arguments), prog_name="vimmerse", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return end_quietly()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last place to tell it
+        return report(error)
+    return code or 0

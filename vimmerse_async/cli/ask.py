@@ -1,0 +1,81 @@
+"""`vimmerse refine`, `prompt` and `suggest`: a few questions, their answers on stdout."""
+
+import functools
+import sys
+from collections.abc import Sequence
+
+import rich_click as click
+
+from vimmerse_async.cli.options import MODES, OPTIONS, Connection, choice, connection_options
+
+
+@click.command("refine", short_help="Refine texts into prompts.")
+@click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
+@connection_options
+def refine_command(*, texts: Sequence[str], connection: Connection) -> int:
+    """Refine each TEXT into a prompt and print it; - is all of stdin."""
+    from vimmerse_async.cli.asking import ask  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.cli.runner import run  # noqa: PLC0415
+    from vimmerse_async.models import PromptOption, PromptRequest  # noqa: PLC0415
+
+    given = [sys.stdin.read().strip() if text == "-" else text for text in texts]
+    requests = [PromptRequest(PromptOption.REFINE_PROMPT, text) for text in given]
+    return run(functools.partial(ask, connection, requests))
+
+
+@click.command("suggest", short_help="Suggest a prompt out of nothing.")
+@click.option(
+    "-n", "--count", type=click.IntRange(1, 1_000), default=1, metavar="N", help="How many."
+)
+@connection_options
+def suggest_command(*, count: int, connection: Connection) -> int:
+    """Suggest a prompt and print it."""
+    from vimmerse_async.cli.asking import ask  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.cli.runner import run  # noqa: PLC0415
+    from vimmerse_async.models import PromptOption, PromptRequest  # noqa: PLC0415
+
+    requests = [PromptRequest(PromptOption.SUGGEST_PROMPT)] * count
+    return run(functools.partial(ask, connection, requests))
+
+
+@click.command("prompt", short_help="Ask one question with every field of the API.")
+@click.argument("prompt", required=False, metavar="[TEXT]")
+@click.option(
+    "--image", "--image-url", "image", metavar="URL|FILE", help="The picture; a file is uploaded."
+)
+@click.option("--image2", "--image2-url", "image2", metavar="URL|FILE", help="A second picture.")
+@click.option(
+    "--video", "--video-url", "video", metavar="URL|FILE", help="A video, if there is no picture."
+)
+@click.option(
+    "--option",
+    **choice(OPTIONS),
+    help="What to do. Else: InspireMe, by what is given.",
+)
+@click.option("--mode", **choice(MODES), help="What it is for.")
+@connection_options
+def prompt_command(
+    *,
+    prompt: str | None,
+    image: str | None,
+    image2: str | None,
+    video: str | None,
+    option: str | None,
+    mode: str | None,
+    connection: Connection,
+) -> int:
+    """Describe a picture or video, refine TEXT, or suggest a prompt, and print it."""
+    from vimmerse_async.cli.asking import ask  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.cli.runner import run  # noqa: PLC0415
+    from vimmerse_async.models import PromptMode, PromptOption, PromptRequest  # noqa: PLC0415
+
+    text = sys.stdin.read().strip() if prompt == "-" else prompt
+    request = PromptRequest(
+        None if option is None else PromptOption(option),
+        text,
+        image,
+        image2,
+        video,
+        None if mode is None else PromptMode(mode),
+    )
+    return run(functools.partial(ask, connection, [request]))

@@ -1,0 +1,122 @@
+"""A few questions, asked at the same time and answered in order."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import attrs
+
+from vimmerse_async.batch.engine import stream_prompts
+from vimmerse_async.catalog.hosting import upload_file
+from vimmerse_async.catalog.read import is_address
+from vimmerse_async.cli.connection import connected
+from vimmerse_async.cli.errors import FAILED, OK, STOPPED, exit_code, explain
+from vimmerse_async.cli.options import Connection
+from vimmerse_async.cli.output import printing
+from vimmerse_async.cli.progress import Progress
+from vimmerse_async.cli.runner import Interrupts
+from vimmerse_async.cli.terminal import note
+from vimmerse_async.errors import APIResponseError, InvalidRequestError, VimmerseError
+from vimmerse_async.models import PromptRequest
+from vimmerse_async.session import VimmerseSession
+
+
+async def ask(
+    connection: Connection, requests: Sequence[PromptRequest], _interrupts: Interrupts
+) -> int:
+    """Print the answers, a line each, and return the exit code.
+
+    Args:
+        connection: Who is asked.
+        requests: What is asked; a picture or video that is no URL is a file to upload.
+
+    Raises:
+        VimmerseError: The run ended early, or a file could not be uploaded.
+        ClosedError: Nobody reads the pipe any more.
+    """
+    async with connected(connection) as link:
+        with Progress(len(requests), link, keep=False) as progress, printing(progress) as stream:
+            hosted = [await _hosted(link.session, request) for request in requests]
+            errors = await _print_answers(link.session, hosted, progress, stream)
+    return _conclude(errors, len(requests))
+
+
+async def _print_answers(
+    session: VimmerseSession,
+    requests: Sequence[PromptRequest],
+    progress: Progress,
+    stream: TextIO,
+) -> list[VimmerseError]:
+    errors: list[VimmerseError] = []
+    async with stream_prompts(session, requests, ordered=True) as results:
+        async for result in results:
+            progress.count(ok=result.ok)
+            if result.error is None:
+                stream.write(f"{result.prompt}\n")
+            else:
+                errors.append(result.error)
+    return errors
+
+
+async def _hosted(session: VimmerseSession, request: PromptRequest) -> PromptRequest:
+    """Return the request with the files among its pictures and videos uploaded."""
+    changed: dict[str, Any] = {}
+    for field in ("image_url", "image2_url", "video_url"):
+        source = getattr(request, field)
+        if source is not None and not is_address(source):
+            changed[field] = await _uploaded(session, source)
+    return attrs.evolve(request, **changed)
+
+
+async def upload(connection: Connection, names: Sequence[str], _interrupts: Interrupts) -> int:
+    """Upload files, print their hosted URLs, a line each, and return the exit code.
+
+    Raises:
+        APIError: The account or the service takes no file at all.
+        ClosedError: Nobody reads the pipe any more.
+    """
+    async with connected(connection) as link:
+        with Progress(len(names), link, keep=False) as progress, printing(progress) as stream:
+            uploads = [asyncio.create_task(_uploaded(link.session, name)) for name in names]
+            try:
+                errors = await _print_urls(uploads, progress, stream)
+            finally:
+                for task in uploads:
+                    task.cancel()
+                await asyncio.gather(*uploads, return_exceptions=True)
+    return _conclude(errors, len(names))
+
+
+async def _print_urls(
+    uploads: Sequence[asyncio.Task[str]], progress: Progress, stream: TextIO
+) -> list[VimmerseError]:
+    errors: list[VimmerseError] = []
+    for task in uploads:
+        try:
+            stream.write(f"{await task}\n")
+        except VimmerseError as error:
+            if exit_code(error) == STOPPED:
+                raise
+            errors.append(error)
+        progress.count(ok=task.exception() is None)
+    return errors
+
+
+async def _uploaded(session: VimmerseSession, name: str) -> str:
+    try:
+        asset = await upload_file(session, Path(name))
+    except InvalidRequestError as error:
+        reason = error.message.removeprefix("source ")
+        raise InvalidRequestError(f"{name!a:.200} {reason}", field="source") from None
+    if asset.url is None:
+        raise APIResponseError(f"{name!a:.200}: the answer holds no URL", kind="type")
+    return asset.url
+
+
+def _conclude(errors: Sequence[VimmerseError], count: int) -> int:
+    for error in errors:
+        note(f"vimmerse: {explain(error)}")
+    if not errors:
+        return OK
+    return exit_code(errors[0]) if count == 1 else FAILED

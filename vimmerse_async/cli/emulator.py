@@ -1,0 +1,104 @@
+"""`vimmerse emulator`: the local server in a shell, with a flag for everything it can be told."""
+
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+import rich_click as click
+
+from vimmerse_async.cli.errors import missing_extra
+
+_FLAGS = (
+    click.option("--host", metavar="ADDRESS", help="Listen on another address than 127.0.0.1."),
+    click.option("--port", type=click.IntRange(0, 65535), help="Listen there. Else: a free one."),
+    click.option("--expose", is_flag=True, help="Allow an address that others can reach."),
+    click.option("--tls", is_flag=True, help="Serve HTTPS, under an authority of its own."),
+    click.option("--key", metavar="KEY", help="Accept this key only; it begins test- or demo-."),
+    click.option(
+        "--map",
+        "maps",
+        multiple=True,
+        metavar="PREFIX=FOLDER",
+        help="Take pictures under a URL from a folder: https://cdn.example/=./pictures/",
+    ),
+    click.option("--any-url", is_flag=True, help="Answer for unknown URLs, without looking."),
+    click.option("--per-second", type=float, metavar="N", help="Requests a second."),
+    click.option("--burst", type=int, metavar="N", help="Requests at once under --per-second."),
+    click.option("--per-minute", type=int, metavar="N", help="Requests a minute."),
+    click.option(
+        "--window", type=click.Choice(("fixed", "sliding")), help="How a minute is counted."
+    ),
+    click.option("--in-flight", type=int, metavar="N", help="Requests at the same time."),
+    click.option(
+        "--retry-after",
+        type=click.Choice(("seconds", "date", "milliseconds", "wrong-clock", "garbage")),
+        help="How a 429 tells the wait. Else: it does not.",
+    ),
+    click.option("--credits", type=float, metavar="N", help="In the wallet. Else: no end."),
+    click.option(
+        "--price", "prices", multiple=True, metavar="ROUTE=N", help="Credits for a route; else 1."
+    ),
+    click.option(
+        "--latency",
+        metavar="SECONDS",
+        help="0.2, uniform:0.1,2, lognormal:1,0.5 or queue:4,0.25.",
+    ),
+    click.option("--seed", type=int, metavar="N", help="Of words, faults and latencies."),
+    click.option(
+        "--faults",
+        type=click.Path(exists=True, dir_okay=False),
+        metavar="FILE",
+        help="What goes wrong: a plan in JSON or TOML.",
+    ),
+)
+
+
+def _flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    for flag in reversed(_FLAGS):
+        command = flag(command)
+    return command
+
+
+@click.group(
+    "emulator",
+    short_help="Run the emulator, or a command beside it.",
+    invoke_without_command=True,
+)
+@_flags
+@click.pass_context
+def emulator_command(context: click.RichContext, /, **flags: Any) -> int | None:
+    """Run a local server that speaks the API, and print the two variables to export.
+
+    It needs no key and no network; it measures pictures, and is no model. Ctrl-C ends it.
+    """
+    context.obj = _given(flags)
+    if context.invoked_subcommand is not None:
+        return None
+    code: int = _serving().serve(context.obj)
+    return code
+
+
+@emulator_command.command(
+    "exec",
+    short_help="Run a command beside the emulator.",
+    context_settings={"allow_interspersed_args": False},
+)
+@_flags
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
+@click.pass_obj
+def exec_command(outer: dict[str, Any], /, words: Sequence[str], **flags: Any) -> int:
+    """Run COMMAND with the two variables set, and end with its exit code."""
+    code: int = _serving().execute(outer | _given(flags), words)
+    return code
+
+
+def _serving() -> ModuleType:
+    try:
+        from vimmerse_async.cli import serving  # noqa: PLC0415 - `--help` must not pay
+    except ModuleNotFoundError as error:
+        raise missing_extra(error) from None
+    return serving
+
+
+def _given(flags: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value not in (None, (), False)}

@@ -1,0 +1,106 @@
+"""From an error to one line for people and an exit code for scripts."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+import rich_click as click
+from click.exceptions import NoArgsIsHelpError
+
+from vimmerse_async.catalog.unfinished import UNFINISHED
+from vimmerse_async.cli.terminal import note
+from vimmerse_async.errors import (
+    APIConnectionError,
+    AuthenticationError,
+    BatchStoppedError,
+    InsufficientCreditsError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    RateLimitError,
+    VimmerseError,
+)
+
+OK, FAILED, USAGE, STOPPED, OUTPUT = range(5)
+INTERRUPTED = 130
+
+
+class OutputError(Exception):
+    """The results cannot be written."""
+
+
+class ClosedError(Exception):
+    """Whoever read the results has gone away; there is nobody to tell."""
+
+
+class ExtraError(Exception):
+    """A part of the installation is missing."""
+
+
+_CODES: Mapping[type[BaseException], int] = {
+    InvalidRequestError: USAGE,
+    BatchStoppedError: STOPPED,
+    **dict.fromkeys(UNFINISHED, STOPPED),
+    VimmerseError: FAILED,
+    click.ClickException: USAGE,
+    ExtraError: USAGE,
+    OutputError: OUTPUT,
+}
+"""The nearest class counts."""
+_MENDS: Mapping[type[BaseException], str] = {
+    AuthenticationError: "check VIMMERSE_API_KEY or --api-key-file",
+    InsufficientCreditsError: "add credits to the account, then run it again",
+    PermissionDeniedError: "check what the key may do",
+    RateLimitError: "run it again later",
+    APIConnectionError: "check the network and the base URL, or try it with --emulator",
+}
+_EXTRAS = {"PIL": "emulator", "trustme": "emulator", "av": "video"}
+
+
+def report(error: BaseException) -> int:
+    """Tell what went wrong in one line and return the exit code."""
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return INTERRUPTED
+    if isinstance(error, ClosedError):
+        return end_quietly()
+    if isinstance(error, NoArgsIsHelpError):
+        note(error.format_message())
+        return USAGE
+    note(f"vimmerse: {explain(error)}")
+    if not any(isinstance(error, known) for known in _CODES) and sys.flags.dev_mode:
+        raise error
+    return exit_code(error)
+
+
+def explain(error: BaseException) -> str:
+    """Return one line that says what is wrong, and what mends it."""
+    if isinstance(error, click.UsageError):
+        page = f" (see `{error.ctx.command_path} --help`)" if error.ctx is not None else ""
+        return f"{error.format_message().removesuffix('.')}{page}"
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, BatchStoppedError):
+        return f"{error.message}; {error.resume_hint}"
+    text = " ".join(str(error).split("\n"))
+    if not any(isinstance(error, known) for known in _CODES):
+        return f"unexpected {type(error).__name__}: {text} (PYTHONDEVMODE=1 shows where)"
+    mend = _MENDS.get(type(error))
+    return f"{text}; {mend}" if mend else text
+
+
+def exit_code(error: BaseException) -> int:
+    """Return the exit code that stands for an error."""
+    return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), FAILED)
+
+
+def missing_extra(error: ModuleNotFoundError) -> Exception:
+    """Return what to raise when a module was not found: the extra's name, where it is one's."""
+    extra = _EXTRAS.get((error.name or "").partition(".")[0])
+    if extra is None:
+        return error
+    return ExtraError(f"this needs the extra `{extra}`: pip install 'vimmerse-async[{extra}]'")
+
+
+def end_quietly() -> int:
+    """Let what is still buffered for a closed pipe go nowhere, and return the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return OUTPUT

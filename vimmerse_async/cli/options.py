@@ -1,0 +1,98 @@
+"""Options that several commands share."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import attrs
+import rich_click as click
+
+OPTIONS = ("Image2Prompt", "RefinePrompt", "InspireMe", "SuggestPrompt")
+MODES = ("scene", "video", "image", "audio")
+
+QUESTION, CATALOG, SERVER = "The question", "The catalog", "The server"
+"""Parts of a help page."""
+
+
+def choice(words: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of an option that takes one of some words, in any case."""
+    return {
+        "type": click.Choice(words, case_sensitive=False),
+        "metavar": f"[{'|'.join(words)}]",
+    }
+
+
+@attrs.frozen
+class Connection:
+    """How to reach the API.
+
+    Attributes:
+        emulator: True runs the embedded emulator and asks it.
+        base_url: The server's origin; None: the environment's, else the vendor's.
+        api_key_file: Where the key is; None: in the environment.
+        limit: Requests in flight; None: found out.
+    """
+
+    emulator: bool
+    base_url: str | None
+    api_key_file: str | None
+    limit: int | None
+
+
+def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which server is asked; the command gets a `connection`."""
+
+    @functools.wraps(command)
+    def gather(**given: Any) -> Any:
+        connection = Connection(
+            **{field.name: given.pop(field.name) for field in attrs.fields(Connection)}
+        )
+        if connection.emulator and (connection.base_url or connection.api_key_file):
+            raise click.UsageError("--emulator has its own address and key")
+        return command(connection=connection, **given)
+
+    for option in reversed(_CONNECTION):
+        gather = option(gather)
+    return gather
+
+
+def _refuse_key(_context: click.Context, _parameter: click.Parameter, key: str | None) -> None:
+    if key is not None:
+        _no_key_in_arguments()
+
+
+def _no_key_in_arguments() -> NoReturn:
+    raise click.UsageError(
+        "a key in the command line can be read by every user of this machine: put it into "
+        "VIMMERSE_API_KEY, or into a file for --api-key-file"
+    )
+
+
+_CONNECTION = (
+    click.option(
+        "--emulator",
+        is_flag=True,
+        help="Ask an emulator on this machine: no key, no network.",
+        panel=SERVER,
+    ),
+    click.option(
+        "--base-url",
+        metavar="URL",
+        help="Ask another server. Else: $VIMMERSE_BASE_URL.",
+        panel=SERVER,
+    ),
+    click.option(
+        "--api-key-file",
+        metavar="FILE",
+        help="Read the key from a file. Else: $VIMMERSE_API_KEY.",
+        panel=SERVER,
+    ),
+    click.option("--api-key", hidden=True, expose_value=False, callback=_refuse_key),
+    click.option(
+        "--limit",
+        type=click.IntRange(1, 10_000),
+        metavar="N",
+        help="At most N requests in flight. Else: as many as the account allows.",
+        panel=SERVER,
+    ),
+)

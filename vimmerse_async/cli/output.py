@@ -1,0 +1,163 @@
+"""Where rows with their prompts go: a file that is whole or not there, or the standard output."""
+
+import contextlib
+import io
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TextIO
+
+from vimmerse_async.catalog.atomic import AtomicFile
+from vimmerse_async.catalog.rows import Row
+from vimmerse_async.catalog.write import CsvWriter, JsonlWriter, OutputForm, Writer
+from vimmerse_async.cli.errors import ClosedError, OutputError
+from vimmerse_async.cli.progress import Progress
+
+_FLUSH_EVERY = 1.0
+
+
+class Output:
+    """Takes rows in order.
+
+    Args:
+        name: A file, or `-` for the standard output.
+        form: What to write.
+        columns: The input's columns.
+        progress: Shares the terminal with rows that go there.
+
+    Attributes:
+        rows: How many were written.
+
+    Raises:
+        OutputError: It cannot be created.
+    """
+
+    def __init__(
+        self, name: str, form: OutputForm, columns: Sequence[str], progress: Progress
+    ) -> None:
+        self.name = name
+        self.rows = 0
+        self._flushed = time.monotonic()
+        self._file: AtomicFile | None = None
+        try:
+            if name == "-":
+                self._stream: TextIO = standard_output(progress)
+            else:
+                self._file = AtomicFile(Path(name))
+                self._stream = self._file.stream
+            self._writer: Writer = (
+                CsvWriter(self._stream, columns) if form == "csv" else JsonlWriter(self._stream)
+            )
+        except OSError as error:
+            raise self._fault(error) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it; what was not given its name stays beside it, if it holds any row."""
+        with contextlib.suppress(OSError):
+            self._stream.close()
+        if self._file is not None and not self.rows:
+            self._file.discard()
+
+    @property
+    def left_out(self) -> Sequence[str]:
+        """Fields of the input that the output has no column for."""
+        return list(getattr(self._writer, "left_out", ()))
+
+    def write(self, row: Row, prompt: str | None, error: str | None) -> None:
+        """Write a row; it is on its way to the disk within a second.
+
+        Raises:
+            OutputError: It cannot be written.
+            ClosedError: Nobody reads the pipe any more.
+        """
+        try:
+            self._writer.write(row.fields, prompt, error)
+            self.rows += 1
+            now = time.monotonic()
+            if now - self._flushed >= _FLUSH_EVERY:
+                self._flushed = now
+                self._stream.flush()
+        except OSError as fault:
+            raise self._fault(fault) from None
+
+    def finish(self, *, whole: bool) -> Path | None:
+        """Give the file its name and return it; None when there is none.
+
+        Args:
+            whole: False: rows are missing, and no complete file is replaced.
+
+        Raises:
+            OutputError: It cannot be written.
+            ClosedError: Nobody reads the pipe any more.
+        """
+        try:
+            if self._file is None:
+                self._stream.flush()
+                return None
+            if not (whole or self.rows):
+                return None
+            path = self._file.commit(whole=whole)
+        except OSError as error:
+            raise self._fault(error) from None
+        typed = Path(self.name).with_name(path.name)
+        return typed if typed.exists() and typed.samefile(path) else path
+
+    def _fault(self, error: OSError) -> Exception:
+        if isinstance(error, BrokenPipeError):
+            return ClosedError()
+        kept = self._file.temporary if self._file is not None and self.rows else None
+        where = f"; the rows so far are in {kept}" if kept else ""
+        return OutputError(
+            f"{self.name!a:.200} cannot be written: {error.strerror or error}{where}"
+        )
+
+
+class _Screen(io.TextIOBase):
+    """A terminal that may show a progress bar below what is written."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def write(self, text: str) -> int:
+        self._progress.print(text)
+        return len(text)
+
+
+def standard_output(progress: Progress) -> TextIO:
+    """Return a stream to the standard output, written line by line; whoever takes it closes it."""
+    if sys.stdout.isatty():
+        return _Screen(progress)  # type: ignore[return-value]  # writes and flushes, as all need
+    sys.stdout.flush()
+    return open(  # noqa: PTH123 - lives as long as the command, a descriptor has no path
+        os.dup(1), "w", encoding="utf-8", newline="", buffering=1
+    )
+
+
+@contextlib.contextmanager
+def printing(progress: Progress) -> Iterator[TextIO]:
+    """Give a stream to the standard output.
+
+    Raises:
+        ClosedError: Nobody reads the pipe any more.
+    """
+    stream = standard_output(progress)
+    try:
+        yield stream
+        stream.flush()
+    except BrokenPipeError:
+        raise ClosedError from None
+    finally:
+        with contextlib.suppress(OSError):
+            stream.close()

@@ -1,0 +1,230 @@
+"""How far a run is: a bar on a terminal, a plain line now and then elsewhere."""
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from vimmerse_async.cli.connection import Link
+from vimmerse_async.cli.terminal import note, visible
+from vimmerse_async.control.limit import LimitSnapshot
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+HEARTBEAT = 30.0
+"""Seconds between two plain lines."""
+_TICK = 0.25
+_REMEMBERED = 120
+"""Ticks, half a minute of them, over which the rate is taken."""
+
+
+class Tally:
+    """What was done, how fast, and how long the rest will take; time is an argument.
+
+    Args:
+        total: Rows; None when nobody knows.
+        now: Seconds.
+
+    Attributes:
+        done: Rows that have ended.
+        failed: Those of them that failed.
+    """
+
+    def __init__(self, total: int | None, now: float) -> None:
+        self.total = total
+        self.done = 0
+        self.failed = 0
+        self._begun = now
+        self._marks = deque([(now, 0)], _REMEMBERED)
+
+    def mark(self, now: float) -> None:
+        """Remember how far it was at this moment."""
+        self._marks.append((now, self.done))
+
+    def rate(self) -> float:
+        """Return the rows a second, of late."""
+        (then, before), (now, after) = self._marks[0], self._marks[-1]
+        return (after - before) / (now - then) if now > then else 0.0
+
+    def left(self) -> float | None:
+        """Return the seconds that are left; None when nobody knows."""
+        rate = self.rate()
+        return (self.total - self.done) / rate if self.total is not None and rate else None
+
+    def elapsed(self, now: float) -> float:
+        """Return the seconds since it began."""
+        return now - self._begun
+
+
+def describe(tally: Tally, limit: LimitSnapshot, trouble: str = "") -> str:
+    """Return the state of a run in one line."""
+    left = tally.left()
+    parts = [
+        counted(tally),
+        f"{tally.failed:,} failed" if tally.failed else "",
+        f"{tally.rate():.3g}/s" if tally.done else "",
+        f"{clock(left)} left" if left is not None and tally.done != tally.total else "",
+        f"{limit.in_flight} in flight" if limit.in_flight else "",
+        held_by(limit, trouble),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def counted(tally: Tally) -> str:
+    """Return how many rows of how many are done."""
+    return f"{tally.done:,}" + ("" if tally.total is None else f" of {tally.total:,}")
+
+
+def held_by(limit: LimitSnapshot, trouble: str = "") -> str:
+    """Return what holds the run back; empty when nothing does."""
+    if limit.binding == "gate":
+        reason = f" ({trouble[:80]})" if trouble else ""
+        return f"waiting {limit.gate:.0f} s for the server{reason}"
+    if limit.binding == "window":
+        return f"held by the limit of {limit.window:.0f} in flight"
+    if limit.binding == "rate":
+        return f"held by the limit of {limit.rate:.3g}/s"
+    return "held by the server" if limit.binding == "server" else ""
+
+
+def clock(seconds: float) -> str:
+    """Return a time as hours, minutes and seconds.
+
+    Example:
+        >>> clock(3723.4)
+        '1:02:03'
+    """
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+class Progress:
+    """Shows a tally on stderr while it runs.
+
+    Args:
+        total: Rows; None when nobody knows.
+        link: Whose limit and trouble are shown.
+        keep: Leave the bar on the screen at the end.
+        heartbeat: Seconds between two lines where there is no terminal.
+
+    Attributes:
+        tally: What was done.
+    """
+
+    def __init__(
+        self,
+        total: int | None,
+        link: Link,
+        *,
+        keep: bool = True,
+        heartbeat: float = HEARTBEAT,
+    ) -> None:
+        self.tally = Tally(total, time.monotonic())
+        self._link = link
+        self._keep = keep
+        self._heartbeat = heartbeat
+        self._last_beat = time.monotonic()
+        self._live: Live | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self._live = _bar(self._render, keep=self._keep)
+            self._live.start()
+        self._tick()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self.tally.mark(time.monotonic())
+        if self._live is not None:
+            with contextlib.suppress(OSError):
+                self._live.stop()
+            self._live = None
+
+    def count(self, *, ok: bool) -> None:
+        """Note a row that has ended."""
+        self.tally.done += 1
+        self.tally.failed += not ok
+
+    def uncount(self, failures: int) -> None:
+        """Take back failed rows that turned out not to have ended."""
+        self.tally.done -= failures
+        self.tally.failed -= failures
+
+    def note(self, text: str) -> None:
+        """Write a line for people, above the bar."""
+        if self._live is None:
+            note(text)
+        else:
+            self._above(visible(text))
+
+    def print(self, text: str) -> None:
+        """Write lines to a stdout that is a terminal, above the bar, control codes made visible."""
+        if self._live is None:
+            sys.stdout.write(visible(text))
+            sys.stdout.flush()
+        else:
+            self._above(visible(text).removesuffix("\n"))
+
+    def _state(self) -> str:
+        error = self._link.trouble.error
+        trouble = "" if error is None else error.message.partition("\n")[0]
+        return describe(self.tally, self._link.session.statistics().limit, trouble)
+
+    def _above(self, text: str) -> None:
+        if self._live is not None:
+            self._live.console.print(
+                text, markup=False, highlight=False, emoji=False, soft_wrap=True
+            )
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        self.tally.mark(now)
+        if self._live is None and now - self._last_beat >= self._heartbeat:
+            self._last_beat = now
+            note(self._state())
+        self._timer = asyncio.get_running_loop().call_later(_TICK, self._tick)
+
+    def _render(self) -> Any:
+        from rich.constrain import Constrain  # noqa: PLC0415 - only for terminals
+        from rich.progress_bar import ProgressBar  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        tally = self.tally
+        table = Table.grid(padding=(0, 1))
+        table.add_row(
+            ProgressBar(tally.total, tally.done, width=30, pulse=tally.total is None),
+            Text(
+                describe(tally, self._session.statistics().limit), overflow="ellipsis", no_wrap=True
+            ),
+        )
+        width = 80 if self._live is None else self._live.console.width
+        return Constrain(table, width - len("^C "))  # the echo of Ctrl-C must not wrap
+
+
+def _bar(render: Callable[[], Any], *, keep: bool) -> "Live":
+    from rich.console import Console  # noqa: PLC0415 - only for terminals
+    from rich.live import Live  # noqa: PLC0415
+
+    return Live(
+        console=Console(stderr=True),
+        get_renderable=render,
+        transient=not keep,
+        refresh_per_second=4,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )

@@ -1,0 +1,137 @@
+"""The emulator as a process: until a signal comes, or as long as another command runs."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import rich_click as click
+
+from vimmerse_async.cli.runner import Interrupts, run
+from vimmerse_async.cli.terminal import note
+from vimmerse_async.emulator.limits import Limits
+from vimmerse_async.emulator.server import Emulator
+from vimmerse_async.emulator.spec import read_plan
+
+_LIMITS = frozenset(field.name for field in attrs.fields(Limits))
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
+"""What a shell answers."""
+
+
+def serve(flags: Mapping[str, Any]) -> int:
+    """Run the emulator until a signal comes, and return the exit code.
+
+    Args:
+        flags: The flags of the command that were given.
+
+    Raises:
+        UsageError: A flag makes no sense.
+    """
+    emulator = build(flags)
+
+    async def stand(_interrupts: Interrupts) -> int:
+        async with emulator:
+            with _variables(emulator) as variables:
+                for name, value in variables.items():
+                    sys.stdout.write(f"export {name}={value}\n")
+                sys.stdout.flush()
+                note(f"the emulator answers at {emulator.url}; Ctrl-C ends it")
+                await asyncio.Event().wait()
+        return 0
+
+    try:
+        return run(stand)
+    except OSError as error:
+        raise click.UsageError(str(error.strerror or error)) from None
+
+
+def execute(flags: Mapping[str, Any], words: Sequence[str]) -> int:
+    """Run a command beside the emulator, and return the command's exit code.
+
+    Args:
+        flags: The flags of the command that were given.
+        words: The command.
+
+    Raises:
+        UsageError: A flag makes no sense.
+    """
+    emulator = build(flags)
+    try:
+        with emulator, _variables(emulator) as variables:
+            return _wait_for(words, {**os.environ, **variables})
+    except OSError as error:
+        raise click.UsageError(str(error.strerror or error)) from None
+
+
+def build(flags: Mapping[str, Any]) -> Emulator:
+    """Return the emulator that the flags describe.
+
+    Raises:
+        UsageError: A flag makes no sense.
+    """
+    given = dict(flags)
+    limits = {name: given.pop(name) for name in _LIMITS & given.keys()}
+    try:
+        plan = read_plan(Path(given.pop("faults"))) if "faults" in given else {}
+        if limits:
+            plan["limits"] = attrs.evolve(plan.get("limits", Limits()), **limits)
+        if given.pop("any_url", False):
+            plan["unknown_media"] = "placeholder"
+        if "prices" in given:
+            prices = _pairs("--price", given.pop("prices"))
+            plan["prices"] = {route: float(price) for route, price in prices.items()}
+        if "maps" in given:
+            plan["maps"] = _pairs("--map", given.pop("maps"))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            emulator = Emulator(**{**plan, **given})
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    for warning in caught:
+        note(f"warning: {warning.message}")
+    return emulator
+
+
+def _pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            raise ValueError(f"{flag} takes two things with = between them")
+    return {name: value for name, _, value in pairs}
+
+
+@contextlib.contextmanager
+def _variables(emulator: Emulator) -> Iterator[dict[str, str]]:
+    variables = {"VIMMERSE_BASE_URL": emulator.url, "VIMMERSE_API_KEY": emulator.key}
+    if not emulator.url.startswith("https:"):
+        yield variables
+        return
+    with tempfile.NamedTemporaryFile(prefix="vimmerse-ca-", suffix=".pem") as file:
+        file.write(emulator.ca_pem)
+        file.flush()
+        yield {**variables, "SSL_CERT_FILE": file.name}
+
+
+def _wait_for(words: Sequence[str], environment: Mapping[str, str]) -> int:
+    # Ctrl-C reaches the command by itself; a handler, unlike SIG_IGN, is not inherited.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        child = subprocess.Popen(words, env=environment)  # noqa: S603 - what the user typed
+    except FileNotFoundError:
+        note(f"vimmerse: there is no command {words[0]}")
+        return _NOT_FOUND
+    except PermissionError:
+        note(f"vimmerse: {words[0]} cannot be executed")
+        return _NOT_EXECUTABLE
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: child.send_signal(received))
+    code = child.wait()
+    return code if code >= 0 else 128 - code
