@@ -4,30 +4,27 @@ import asyncio
 import contextlib
 import functools
 import itertools
-import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from pathlib import Path
 
 import attrs
 
 from vimmerse_async.batch.engine import PromptStream, stream_prompts
-from vimmerse_async.catalog.folder import FILE_COLUMN
 from vimmerse_async.catalog.hosting import hosted
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.read import URL_COLUMN, Form
-from vimmerse_async.catalog.rows import Row
 from vimmerse_async.catalog.source import Source
-from vimmerse_async.catalog.unfinished import UNFINISHED
 from vimmerse_async.catalog.write import OutputForm, output_form
 from vimmerse_async.cli.connection import connected
 from vimmerse_async.cli.errors import FAILED, OK, exit_code, explain
 from vimmerse_async.cli.options import Connection
 from vimmerse_async.cli.output import Output
-from vimmerse_async.cli.progress import Progress, Tally, clock, counted
+from vimmerse_async.cli.progress import Progress
+from vimmerse_async.cli.record import Record
 from vimmerse_async.cli.runner import Interrupts, run
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.errors import InvalidRequestError, VimmerseError
-from vimmerse_async.models import PromptRequest, PromptResult
+from vimmerse_async.models import PromptRequest
 from vimmerse_async.session import VimmerseSession
 
 _EXAMPLES = 3
@@ -90,8 +87,6 @@ class Captioning:
         else:
             self._questions = _about_files(job.questions)
             self._columns = (*survey.columns, URL_COLUMN)
-        self._examples: list[str] = []
-        self._held: list[PromptResult] = []
 
     async def run(self, interrupts: Interrupts) -> int:
         """Do it, and return the exit code."""
@@ -101,25 +96,18 @@ class Captioning:
                 Progress(self._total, link) as progress,
                 Output(self._job.output, self._form(), self._columns, progress) as output,
             ):
-                error = await self._ask(link.session, interrupts, progress, output)
-                whole = error is None and interrupts.signal is None
-                if whole:
-                    self._release(output)
-                progress.uncount(len(self._held))
-                path = output.finish(whole=whole)
-            self._conclude(progress.tally, path, whole=whole)
-            _tell_losses(link.session, output)
+                record = Record(output, progress)
+                error = await self._ask(link.session, interrupts, record)
+                record.close(whole=error is None and interrupts.signal is None)
+            record.tell()
+            _tell_charges(link.session)
         if error is not None:
             note(f"vimmerse: {explain(error)}")
             return exit_code(error)
         return FAILED if progress.tally.failed else OK
 
     async def _ask(
-        self,
-        session: VimmerseSession,
-        interrupts: Interrupts,
-        progress: Progress,
-        output: Output,
+        self, session: VimmerseSession, interrupts: Interrupts, record: Record
     ) -> VimmerseError | None:
         """Ask about every row; return what ended the run early, None if nothing or a signal did."""
         questions = self._questions
@@ -130,9 +118,9 @@ class Captioning:
                     session, inputs, prompt=questions.prompt, mode=questions.mode, ordered=True
                 ) as results,
             ):
-                with interrupts.softly(functools.partial(_stop, results, progress)):
+                with interrupts.softly(functools.partial(_stop, results, record.progress)):
                     async for result in results:
-                        self._take(result, progress, output)
+                        record.take(result)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if interrupts.signal is None or task is None:
@@ -154,31 +142,6 @@ class Captioning:
         else:
             yield _arriving(source, questions, most)
 
-    def _take(self, result: PromptResult, progress: Progress, output: Output) -> None:
-        progress.count(ok=result.ok)
-        self._held.append(result)
-        if not isinstance(result.error, UNFINISHED) or len(self._held) > _MOST_HELD:
-            self._release(output)
-
-    def _release(self, output: Output) -> None:
-        for result in self._held:
-            row: Row = result.tag
-            reason = None if result.error is None else self._reason(row, result.error)
-            output.write(row, result.prompt, reason)
-            if reason is not None and len(self._examples) < _EXAMPLES:
-                self._examples.append(reason)
-        self._held.clear()
-
-    def _reason(self, row: Row, error: VimmerseError) -> str:
-        name = row.fields.get(FILE_COLUMN) if self._source.folder else f"line {row.line}"
-        if row.error is not None:
-            text = row.error
-        elif isinstance(error, InvalidRequestError):
-            text = error.message
-        else:
-            text = f"{type(error).__name__}: {error}"
-        return " ".join(f"{name}: {text}".splitlines())
-
     def _form(self) -> OutputForm:
         if self._job.write_as is not None:
             return self._job.write_as
@@ -199,17 +162,6 @@ class Captioning:
             skipped = self._source.folder.skipped
             listed = ", ".join(f"{count} {ending}" for ending, count in skipped.most_common(5))
             note(f"skipped {skipped.total():,} files that are no picture or video: {listed}")
-
-    def _conclude(self, tally: Tally, path: Path | None, *, whole: bool) -> None:
-        word = "done" if whole else "stopped"
-        failed = f", {tally.failed:,} failed" if tally.failed else ""
-        spent = clock(tally.elapsed(time.monotonic()))
-        where = f", written to {path}" if path is not None else ""
-        note(f"{word}: {counted(tally)} rows in {spent}{failed}{where}")
-        for example in self._examples:
-            note(f"  {example[:300]}")
-        if tally.failed > len(self._examples):
-            note(f"  and {tally.failed - len(self._examples):,} more, in the column `error`")
 
 
 async def _arriving(
@@ -245,10 +197,7 @@ def _stop(results: PromptStream, progress: Progress) -> None:
     results.stop()
 
 
-def _tell_losses(session: VimmerseSession, output: Output) -> None:
+def _tell_charges(session: VimmerseSession) -> None:
     charged = session.statistics().possibly_charged
     if charged:
         note(f"{charged:,} requests may have been charged although no answer came")
-    if output.left_out:
-        names = ", ".join(output.left_out[:5])
-        note(f"fields that the first rows did not have were left out: {names}; --to jsonl has them")

@@ -15,6 +15,7 @@ from vimmerse_async.catalog.rows import Row
 from vimmerse_async.catalog.write import CsvWriter, JsonlWriter, OutputForm, Writer
 from vimmerse_async.cli.errors import ClosedError, OutputError
 from vimmerse_async.cli.progress import Progress
+from vimmerse_async.cli.terminal import note
 
 _FLUSH_EVERY = 1.0
 
@@ -66,7 +67,11 @@ class Output:
         """Close it; what was not given its name stays beside it, if it holds any row."""
         with contextlib.suppress(OSError):
             self._stream.close()
-        if self._file is not None and not self.rows:
+        if self._file is None or self._file.temporary is None:
+            return
+        if self.rows:
+            note(f"the rows so far are in {self._file.temporary}")
+        else:
             self._file.discard()
 
     @property
@@ -116,11 +121,7 @@ class Output:
     def _fault(self, error: OSError) -> Exception:
         if isinstance(error, BrokenPipeError):
             return ClosedError()
-        kept = self._file.temporary if self._file is not None and self.rows else None
-        where = f"; the rows so far are in {kept}" if kept else ""
-        return OutputError(
-            f"{self.name!a:.200} cannot be written: {error.strerror or error}{where}"
-        )
+        return OutputError(f"{self.name!a:.200} cannot be written: {error.strerror or error}")
 
 
 class _Screen(io.TextIOBase):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from collections import deque
@@ -134,7 +135,7 @@ class Progress:
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}:
             self._live = _bar(self._render, keep=self._keep)
             self._live.start()
         self._tick()
@@ -208,9 +209,7 @@ class Progress:
         table = Table.grid(padding=(0, 1))
         table.add_row(
             ProgressBar(tally.total, tally.done, width=30, pulse=tally.total is None),
-            Text(
-                describe(tally, self._session.statistics().limit), overflow="ellipsis", no_wrap=True
-            ),
+            Text(visible(self._state()), overflow="ellipsis", no_wrap=True),
         )
         width = 80 if self._live is None else self._live.console.width
         return Constrain(table, width - len("^C "))  # the echo of Ctrl-C must not wrap
