@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +21,7 @@ def run(tmp_path):
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-rA", *wanted, *arguments],
             cwd=tmp_path,
-            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(Path.cwd())},
+            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             capture_output=True,
             text=True,
             timeout=60,
@@ -151,8 +150,8 @@ def test_importing_the_plugin_costs_nothing_heavy():
 DEATHS = {
     "plain": (
         """
-    def test_it(vimmerse_emulator):
-        kill(vimmerse_emulator)
+    def test_it(vimmerse_emulator, pytestconfig):
+        kill(pytestconfig)
         threading.Event().wait()
     """,
         (),
@@ -166,8 +165,8 @@ DEATHS = {
         return "asyncio"
 
     @pytest.mark.anyio
-    async def test_it(vimmerse_emulator):
-        kill(vimmerse_emulator)
+    async def test_it(vimmerse_emulator, pytestconfig):
+        kill(pytestconfig)
         await anyio.sleep_forever()
     """,
         ("anyio",),
@@ -179,8 +178,8 @@ DEATHS = {
     async def wait_for_ever():
         await asyncio.Event().wait()
 
-    def test_it(vimmerse_emulator):
-        kill(vimmerse_emulator)
+    def test_it(vimmerse_emulator, pytestconfig):
+        kill(pytestconfig)
         asyncio.run(wait_for_ever())
     """,
         (),
@@ -197,10 +196,13 @@ def test_a_death_fails_its_test_at_once_and_no_other(run, style):
         + """
     import threading
 
-    def kill(emulator):
+    from vimmerse_async.testing import plugin
+
+    def kill(config):
         def die():
             raise SystemExit("killed")
-        threading.Timer(0.2, vars(emulator)["_loop"].call_soon_threadsafe, [die]).start()
+        loop = config.stash[plugin._keeper]._background.loop
+        threading.Timer(0.2, loop.call_soon_threadsafe, [die]).start()
     """
         + source
         + """

@@ -18,6 +18,11 @@ def _latency(value: Latency | float | str | None) -> Latency | None:
     return None if value is None else Latency.parse(value)
 
 
+def _whole(_: object, attribute: "attrs.Attribute[int]", value: int) -> None:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{attribute.name} must be a whole number of at least 0, not {value!r}")
+
+
 @attrs.frozen(kw_only=True)
 class Behaviour:
     """How a server behaves at the start and after a reset.
@@ -37,8 +42,8 @@ class Behaviour:
     credits: float | None = None
     prices: Mapping[str, float] | None = None
     latency: Latency | None = attrs.field(default=None, converter=_latency)
-    seed: int = 0
-    log_size: int = 10_000
+    seed: int = attrs.field(default=0, validator=_whole)
+    log_size: int = attrs.field(default=10_000, validator=_whole)
 
 
 class Account:

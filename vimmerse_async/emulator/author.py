@@ -1,10 +1,16 @@
 """Writes the one sentence that a question asks for."""
 
+from typing import TYPE_CHECKING
+
 from vimmerse_async.emulator import prompts
 from vimmerse_async.emulator.account import Account
 from vimmerse_async.emulator.contract import DESCRIBE, REFINE, Question
 from vimmerse_async.emulator.eyes import Eyes
 from vimmerse_async.emulator.gallery import Gallery
+from vimmerse_async.emulator.reply import RefusedError
+
+if TYPE_CHECKING:
+    from vimmerse_async.emulator.describe import Picture
 
 
 class Author:
@@ -13,11 +19,13 @@ class Author:
     Args:
         gallery: Finds the files of URLs.
         eyes: Looks at them.
+        placeholders: Whether what cannot be seen is answered without being seen.
     """
 
-    def __init__(self, gallery: Gallery, eyes: Eyes) -> None:
+    def __init__(self, gallery: Gallery, eyes: Eyes, *, placeholders: bool) -> None:
         self._gallery = gallery
         self._eyes = eyes
+        self._placeholders = placeholders
 
     async def answer(self, question: Question, account: Account) -> str:
         """Return the prompt, in the words of the account's seed.
@@ -40,15 +48,19 @@ class Author:
 
     async def _describe(self, question: Question, seed: int) -> str:
         """Describe the first picture, and weave in the second; a video only without a picture."""
-        first = question.image_url or question.video_url or question.image2_url
+        first = question.image_url or question.video_url or question.image2_url or ""
         second = question.image2_url if first != question.image2_url else None
         video = first == question.video_url and not question.image_url
-        path = self._gallery.find(str(first))
-        other = self._gallery.find(second) if second else None
-        if path is None:
-            return prompts.unseen(str(first), mode=question.mode, seed=seed)
-        picture = await self._eyes.see(path, video=video)
-        woven = await self._eyes.see(other) if other else None
+        try:
+            picture = await self._see(first, video=video)
+            woven = await self._see(second) if second else None
+        except RefusedError:
+            if not self._placeholders:
+                raise
+            return prompts.unseen(first, mode=question.mode, seed=seed)
         from vimmerse_async.emulator import describe  # noqa: PLC0415 - the eyes found it installed
 
         return describe.sentence(picture, second=woven, mode=question.mode, seed=seed)
+
+    async def _see(self, url: str, *, video: bool = False) -> "Picture":
+        return await self._eyes.see(self._gallery.find(url), video=video)

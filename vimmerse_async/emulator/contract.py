@@ -23,9 +23,19 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "mode": ("scene", "video", "image", "audio"),
 }
 _URL_CAP = 8192
-_HTTPS_URL = re.compile(
-    r"https://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:[/?#][^\s\\\x00-\x1f\x7f]*)?"
+# spelled out, so that this expression means the same in every language's dialect
+_BLANK = r"\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+URL_PATTERN = (
+    r"^https://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+    rf"(?:[/?#][^\\{_BLANK}]*)?$"
 )
+"""Which URLs the API takes, as the description of the API has it."""
+
+WORDS_PATTERN = rf"[^{_BLANK}]"
+"""What a prompt must hold at least, as the description of the API has it."""
+
+_URL = re.compile(URL_PATTERN.removeprefix("^").removesuffix("$"))
+_WORDS = re.compile(WORDS_PATTERN)
 _KEY = re.compile(r"(?:test|demo)-[\x21-\x7e]{1,250}")
 
 
@@ -127,7 +137,7 @@ def ask(route: TextRoute, data: Mapping[str, Any]) -> Question:
 
 def is_https_url(url: str) -> bool:
     """Whether this is a URL that the API takes."""
-    return len(url) <= _URL_CAP and _HTTPS_URL.fullmatch(url) is not None
+    return len(url) <= _URL_CAP and _URL.fullmatch(url) is not None
 
 
 def _decode(content_type: str, body: bytes) -> Mapping[str, Any]:
@@ -164,7 +174,7 @@ def _check_sense(question: Question) -> None:
         url = getattr(question, name)
         if url is not None and not is_https_url(url):
             raise refused(400, f"{name} must be an HTTPS URL")
-    if question.prompt is not None and not question.prompt.strip():
+    if question.prompt is not None and not _WORDS.search(question.prompt):
         raise refused(400, "prompt must not be empty")
     if question.option == REFINE and question.prompt is None:
         raise refused(400, "prompt is required when option is RefinePrompt")

@@ -18,22 +18,18 @@ class Gallery:
     Args:
         hosting: The uploaded files.
         maps: URL prefixes and the folders that stand for them.
-        placeholders: Whether a foreign URL is unseen rather than refused.
 
     Raises:
         ValueError: A prefix is no HTTPS URL that ends with a slash, or a folder is none.
     """
 
-    def __init__(
-        self, hosting: Hosting, maps: Mapping[str, Path], *, placeholders: bool = False
-    ) -> None:
+    def __init__(self, hosting: Hosting, maps: Mapping[str, Path]) -> None:
         self._hosting = hosting
         self._maps = {_prefix(prefix): _folder(folder) for prefix, folder in maps.items()}
-        self._placeholders = placeholders
         self._found: OrderedDict[str, Path] = OrderedDict()
 
-    def find(self, url: str) -> Path | None:
-        """Return the file; None: the URL is foreign and a placeholder is wanted.
+    def find(self, url: str) -> Path:
+        """Return the file.
 
         Raises:
             RefusedError: 400, with what to do about it.
@@ -51,8 +47,6 @@ class Gallery:
                 if len(self._found) > _REMEMBERED:
                     self._found.popitem(last=False)
                 return path
-        if self._placeholders:
-            return None
         host = url.partition("://")[2].partition("/")[0]
         raise refused(
             400,

@@ -20,7 +20,7 @@ _IN_FLIGHT_HINT = 1.0
 
 
 def _positive(_: object, attribute: "attrs.Attribute[float]", value: float | None) -> None:
-    if value is not None and not (0 < value < math.inf):
+    if value is not None and not (type(value) in {int, float} and 0 < value < math.inf):
         raise ValueError(f"{attribute.name} must be a number above 0, not {value!r}")
 
 

@@ -39,9 +39,14 @@ from vimmerse_async.emulator.v2 import Studio, add_v2
 
 UnknownMedia = Literal["refuse", "placeholder"]
 
-_logger = logging.getLogger(__name__)
+# what is malformed on the wire is the caller's doing and answered, not reported
+_wire_logger = logging.getLogger("vimmerse_async.emulator.wire")
+_wire_logger.addHandler(logging.NullHandler())
+_wire_logger.propagate = False
+
 _GOODBYE = 0.01
 _PATIENCE = 30.0
+_LINGER = 10.0
 
 
 class Emulator:
@@ -58,8 +63,8 @@ class Emulator:
         tls: Serve HTTPS under a certification authority made for the occasion.
         key: The one key to accept; None: every key that begins `test-` or `demo-`.
         maps: URL prefixes and the folders that stand for them.
-        unknown_media: What a foreign URL gets: `refuse`: a 400 that says what to do;
-            `placeholder`: a sentence that says that the picture was not seen.
+        unknown_media: What a URL gets whose picture cannot be seen: `refuse`: a 400 that says what
+            to do; `placeholder`: a sentence that says that the picture was not seen.
         limits: Hidden limits, as `Limits` or a mapping of its attributes.
         faults: What goes wrong, as `Fault` objects or mappings of their attributes.
         credits: In the wallet; None: no end.
@@ -121,13 +126,14 @@ class Emulator:
         self._check_tls(self._behaviour.faults)
         self._hosting = Hosting(seed=seed, file_cap=upload_cap, total_cap=media_cap)
         folders = {prefix: Path(folder) for prefix, folder in (maps or {}).items()}
-        placeholders = unknown_media == "placeholder"
-        self._gallery = Gallery(self._hosting, folders, placeholders=placeholders)
+        self._gallery = Gallery(self._hosting, folders)
+        self._placeholders = unknown_media == "placeholder"
         self._app = App(Account(self._behaviour), key=key)
         self._idle_timeout = idle_timeout
         self._url: str | None = None
         self.key = key or f"demo-{blake2b(str(seed).encode(), digest_size=8).hexdigest()}"
         self.token = secrets.token_urlsafe(24)
+        self._server: web.Server | None = None
         self._running: contextlib.AsyncExitStack | None = None
         self._thread: Background | None = None
 
@@ -269,16 +275,17 @@ class Emulator:
         stack.callback(self._hosting.clear)
         stack.push_async_callback(eyes.close)
         patience = min(_PATIENCE, self._idle_timeout)
-        author = Author(self._gallery, eyes)
+        author = Author(self._gallery, eyes, placeholders=self._placeholders)
         studio = Studio(self._app, author, eyes, self._hosting, patience)
         add_v2(studio)
         add_legacy(studio)
         add_admin(self._app, self)
-        server = web.Server(
+        self._server = server = web.Server(
             self._app.handle,
             access_log=None,
-            logger=_logger,
+            logger=_wire_logger,
             keepalive_timeout=self._idle_timeout,
+            lingering_time=min(_LINGER, self._idle_timeout),
         )
         door = Door(server, self._app.knock, self._certificates)
         listener = await self._listen(door)

@@ -20,8 +20,8 @@ def faults_from(rules: Iterable[Fault | Mapping[str, Any]]) -> tuple[Fault, ...]
     Raises:
         ValueError: A rule is invalid; the message names its place and the reason.
     """
-    if isinstance(rules, Fault | Mapping | str):
-        raise ValueError("faults must be a list of rules")  # noqa: TRY004 - one kind of error
+    if isinstance(rules, Fault | Mapping | str) or not hasattr(rules, "__iter__"):
+        raise ValueError("faults must be a list of rules")
     return tuple(_fault(place, rule) for place, rule in enumerate(rules))
 
 
@@ -84,7 +84,7 @@ def as_data(rule: Limits | Fault) -> dict[str, Any]:
     given = {
         field.name: getattr(rule, field.name)
         for field in attrs.fields(type(rule))
-        if getattr(rule, field.name) not in (None, (), {})
+        if getattr(rule, field.name) not in (None, (), {}, field.default)
     }
     if "changes" in given:
         given["changes"] = [{"after": after, **as_data(it)} for after, it in given["changes"]]
