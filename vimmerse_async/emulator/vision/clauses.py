@@ -16,6 +16,7 @@ _GREYEST = 0.012
 _MUTED = 0.075
 """Said only where it is not dark: there all colours are weak."""
 _PULL = 0.6
+_SOFT = 0.3
 _STEEP = 0.56
 _STEEPEST = 0.75
 _ALIKE = 0.96
@@ -66,13 +67,14 @@ _FINISH: _Facts[Edges] = (
         lambda edges: edges.detail > 0.1 and edges.acuity >= _STEEP,
         ("crisply defined", "with crisp edges"),
     ),
-    (lambda edges: 0 < edges.acuity <= 0.22, ("with soft edges", "soft-edged throughout")),
+    (lambda edges: 0 < edges.sharpest <= _SOFT, ("with soft edges", "soft-edged")),
     (
         lambda edges: edges.detail < 0.02,
         ("with little fine detail", "sparse in detail"),
     ),
 )
 _LINES: _Facts[Edges] = (
+    (lambda edges: edges.sharpest <= _SOFT, ()),
     (
         lambda edges: edges.crossing > 2.5,
         ("with mostly upright lines", "its lines running mostly up and down"),

@@ -12,7 +12,8 @@ _BANDS = 6
 _COARSE = 24
 _TAIL = 0.03
 _FRINGE = 0.002
-_STEEPEST = 0.005
+_STEEP = 0.005
+_STEEPEST = 0.001
 _REACH = 8
 _SMALLEST = 48
 _VISIBLE_STEP = 14
@@ -105,10 +106,13 @@ def _edges(grey: Image.Image) -> Edges:
     """A sharp edge is as steep over one pixel as over many; a soft one climbs slowly."""
     near = [_steps(grey, 1, 0), _steps(grey, 0, 1)]
     far = [_steps(grey, _REACH, 0), _steps(grey, 0, _REACH)]
-    tall = max(_level(histogram, 1 - _STEEPEST) for histogram in far)
-    steep = max(_level(histogram, 1 - _STEEPEST) for histogram in near)
+    tall = max(_level(histogram, 1 - _STEEP) for histogram in far)
+    steep = max(_level(histogram, 1 - _STEEP) for histogram in near)
+    steepest = max(_level(histogram, 1 - _STEEPEST) for histogram in near)
     across, down = (sum(histogram[_VISIBLE_STEP:]) / sum(histogram) for histogram in near)
-    return Edges(steep / tall if tall >= _VISIBLE_EDGE else 0.0, across, down)
+    if tall < _VISIBLE_EDGE:
+        return Edges(0.0, 0.0, across, down)
+    return Edges(steep / tall, steepest / tall, across, down)
 
 
 def _steps(grey: Image.Image, across: int, down: int) -> list[int]:

@@ -85,11 +85,13 @@ class Edges:
 
     Attributes:
         acuity: Steepness of the steepest, 0.0 (none) to 1.0 (from one pixel to the next).
+        sharpest: The same for the very few steepest, which may be above 1.0.
         across: The share of pixels that differ visibly from the pixel to their right.
         down: The share of pixels that differ visibly from the pixel below.
     """
 
     acuity: float
+    sharpest: float
     across: float
     down: float
 
