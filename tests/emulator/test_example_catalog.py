@@ -30,7 +30,9 @@ def opened(data):
 
 def difference(one, other):
     """The mean difference of two pictures' pixels, 0 to 255."""
-    return max(ImageStat.Stat(ImageChops.difference(one.convert("RGB"), other.convert("RGB"))).mean)
+    return max(
+        ImageStat.Stat(ImageChops.difference(one.convert("RGBA"), other.convert("RGBA"))).mean
+    )
 
 
 def test_the_catalog_is_small_and_of_every_kind():
