@@ -85,7 +85,10 @@ _LINES: _Facts[Edges] = (
     ),
 )
 _SYMMETRY: _Facts[Picture] = (
-    (lambda picture: min(picture.mirrored, picture.flipped) > _ALIKE, ("symmetrical both ways",)),
+    (
+        lambda picture: min(picture.mirrored, picture.flipped) > _ALIKE,
+        ("almost symmetrical both ways",),
+    ),
     (
         lambda picture: picture.mirrored > _ALIKE,
         ("almost symmetrical from left to right", "with almost mirror symmetry from left to right"),
