@@ -45,7 +45,7 @@ class CsvWriter:
         self.left_out: dict[str, None] = {}
         self._columns = tuple(columns)
         self._known = frozenset(columns)
-        self._writer = csv.writer(stream, lineterminator="\n")
+        self._writer = csv.writer(_LineFeeds(stream))
         own = _free_name(PROMPT_COLUMN, self._known), _free_name(ERROR_COLUMN, self._known)
         self._writer.writerow([_cell(name) for name in (*columns, *own)])
 
@@ -55,6 +55,16 @@ class CsvWriter:
             self.left_out |= dict.fromkeys(name for name in fields if name not in self._known)
         cells = [_cell(fields.get(name)) for name in self._columns]
         self._writer.writerow([*cells, _cell(prompt), _cell(error)])
+
+
+class _LineFeeds:
+    """Ends rows with a line feed alone, while cells with either line end are still quoted."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, row: str) -> int:
+        return self._stream.write(row.removesuffix("\r\n") + "\n")
 
 
 class JsonlWriter:
