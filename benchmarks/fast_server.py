@@ -16,8 +16,8 @@ REPLY = (
 ) + BODY
 
 
-class Echo(asyncio.Protocol):
-    """Answers every complete request, pipelined ones too."""
+class Requests(asyncio.Protocol):
+    """Counts complete requests, pipelined ones too."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -25,7 +25,7 @@ class Echo(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
-        replies = 0
+        complete = 0
         while (head := self.buffer.find(b"\r\n\r\n")) >= 0:
             length = 0
             for line in self.buffer[:head].split(b"\r\n"):
@@ -34,13 +34,22 @@ class Echo(asyncio.Protocol):
             if len(self.buffer) < head + 4 + length:
                 break
             self.buffer = self.buffer[head + 4 + length :]
-            replies += 1
-        if replies:
-            self.transport.write(REPLY * replies)  # type: ignore[attr-defined]
+            complete += 1
+        if complete:
+            self.answer(complete)
+
+    def answer(self, count: int) -> None:
+        """Answer `count` requests at once."""
+        self.write(REPLY * count)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, unless the client has gone."""
+        if not self.transport.is_closing():
+            self.transport.write(data)  # type: ignore[attr-defined]
 
 
 async def _serve(ready: Connection) -> None:
-    server = await asyncio.get_running_loop().create_server(Echo, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(Requests, "127.0.0.1", 0)
     ready.send(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 

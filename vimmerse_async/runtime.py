@@ -5,6 +5,7 @@ import os
 import resource
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from enum import Enum
 from random import SystemRandom
@@ -13,6 +14,7 @@ from typing import Any
 import attrs
 
 from vimmerse_async.config import Config
+from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.control.fixed import FixedLimit
 from vimmerse_async.control.limit import Limit, Outcome, Permit
 from vimmerse_async.control.retry import Attempts, RetryBudget
@@ -24,15 +26,12 @@ from vimmerse_async.errors import (
     SessionError,
     VimmerseError,
 )
-from vimmerse_async.gate import Gate, identity, join_gate, leave_gate
+from vimmerse_async.gate import Gate, Lane, identity, join_gate, leave_gate
 from vimmerse_async.hooks import CallEvent, Hook, Hooks, RetryEvent, logger
 from vimmerse_async.models import SessionStatistics
 from vimmerse_async.options import check_number, check_seconds
 from vimmerse_async.transport import Transport
 from vimmerse_async.wire import Call
-
-DEFAULT_LIMIT = 16
-"""Requests in flight while nothing better is known."""
 
 
 class State(Enum):
@@ -75,6 +74,7 @@ class Runtime:
         counters: What was done so far.
         budget: What retries may still cost.
         rng: Where jitter comes from.
+        lanes: The queues of its batches.
         gate, transport, deadlines, now: There while the session is open.
     """
 
@@ -96,6 +96,7 @@ class Runtime:
         self.counters = Counters()
         self.budget = RetryBudget(budget)
         self.rng = SystemRandom()
+        self.lanes: weakref.WeakSet[Lane] = weakref.WeakSet()
         self._limit = FixedLimit(limit) if isinstance(limit, int) else limit
         self._connection = connection
         self._state = State.NEW
@@ -156,13 +157,8 @@ class Runtime:
         try:
             if grace and self.deadlines:
                 await self._calls_end(grace)
-            self.deadlines.expire_all("closed")
-            if self.deadlines:
-                await self._calls_end(1.0)
         finally:
-            self.deadlines.close()
-            leave_gate(self._gate_name())
-            await self.transport.close()
+            await self._close_now()
 
     def begin(self, timeout: float | None, permit: Permit | None) -> Deadline:
         """Check that a call can be made here and now, and return its deadline.
@@ -260,6 +256,18 @@ class Runtime:
             self.deadlines.close()
         self.transport.drop()
 
+    async def _close_now(self) -> None:
+        self.deadlines.expire_all("closed")
+        for lane in list(self.lanes):
+            self.gate.close_lane(lane)
+        try:
+            if self.deadlines:
+                await self._calls_end(1.0)
+        finally:
+            self.deadlines.close()
+            leave_gate(self._gate_name())
+            await self.transport.close()
+
     async def _calls_end(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         self._idle = loop.create_future()
@@ -271,7 +279,7 @@ class Runtime:
         return identity(self.config.origin, self.config.secrets[0])
 
     def _make_limit(self) -> Limit:
-        limit = FixedLimit(DEFAULT_LIMIT) if self._limit is None else self._limit
+        limit = AdaptiveLimit() if self._limit is None else self._limit
         most = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         if limit.cap > most:
             limit.cap = most
@@ -298,6 +306,10 @@ def check_limit(limit: object) -> None:
 
 def _caller() -> str:
     frame = sys._getframe(1)  # noqa: SLF001 - the only way to name the line that forgot
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith("vimmerse_async"):
+    while frame.f_back is not None and _is_own(frame.f_globals.get("__name__", "")):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _is_own(module: str) -> bool:
+    return module.partition(".")[0] == "vimmerse_async"
