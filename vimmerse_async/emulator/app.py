@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import blake2b
 
 import attrs
@@ -106,8 +106,8 @@ class App:
     async def _serve(self, route: str, read: Read, request: web.BaseRequest) -> web.StreamResponse:
         account = self.account
         keys = request.headers.getall("X-Api-Key", [])
-        key = blake2b(keys[0].encode(errors="replace"), digest_size=8).hexdigest() if keys else ""
-        seen = account.log.open(request.method, route, key, time.monotonic())
+        key = keys[0] if keys else ""
+        seen = account.log.open(request.method, route, _digest(key), time.monotonic())
         reply, fault = _NOTHING, None
         try:
             authenticate(keys, self._key)
@@ -134,6 +134,12 @@ class App:
             return await _perform(request, account, seen, await read(request))
         finally:
             account.limiter.release()
+
+
+@lru_cache(maxsize=256)
+def _digest(key: str) -> str:
+    data = key.encode(errors="replace")
+    return blake2b(data, digest_size=8).hexdigest() if key else ""
 
 
 async def _perform(

@@ -1,12 +1,13 @@
 """Writes the one sentence that a question asks for."""
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vimmerse_async.emulator import prompts
 from vimmerse_async.emulator.account import Account
-from vimmerse_async.emulator.contract import DESCRIBE, REFINE, Question
+from vimmerse_async.emulator.contract import DESCRIBE, SUGGEST, Question
 from vimmerse_async.emulator.eyes import Eyes
-from vimmerse_async.emulator.gallery import Gallery
+from vimmerse_async.emulator.gallery import Gallery, foreign
 from vimmerse_async.emulator.reply import RefusedError
 
 if TYPE_CHECKING:
@@ -34,33 +35,42 @@ class Author:
             RefusedError: 400, a picture cannot be looked at.
         """
         mode, seed = question.mode, account.seed
-        if question.task == REFINE:
-            refined = prompts.refine(question.prompt or "", mode=mode, seed=seed)
-            return (
-                f"{refined} {await self._describe(question, seed)}"
-                if question.has_media
-                else refined
-            )
+        if question.task == SUGGEST:
+            return prompts.suggest(account.next_suggestion(), mode=mode, seed=seed)
         if question.task == DESCRIBE:
             seen = await self._describe(question, seed)
             return f"{question.prompt.strip()}: {seen}" if question.prompt else seen
-        return prompts.suggest(account.next_suggestion(), mode=mode, seed=seed)
+        refined = prompts.refine(question.prompt or "", mode=mode, seed=seed)
+        return (
+            f"{refined} {await self._describe(question, seed)}" if question.has_media else refined
+        )
 
     async def _describe(self, question: Question, seed: int) -> str:
         """Describe the first picture, and weave in the second; a video only without a picture."""
         first = question.image_url or question.video_url or question.image2_url or ""
         second = question.image2_url if first != question.image2_url else None
-        video = first == question.video_url and not question.image_url
+        picture = await self._see(first, video=first == question.video_url != question.image_url)
+        if picture is None:
+            return prompts.unseen(first, mode=question.mode, seed=seed)
+        woven = await self._see(second) if second else None
+        return _sentence(picture, woven, question.mode, seed)
+
+    async def _see(self, url: str, *, video: bool = False) -> "Picture | None":
+        """Return what is seen; None where a placeholder is wanted for what cannot be."""
         try:
-            picture = await self._see(first, video=video)
-            woven = await self._see(second) if second else None
+            path = self._gallery.find(url)
+            if path is not None:
+                return await self._eyes.see(path, video=video)
         except RefusedError:
             if not self._placeholders:
                 raise
-            return prompts.unseen(first, mode=question.mode, seed=seed)
-        from vimmerse_async.emulator import describe  # noqa: PLC0415 - the eyes found it installed
+        if not self._placeholders:
+            raise foreign(url)
+        return None
 
-        return describe.sentence(picture, second=woven, mode=question.mode, seed=seed)
 
-    async def _see(self, url: str, *, video: bool = False) -> "Picture":
-        return await self._eyes.see(self._gallery.find(url), video=video)
+@lru_cache(maxsize=4_096)
+def _sentence(picture: "Picture", second: "Picture | None", mode: str | None, seed: int) -> str:
+    from vimmerse_async.emulator import describe  # noqa: PLC0415 - Pillow is an extra
+
+    return describe.sentence(picture, second=second, mode=mode, seed=seed)

@@ -179,6 +179,10 @@ class _Rule:
     fault: Fault
     matched: int = 0
     struck: int = 0
+    picky: bool = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.picky = bool(self.fault.header) or self.fault.contains is not None
 
     def matches(self, headers: Mapping[str, str], body: bytes) -> bool:
         fault = self.fault
@@ -209,7 +213,8 @@ class Plan:
         if rules is None:
             rules = [rule for rule in self._later if fnmatchcase(route, rule.fault.route)]
             self._by_route[route] = rules
-        return _strike([rule for rule in rules if rule.matches(headers, body)], chance)
+        matching = [rule for rule in rules if not rule.picky or rule.matches(headers, body)]
+        return _strike(matching, chance)
 
 
 def _strike(matching: list[_Rule], chance: float) -> Fault | None:

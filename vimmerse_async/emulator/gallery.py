@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from vimmerse_async.emulator.hosting import HOST, Hosting
-from vimmerse_async.emulator.reply import refused
+from vimmerse_async.emulator.reply import RefusedError, refused
 
 _REMEMBERED = 4_096
 _HOSTED = f"https://{HOST}/"
@@ -28,8 +28,8 @@ class Gallery:
         self._maps = {_prefix(prefix): _folder(folder) for prefix, folder in maps.items()}
         self._found: OrderedDict[str, Path] = OrderedDict()
 
-    def find(self, url: str) -> Path:
-        """Return the file.
+    def find(self, url: str) -> Path | None:
+        """Return the file; None: nothing stands for this host.
 
         Raises:
             RefusedError: 400, with what to do about it.
@@ -47,14 +47,7 @@ class Gallery:
                 if len(self._found) > _REMEMBERED:
                     self._found.popitem(last=False)
                 return path
-        host = url.partition("://")[2].partition("/")[0]
-        raise refused(
-            400,
-            f"the emulator fetches nothing and knows no picture at {url[:200]}. To answer for "
-            f"this host from a folder: --map https://{host}/=./folder "
-            f'(Emulator(maps={{"https://{host}/": "./folder"}})). To answer without looking: '
-            '--any-url (Emulator(unknown_media="placeholder")). Or upload the file first.',
-        )
+        return None
 
     def _uploaded(self, url: str) -> Path:
         hosted = self._hosting.find_file(url.removeprefix(_HOSTED))
@@ -72,6 +65,18 @@ class Gallery:
         except (ValueError, OSError):
             pass
         raise refused(400, f"the mapped folder has no file for {url[:200]}")
+
+
+def foreign(url: str) -> RefusedError:
+    """Return the 400 that says how a host can be answered for."""
+    host = url.partition("://")[2].partition("/")[0]
+    return refused(
+        400,
+        f"the emulator fetches nothing and knows no picture at {url[:200]}. To answer for "
+        f"this host from a folder: --map https://{host}/=./folder "
+        f'(Emulator(maps={{"https://{host}/": "./folder"}})). To answer without looking: '
+        '--any-url (Emulator(unknown_media="placeholder")). Or upload the file first.',
+    )
 
 
 def _plain(url: str) -> str:
