@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 import pytest
+import uvloop
 from drawn import BLUE, GREEN, RED, encoded, solid
 
 from vimmerse_async.cli.app import run
@@ -26,6 +27,12 @@ class Ended:
     code: int
     out: str
     err: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loop_libraries() -> None:
+    """Let the loop's library open what it keeps for the life of the process."""
+    uvloop.new_event_loop().close()
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ class Source:
     Attributes:
         sample: The first rows, as many as are there without waiting.
         form: What the file is; None for a folder.
+        regular: False for a pipe or terminal, which may have nothing to read at the moment.
         folder: The folder, or the one picture or video; None for a file of rows.
 
     Raises:
@@ -64,22 +65,23 @@ class Source:
         self.name = name
         self.form: Form | None = form
         self.folder: Folder | None = None
+        self.regular = True
         self.sample: list[Row] = []
         self._encoding = encoding
         self._column = column
         self._lines: Lines | None = None
+        self._descriptor: int | None = None
         if name != "-" and (Path(name).is_dir() or is_media(Path(name))):
             self.folder = Folder(Path(name))
             self._table = Table((FILE_COLUMN,), self.folder.rows())
-            self.regular = True
             return
         self._check_name()
-        self._lines = lines = Lines(_open(name), encoding)
-        self.regular = stat.S_ISREG(os.fstat(lines.descriptor).st_mode)
-        if self.form is None:
-            self.form = FORMS.get(Path(name).suffix.lower()) or form_of(lines.first() or "")
-        self._table = read(lines, self.form, column)
-        self._look()
+        self._descriptor = _open(name)
+        try:
+            self._begin(self._descriptor)
+        except BaseException:
+            self._close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -91,8 +93,7 @@ class Source:
         traceback: TracebackType | None,
     ) -> None:
         """Close the file."""
-        if self._lines is not None and self.name != "-":
-            os.close(self._lines.descriptor)
+        self._close()
 
     def survey(self, limit: int | None = None) -> Survey:
         """Return what the catalog holds, reading a file or folder once from end to end.
@@ -137,6 +138,18 @@ class Source:
             if row is None:
                 return
             yield row
+
+    def _begin(self, descriptor: int) -> None:
+        self._lines = lines = Lines(descriptor, self._encoding)
+        self.regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        if self.form is None:
+            self.form = FORMS.get(Path(self.name).suffix.lower()) or form_of(lines.first() or "")
+        self._table = read(lines, self.form, self._column)
+        self._look()
+
+    def _close(self) -> None:
+        if self._descriptor:  # the standard input stays open
+            os.close(self._descriptor)
 
     def _check_name(self) -> None:
         name = self.name

@@ -10,6 +10,8 @@ from vimmerse_async.errors import (
     RateLimitError,
 )
 
-ACCOUNT = (AuthenticationError, InsufficientCreditsError, PermissionDeniedError, RateLimitError)
+FATAL = (AuthenticationError, InsufficientCreditsError)
+"""Every batch stops at these."""
+ACCOUNT = (*FATAL, PermissionDeniedError, RateLimitError)
 SERVICE = (APIConnectionError, APITimeoutError, InternalServerError)
 UNFINISHED = (*ACCOUNT, *SERVICE)

@@ -96,7 +96,7 @@ class Captioning:
                 Progress(self._total, link) as progress,
                 Output(self._job.output, self._form(), self._columns, progress) as output,
             ):
-                record = Record(output, progress)
+                record = Record(output, progress, interrupts)
                 error = await self._ask(link.session, interrupts, record)
                 record.close(whole=error is None and interrupts.signal is None)
             record.tell()

@@ -160,11 +160,6 @@ class Progress:
         self.tally.done += 1
         self.tally.failed += not ok
 
-    def uncount(self, failures: int) -> None:
-        """Take back failed rows that turned out not to have ended."""
-        self.tally.done -= failures
-        self.tally.failed -= failures
-
     def note(self, text: str) -> None:
         """Write a line for people, above the bar."""
         if self._live is None:

@@ -4,32 +4,32 @@ import time
 
 from vimmerse_async.catalog.folder import FILE_COLUMN
 from vimmerse_async.catalog.rows import Row
-from vimmerse_async.catalog.unfinished import UNFINISHED
+from vimmerse_async.catalog.unfinished import FATAL, UNFINISHED
 from vimmerse_async.cli.output import Output
 from vimmerse_async.cli.progress import Progress, clock, counted
+from vimmerse_async.cli.runner import Interrupts
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.errors import InvalidRequestError, VimmerseError
 from vimmerse_async.models import PromptResult
 
 _EXAMPLES = 3
-_MOST_HELD = 1_000
 
 
 class Record:
     """Writes results in order, but of a run that is stopped only those that are final.
 
-    A failure that says nothing about its row is held back until a later row is answered: then
-    the run goes on, and the row has failed. At the end of a stopped run such rows are left out.
+    A row that the stop caught unanswered is neither written nor counted.
 
     Args:
         output: Where rows go.
         progress: Where they are counted.
+        interrupts: Tell whether the run is being stopped.
     """
 
-    def __init__(self, output: Output, progress: Progress) -> None:
+    def __init__(self, output: Output, progress: Progress, interrupts: Interrupts) -> None:
         self.progress = progress
         self._output = output
-        self._held: list[PromptResult] = []
+        self._interrupts = interrupts
         self._examples: list[str] = []
         self._where = ""
         self._whole = True
@@ -41,10 +41,16 @@ class Record:
             OutputError: It cannot be written.
             ClosedError: Nobody reads the output any more.
         """
+        error = result.error
+        stopping = self._interrupts.signal is not None
+        if isinstance(error, FATAL) or (stopping and isinstance(error, UNFINISHED)):
+            return
         self.progress.count(ok=result.ok)
-        self._held.append(result)
-        if not isinstance(result.error, UNFINISHED) or len(self._held) > _MOST_HELD:
-            self._release()
+        row: Row = result.tag
+        reason = None if error is None else _reason(row, error)
+        self._output.write(row, result.prompt, reason)
+        if reason is not None and len(self._examples) < _EXAMPLES:
+            self._examples.append(reason)
 
     def close(self, *, whole: bool) -> None:
         """Give the output its name.
@@ -56,9 +62,6 @@ class Record:
             OutputError: It cannot be written.
             ClosedError: Nobody reads the output any more.
         """
-        if whole:
-            self._release()
-        self.progress.uncount(len(self._held))
         self._whole = whole
         path = self._output.finish(whole=whole)
         self._where = "" if path is None else f", written to {path}"
@@ -77,15 +80,6 @@ class Record:
         if self._output.left_out:
             names = ", ".join(self._output.left_out[:5])
             note(f"fields that the first rows do not have are left out: {names}; see --to jsonl")
-
-    def _release(self) -> None:
-        for result in self._held:
-            row: Row = result.tag
-            reason = None if result.error is None else _reason(row, result.error)
-            self._output.write(row, result.prompt, reason)
-            if reason is not None and len(self._examples) < _EXAMPLES:
-                self._examples.append(reason)
-        self._held.clear()
 
 
 def _reason(row: Row, error: VimmerseError) -> str:
