@@ -75,9 +75,9 @@ class Lane:
         return len(self._sleepers)
 
     @property
-    def stalled(self) -> bool:
-        """True when something of this lane waits to be sent, or to be sent again."""
-        return bool(self._sleepers) or self.head() is not None
+    def waiting(self) -> int:
+        """How many of this lane wait to be admitted."""
+        return 0 if self.head() is None else len(self._waiters)
 
     def head(self) -> Waiter | None:
         """Return the next request that still waits; None when there is none."""
@@ -100,6 +100,7 @@ class Gate:
         in_flight: Requests admitted and not yet released.
         accepted_at: Loop time of the last request that was neither refused nor failed.
         troubled: The last outcome other than OK.
+        told: Seconds that the server asked to wait when it last refused or failed.
     """
 
     def __init__(self, limit: Limit, clock: Callable[[], float]) -> None:
@@ -107,6 +108,7 @@ class Gate:
         self.in_flight = 0
         self.accepted_at = clock()
         self.troubled: Outcome | None = None
+        self.told = 0.0
         self._clock = clock
         self._calls = Lane()
         self._batches: deque[Lane] = deque()
@@ -163,12 +165,14 @@ class Gate:
         try:
             self._serve()
             permit = await future
+            if lane.closed:
+                raise LaneClosedError
             granted = True
             return permit
         finally:
             self._waiting -= 1
-            if not granted and future.done() and not future.cancelled() and not future.exception():
-                self.release(future.result(), Outcome.CANCEL, 0.0)
+            if not granted and not future.cancel() and not future.cancelled():
+                self._give_up(future)
 
     def release(
         self, permit: Permit, outcome: Outcome, latency: float, retry_after: float | None = None
@@ -180,9 +184,14 @@ class Gate:
             self.accepted_at = now
         elif outcome is not Outcome.CANCEL:
             self.troubled = outcome
+            self.told = retry_after or 0.0
         self.limit.release(permit, now, outcome, latency, retry_after)
         if self._waiting:
             self._serve()
+
+    def _give_up(self, future: asyncio.Future[Permit]) -> None:
+        if future.exception() is None:
+            self.release(future.result(), Outcome.CANCEL, 0.0)
 
     def close(self) -> None:
         """Stop the timer."""

@@ -136,6 +136,12 @@ class VimmerseSession:
         self._runtime.check()
         return self._runtime.gate
 
+    def open_lane(self) -> Lane:
+        """Return a queue at the gate that ends with this session; for the batch engine."""
+        lane = self.gate.open_lane()
+        self._runtime.lanes.add(lane)
+        return lane
+
     @property
     def origin(self) -> str:
         """Scheme, host and port that requests go to."""
@@ -229,8 +235,8 @@ class VimmerseSession:
                 error = _last_word(error, result)
                 if not await self._again(result, call, lane, attempts, deadline):
                     raise error
-        except (asyncio.CancelledError, LaneClosedError):
-            error = _interrupted(deadline.claim(), error, attempts, lane)
+        except (asyncio.CancelledError, LaneClosedError) as interruption:
+            error = _interrupted(interruption, deadline, error, attempts)
             if error is None:
                 raise
             raise error from None
@@ -308,6 +314,7 @@ class VimmerseSession:
         deadline: Deadline,
     ) -> bool:
         runtime = self._runtime
+        runtime.counters.refused += isinstance(error, RateLimitError)
         wait = attempts.next_wait(
             error,
             now=runtime.now(),
@@ -324,7 +331,7 @@ class VimmerseSession:
         if wait:
             deadline.when = attempts.deadline
             await (asyncio.sleep(wait) if lane is None else lane.pause(wait))
-        return True
+        return lane is None or not lane.closed
 
 
 def _last_word(before: VimmerseError | None, error: APIError) -> VimmerseError:
@@ -335,10 +342,16 @@ def _last_word(before: VimmerseError | None, error: APIError) -> VimmerseError:
 
 
 def _interrupted(
-    reason: str | None, before: VimmerseError | None, attempts: Attempts, lane: Lane | None
+    interruption: BaseException,
+    deadline: Deadline,
+    before: VimmerseError | None,
+    attempts: Attempts,
 ) -> VimmerseError | None:
+    if isinstance(interruption, LaneClosedError):
+        return before
+    reason = deadline.claim()
     if reason is None:
-        return before if lane is not None and lane.closed else None
+        return None
     if reason == "closed":
         return SessionError("the session was closed while this call was under way")
     sent: Sent = "maybe" if attempts.possibly_charged else "no"

@@ -35,7 +35,7 @@ class PromptStream(AsyncIterator[PromptResult]):
         ordered: bool,
         on_result: OnResult | None,
     ) -> None:
-        check_inputs(inputs)
+        check_inputs(inputs, on_result)
         self._session = session
         self._inputs = inputs
         self._read = row_reader(option, prompt, mode)
@@ -45,6 +45,8 @@ class PromptStream(AsyncIterator[PromptResult]):
         self._run: Run | None = None
 
     async def __aenter__(self) -> Self:
+        if self._run is not None:
+            raise RuntimeError("a stream of prompts runs once; call stream_prompts again")
         run = Run(self._session, Source(self._inputs), self._read, self._sink, self._on_result)
         self._tasks = await anyio.create_task_group().__aenter__()
         run.start(self._tasks)
@@ -59,6 +61,7 @@ class PromptStream(AsyncIterator[PromptResult]):
     ) -> None:
         if self._tasks is None or self._run is None:
             return
+        self._run.halt()
         self._tasks.cancel_scope.cancel()
         try:
             await self._tasks.__aexit__(None, None, None)
@@ -124,7 +127,7 @@ def stream_prompts(
         An async context manager that gives an async iterator of `PromptResult`.
 
     Raises:
-        TypeError: `inputs` is one string, or not iterable.
+        TypeError: `inputs` is one string or not iterable, or `on_result` no plain function.
         InvalidRequestError: An argument cannot be sent with any row. A row that cannot be sent
             fails alone, in its result.
         BatchStoppedError: At the end of the iteration, when the run ended early.
@@ -196,7 +199,7 @@ async def gather_prompts(
             run. None for nobody.
 
     Raises:
-        TypeError: `inputs` is one string, or not iterable.
+        TypeError: `inputs` is one string or not iterable, or `on_result` no plain function.
         InvalidRequestError: An argument cannot be sent with any row.
         BatchError: Some rows failed; `.results` holds every row.
         BatchStoppedError: The run ended early; `.results` holds the rows so far.
@@ -205,7 +208,7 @@ async def gather_prompts(
         >>> async def caption(session, urls):
         ...     return await gather_prompts(session, urls)
     """
-    check_inputs(inputs)
+    check_inputs(inputs, on_result)
     sink = ListSink()
     run = Run(session, Source(inputs), row_reader(option, prompt, mode), sink, on_result)
     try:

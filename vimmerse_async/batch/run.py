@@ -1,9 +1,9 @@
 """One run of a batch: workers that pull, ask and deliver, as many as the limit admits.
 
 A worker takes a row, is admitted, sees to it that there is a sibling if the limit would admit one
-more, asks, delivers, and begins anew. One that would only wait behind a sibling gives its row back
-and ends. So there are as many tasks as requests in flight, and one more while the limit makes them
-wait; never one per row.
+more, asks, delivers, and begins anew. So there are as many tasks as requests in flight, and one
+more while the limit makes them wait; never one per row. Where a window shrinks, a few wait and the
+others give their rows back and end.
 """
 
 import asyncio
@@ -35,8 +35,14 @@ from vimmerse_async.wire import Call
 
 FORBIDDEN_IN_A_ROW = 3
 """403s without a success between them after which the key, not the row, is to blame."""
+AHEAD = 16
+"""Rows that may wait at the gate, and as many to be sent again, before fewer are pulled."""
+BREATH = 64
+"""Rows that cannot be sent after which others in this loop get their turn."""
 WATCH = 5.0
 """Seconds between looks at whether the server still accepts anything."""
+JITTER = 1.1
+"""How much longer than it was told a limit may wait, and the answer may take."""
 
 HINTS: dict[StopReason, str] = {
     "auth": "check the API key, then run it again",
@@ -73,9 +79,12 @@ class Run:
         self._sink = sink
         self._on_result = on_result
         self._gate = session.gate
-        self._lane = self._gate.open_lane()
+        self._lane = session.open_lane()
         self._loop = asyncio.get_running_loop()
         self._workers = 0
+        self._asking = 0
+        self._window = 1
+        self._unsendable = 0
         self._forbidden = 0
         self._not_sent = 0
         self._tasks: TaskGroup | None = None
@@ -93,6 +102,7 @@ class Run:
         self._tasks = tasks
         self._watcher = self._loop.call_later(WATCH, self._watch)
         self._spawn(None)
+        self._spawn(None)  # in a window of one, a row that failed must not be the only one tried
 
     def halt(self) -> None:
         """Send nothing new; what is in flight ends by itself."""
@@ -114,6 +124,7 @@ class Run:
 
     async def _work(self, permit: Permit | None) -> None:
         try:
+            await asyncio.sleep(0)  # a run that was cancelled meanwhile takes no more rows
             while permit is not None or await self._room():
                 row = self._source.take()
                 if row is None and self._source.is_async:
@@ -122,6 +133,7 @@ class Run:
                     break
                 call = self._call(row)
                 if call is None:
+                    permit = await self._breathe(permit)
                     continue
                 granted = permit or await self._admitted(row, call)
                 permit = None
@@ -137,12 +149,14 @@ class Run:
         if permit is not None:
             self._gate.release(permit, Outcome.CANCEL, 0.0)
         self._workers -= 1
+        if self._source.ended:
+            self._sink.wake(self._workers)
         if not self._workers:
             self._fail(self._source.error)
             self._sink.finish()
 
     async def _room(self) -> bool:
-        while not self._sink.has_room(self._workers, self._source.taken):
+        while not self._source.ended and not self._sink.has_room(self._window, self._source.out):
             await self._sink.room()
         return not self._source.ended
 
@@ -153,47 +167,51 @@ class Run:
             self._deliver(PromptResult(row.index, row.item, error=error.at(row.index)))
             return None
 
+    async def _breathe(self, permit: Permit | None) -> Permit | None:
+        self._unsendable += 1
+        if self._unsendable % BREATH:
+            return permit
+        if permit is not None:
+            self._gate.release(permit, Outcome.CANCEL, 0.0)
+        await asyncio.sleep(0)
+        return None
+
     async def _admitted(self, row: Row, call: Call) -> Permit | None:
-        route = call.operation.latency
-        entered = self._gate.enter(route)
-        if not isinstance(entered, (float, int)):
-            return entered
-        if self._is_spare(entered):
+        if self._lane.waiting >= AHEAD:
             self._source.give_back(row)
             return None
+        route = call.operation.latency
+        entered = math.inf if self._lane.closed else self._gate.enter(route)
+        if not isinstance(entered, (float, int)):
+            return entered
         try:
             return await self._gate.wait(route, self._lane)
         except LaneClosedError:
             self._not_sent += 1
+            if self._session.closed:
+                self._fail(SessionError("the session was closed while this batch was running"))
             return None
-
-    def _is_spare(self, entered: float) -> bool:
-        if self._lane.head() is not None:
-            return True
-        return (
-            entered == math.inf and self._workers - 1 > self._lane.sleeping + self._source.pulling
-        )
 
     async def _ask(self, row: Row, call: Call, permit: Permit) -> None:
         attempts = Attempts()
         prompt: str | None = None
         failed: VimmerseError | None = None
+        self._asking += 1
+        self._window = max(self._window, self._asking)
         try:
             self._grow(call.operation.latency)
             prompt = await self._session.send(
                 call, lane=self._lane, permit=permit, attempts=attempts
             )
             self._forbidden = 0
-        except LaneClosedError:
-            self._not_sent += 1
-            return
-        except SessionError as error:
-            self._not_sent += 1
-            self._fail(error)
-            return
         except VimmerseError as error:
             failed = error
             self._judge(error)
+        finally:
+            self._asking -= 1
+        if attempts.started is None:
+            self._not_sent += 1
+            return
         self._deliver(
             PromptResult(
                 row.index,
@@ -201,23 +219,22 @@ class Run:
                 prompt,
                 failed,
                 attempts.count + (failed is None),
-                0.0 if attempts.started is None else self._loop.time() - attempts.started,
+                self._loop.time() - attempts.started,
                 attempts.possibly_charged,
             )
         )
 
     def _grow(self, route: LatencyClass) -> None:
-        if self._source.ended or self._lane.head() is not None:
+        source, lane = self._source, self._lane
+        if source.ended or self._workers > self._asking or lane.sleeping >= AHEAD:
             return
-        if self._source.is_async:
-            if not self._source.pulling:
-                self._spawn(None)
-        elif self._sink.has_room(self._workers, self._source.taken):
-            entered = self._gate.enter(route)
-            if not isinstance(entered, (float, int)):
-                self._spawn(entered)
-            elif entered < math.inf:
-                self._spawn(None)
+        if lane.head() is not None or not self._sink.has_room(self._window, source.out):
+            return
+        entered = 0.0 if source.is_async else self._gate.enter(route)
+        if not isinstance(entered, (float, int)):
+            self._spawn(entered)
+        elif entered < math.inf:
+            self._spawn(None)
 
     def _deliver(self, result: PromptResult) -> None:
         if self._on_result is not None:
@@ -235,7 +252,9 @@ class Run:
     def _judge(self, error: VimmerseError) -> None:
         after = getattr(error, "retry_after", None)
         too_long = after is not None and after > LONGEST_BATCH_WAIT
-        if isinstance(error, AuthenticationError):
+        if isinstance(error, SessionError):
+            self._fail(error)
+        elif isinstance(error, AuthenticationError):
             self._stop("auth", str(error))
         elif isinstance(error, InsufficientCreditsError):
             self._stop("credits", str(error))
@@ -262,8 +281,9 @@ class Run:
         self._watcher = self._loop.call_later(WATCH, self._watch)
         moved = self._gate.accepted_at > self._accepted_at
         self._accepted_at = self._gate.accepted_at
-        self._stalled = 0.0 if moved or not self._lane.stalled else self._stalled + WATCH
-        if self._stalled >= LONGEST_BATCH_WAIT:
+        idle = not self._asking and self._lane.head() is None
+        self._stalled = 0.0 if moved or idle else self._stalled + WATCH
+        if self._stalled >= max(LONGEST_BATCH_WAIT, JITTER * self._gate.told):
             throttled = self._gate.troubled is Outcome.THROTTLE
             self._stop(
                 "throttled" if throttled else "unavailable",

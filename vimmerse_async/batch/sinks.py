@@ -6,9 +6,6 @@ from typing import Protocol
 
 from vimmerse_async.models import PromptResult
 
-LEAST_ROOM = 16
-"""Results that a reader may be behind, however small the window."""
-
 
 class Sink(Protocol):
     """What a run needs of the place its results go to."""
@@ -17,7 +14,7 @@ class Sink(Protocol):
         """Take a finished row."""
         ...
 
-    def has_room(self, window: int, taken: int) -> bool:
+    def has_room(self, window: int, begun: int) -> bool:
         """Return whether another row may be begun."""
         ...
 
@@ -47,7 +44,7 @@ class ListSink:
             self._results.extend([None] * missing)
         self._results[result.index] = result
 
-    def has_room(self, window: int, taken: int) -> bool:  # noqa: ARG002 - a list is never full
+    def has_room(self, window: int, begun: int) -> bool:  # noqa: ARG002 - a list is never full
         """Return True: a list is never full."""
         return True
 
@@ -79,7 +76,7 @@ class QueueSink:
         self._next = 0
         self._delivered = 0
         self._finished = False
-        self._reader: asyncio.Future[None] | None = None
+        self._readers: deque[asyncio.Future[None]] = deque()
         self._writers: deque[asyncio.Future[None]] = deque()
 
     def put(self, result: PromptResult) -> None:
@@ -91,15 +88,15 @@ class QueueSink:
             while (following := self._early.pop(self._next, None)) is not None:
                 self._ready.append(following)
                 self._next += 1
-        if self._ready:
-            self._wake_reader()
+        _wake(self._readers, len(self._ready))
 
-    def has_room(self, window: int, taken: int) -> bool:
-        """Return whether another row may be begun: at most a window is unread, or two in order."""
-        window = max(window, LEAST_ROOM)
-        if self._ordered:
-            return taken - self._delivered < 2 * window
-        return len(self._ready) < window
+    def has_room(self, window: int, begun: int) -> bool:
+        """Return whether another row may be begun: at most a window is unread, or two in order.
+
+        What is in flight counts: all of it may end before the reader takes the next result. One
+        more spares the row that was put this moment a wait for its reader.
+        """
+        return begun - self._delivered < (2 * window if self._ordered else window + 1)
 
     async def room(self) -> None:
         """Wait until the reader has taken something."""
@@ -111,27 +108,32 @@ class QueueSink:
         """Note that nothing more will come; what waits for an earlier row comes out now."""
         self._finished = True
         self._ready.extend(self._early.pop(index) for index in sorted(self._early))
-        self._wake_reader()
+        _wake(self._readers, len(self._readers))
 
     async def get(self) -> PromptResult | None:
         """Return the next result; None when there are no more."""
         while not self._ready:
             if self._finished:
                 return None
-            self._reader = asyncio.get_running_loop().create_future()
-            await self._reader
+            reader: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._readers.append(reader)
+            try:
+                await reader
+            except asyncio.CancelledError:
+                _wake(self._readers, len(self._ready))
+                raise
         self._delivered += 1
-        self.wake(1)
+        _wake(self._writers, 1)
         return self._ready.popleft()
 
     def wake(self, count: int) -> None:
         """Let up to `count` of those that wait for room look again."""
-        while self._writers and count:
-            writer = self._writers.popleft()
-            if not writer.done():
-                writer.set_result(None)
-                count -= 1
+        _wake(self._writers, count)
 
-    def _wake_reader(self) -> None:
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
+
+def _wake(waiting: deque[asyncio.Future[None]], count: int) -> None:
+    while waiting and count > 0:
+        future = waiting.popleft()
+        if not future.done():
+            future.set_result(None)
+            count -= 1

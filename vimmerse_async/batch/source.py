@@ -49,6 +49,11 @@ class Source:
         return self._exhausted and not self._back
 
     @property
+    def out(self) -> int:
+        """Rows handed out or about to be, and not given back."""
+        return self.taken + self.pulling - len(self._back)
+
+    @property
     def never_taken(self) -> int:
         """Rows of a sized input that were never handed out."""
         return 0 if self.size is None else max(0, self.size - self.taken)

@@ -172,6 +172,7 @@ class AdaptiveLimit:
         if moved: self._tie()
 
     def _ok(self, p, now, latency):
+        latency = max(latency, 0.001)  # a loop's clock may stand still for a whole answer
         self._answers += 1
         self._answered.add(now)
         self._latency += (latency - self._latency) * max(LAT, 1 / self._answers)

@@ -193,9 +193,12 @@ class Attempts:
             return None
         self.fresh = self.reused and getattr(error, "kind", None) == "lost"
         wait = 0.0 if self.fresh else self._backoff(policy, rng)
-        wait = max(wait, asked)
+        if not batch:
+            wait = max(wait, asked)
+        elif asked > LONGEST_BATCH_WAIT:
+            return None  # up to it, the limit holds the row back while its clock stands still
         return (
-            self._within(wait, now, batch=batch)
+            self._within(wait, now)
             if budget.spend()
             else self._spent(wait, now, batch=batch)
         )
@@ -219,14 +222,14 @@ class Attempts:
             last = self.throttled_at + policy.max_throttle_wait
             if policy.max_throttle_wait == 0 or now + asked > last:
                 return None
-        return None if self._within(asked, now, batch=batch) is None else 0.0
+        if batch:
+            return 0.0 if asked <= LONGEST_BATCH_WAIT else None
+        return None if self._within(asked, now) is None else 0.0
 
     def _spent(self, wait: float, now: float, *, batch: bool) -> float | None:
-        return self._within(wait + SPENT_DELAY, now, batch=True) if batch else None
+        return self._within(wait + SPENT_DELAY, now) if batch else None
 
-    def _within(self, wait: float, now: float, *, batch: bool) -> float | None:
-        if batch and wait > LONGEST_BATCH_WAIT:
-            return None
+    def _within(self, wait: float, now: float) -> float | None:
         return wait if now + wait + MARGIN < self.deadline else None
 
 

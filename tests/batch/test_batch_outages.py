@@ -1,0 +1,216 @@
+"""Batches through throttling and outages: nothing is lost, and nobody waits for ever."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import pytest
+from scripted_server import LOST, NEVER, Answer, Request, ScriptedServer, echo, slow
+
+from vimmerse_async import (
+    BatchError,
+    BatchStoppedError,
+    RateLimitError,
+    RetryPolicy,
+    Timeouts,
+    gather_prompts,
+    stream_prompts,
+)
+
+UNAVAILABLE = Answer(503, {"message": "down for maintenance"}, delay=0.02)
+THROTTLED = Answer(429, {"message": "slow down"}, delay=0.02)
+
+
+def urls(count: int) -> list[str]:
+    return [f"https://a.example/{number}" for number in range(count)]
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def outage(begin: float, end: float, during: Answer) -> Callable[[Request], Answer]:
+    """Answer in a second, but between two moments from now with `during`."""
+    start = now()
+
+    def script(request: Request) -> Answer:
+        return during if begin <= request.time - start < end else slow(1.0)(request)
+
+    return script
+
+
+@pytest.mark.parametrize("seconds", [60.0, 300.0])
+@pytest.mark.parametrize("begin", [0.0, 10.3])
+@pytest.mark.parametrize("limit", [None, 1, 2, 4, 16, 64])
+async def test_batch_survives_503s(
+    server: ScriptedServer, seconds: float, begin: float, limit: int | None
+) -> None:
+    """An outage of one or five minutes loses no row and causes no storm, at any window."""
+    server.script = outage(begin, begin + seconds, UNAVAILABLE)
+    count = 20 * (limit or 16)
+    async with server.session(limit=limit) as session:
+        begun = now()
+        assert len(await gather_prompts(session, urls(count))) == count
+        elapsed = now() - begun
+        assert session.statistics().possibly_charged == 0
+    failed = sum(begin <= request.time - begun < begin + seconds for request in server.requests)
+    assert failed <= (limit or 16) + seconds / 4 + 10
+    assert len(server.requests) == count + failed
+    if limit is not None:
+        assert elapsed <= 20.0 + seconds + 35.0
+
+
+@pytest.mark.parametrize("seconds", [60.0, 300.0])
+@pytest.mark.parametrize("limit", [None, 1, 4, 64])
+async def test_batch_survives_refused_connections(
+    server: ScriptedServer, seconds: float, limit: int | None
+) -> None:
+    """A server that is gone for one or five minutes costs time, and no row."""
+    count = 20 * (limit or 16)
+    server.script = slow(1.0)
+
+    async def restart() -> None:
+        await asyncio.sleep(5.5)
+        while server.in_flight:  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0.01)
+        server.refuse()
+        await asyncio.sleep(seconds)
+        await server.listen()
+
+    restarting = asyncio.create_task(restart())
+    async with server.session(limit=limit) as session:
+        server.script = lambda request: attrs.evolve(slow(0.5)(request))
+        assert len(await gather_prompts(session, urls(count))) == count
+        assert session.statistics().succeeded == count
+    await restarting
+
+
+async def test_batch_waits_out_429s(server: ScriptedServer) -> None:
+    """429s are waited out for as long as it takes, and are no attempts."""
+    server.script = outage(3.0, 403.0, THROTTLED)
+    async with server.session(limit=4, retry=RetryPolicy(max_attempts=2)) as session:
+        async with stream_prompts(session, urls(40)) as results:
+            rows = [row async for row in results]
+        statistics = session.statistics()
+    assert all(row.ok and row.attempts == 1 for row in rows)
+    assert len(rows) == 40
+    assert statistics.refused == len(server.requests) - 40
+    assert statistics.refused == pytest.approx(50, abs=30)
+    assert statistics.retried == 0
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("after", [5.0, 290.0, 310.0, 600.0])
+async def test_batch_waits_as_long_as_it_is_told(
+    server: ScriptedServer, status: int, after: float
+) -> None:
+    """A `Retry-After` of up to 600 s is kept: nothing is sent before it, and no row is lost."""
+    told: list[float] = []
+
+    def script(request: Request) -> Answer:
+        if len(server.requests) == 5:
+            told.append(request.time)
+            return Answer(status, {}, {"Retry-After": f"{after:.0f}"})
+        return echo(request)
+
+    server.script = script
+    async with server.session(limit=1) as session:
+        prompts = await gather_prompts(session, urls(10))
+    assert prompts == [f"about {number}" for number in range(10)]
+    gap = server.requests[5].time - told[0]
+    assert after <= gap <= after * 1.06 + 40.0
+
+
+async def test_batch_row_clock_stands_still(server: ScriptedServer) -> None:
+    """A row's total counts its own sends only, not what it waits at the gate."""
+    server.script = outage(1.5, 500.0, THROTTLED)
+    async with server.session(limit=2, timeouts=Timeouts(total=5.0)) as session:
+        assert len(await gather_prompts(session, urls(10))) == 10
+
+
+async def test_batch_row_total(server: ScriptedServer) -> None:
+    """A row whose own sends take longer than its total fails alone."""
+    server.script = lambda request: NEVER if request.name == "2" else slow(1.0)(request)
+    async with server.session(limit=2, timeouts=Timeouts(attempt=4.0, total=6.0)) as session:
+        with pytest.raises(BatchError) as caught:
+            await gather_prompts(session, urls(10))
+    (row,) = caught.value.failures
+    assert row.index == 2
+    assert row.elapsed == pytest.approx(6.0, abs=0.3)
+    assert caught.value.counts == {"APITimeoutError": 1}
+
+
+async def test_batch_max_throttle_wait(server: ScriptedServer) -> None:
+    """A user who wants no row to wait for 429s gets them as failed rows."""
+    server.script = outage(1.5, 30.0, THROTTLED)
+    policy = RetryPolicy(max_throttle_wait=5.0)
+    async with server.session(limit=2, retry=policy) as session:
+        with pytest.raises(BatchError) as caught:
+            await gather_prompts(session, urls(60))
+    assert set(caught.value.counts) == {"RateLimitError"}
+    assert all(isinstance(row.error, RateLimitError) for row in caught.value.failures)
+
+
+@pytest.mark.parametrize("limit", [1, 4])
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (THROTTLED, "throttled"),
+        (attrs.evolve(THROTTLED, headers={"Retry-After": "200"}), "throttled"),
+        (UNAVAILABLE, "unavailable"),
+        (NEVER, "unavailable"),
+        (attrs.evolve(LOST, delay=30.0), "unavailable"),
+    ],
+    ids=["429", "429 after 200", "503", "silence", "lost"],
+)
+async def test_batch_stops_after_ten_minutes(
+    server: ScriptedServer, answer: Answer, reason: str, limit: int
+) -> None:
+    """A run in which nothing was accepted for 600 s stops, and its waiting rows stay unasked."""
+    server.script = lambda request: answer if len(server.requests) > 3 else echo(request)
+    async with server.session(limit=limit) as session:
+        begun = now()
+        with pytest.raises(BatchStoppedError) as caught:
+            await gather_prompts(session, urls(1_000))
+    error = caught.value
+    assert error.reason == reason
+    assert 599.9 <= now() - begun <= 740.0
+    assert sum(row.ok for row in error.results or ()) == 3
+    assert error.not_attempted + len(error.results or ()) == 1_000
+    assert error.not_attempted >= 980
+
+
+async def test_batch_slow_reader_is_no_outage(server: ScriptedServer) -> None:
+    """A reader who sleeps for an hour, or an input that does, is no reason to stop."""
+
+    async def rows() -> Any:
+        for number in range(6):
+            await asyncio.sleep(3600.0 if number == 3 else 0.0)
+            yield f"https://a.example/{number}"
+
+    async with server.session(limit=1) as session:
+        async with stream_prompts(session, urls(20)) as results:
+            async for result in results:
+                await asyncio.sleep(3600.0 if result.index == 2 else 0.0)
+        assert len(await gather_prompts(session, rows())) == 6
+
+
+async def test_batch_stops_when_unreachable_from_the_start(server: ScriptedServer) -> None:
+    """A server that was never there stops a batch after 600 s as unavailable."""
+    server.refuse()
+    async with server.session() as session:
+        begun = now()
+        with pytest.raises(BatchStoppedError) as caught:
+            await gather_prompts(session, urls(100))
+        assert caught.value.reason == "unavailable"
+        assert 599.9 <= now() - begun <= 640.0
+        assert not any(row.ok for row in caught.value.results or ())
+
+
+async def test_batch_retry_storm(server: ScriptedServer) -> None:
+    """With 2,000 rows queued, a minute's outage costs at most a tenth more requests."""
+    server.script = outage(5.0, 65.0, UNAVAILABLE)
+    async with server.session(limit=16) as session:
+        await gather_prompts(session, urls(2_000))
+    assert len(server.requests) <= 2_000 * 1.1 + 100
