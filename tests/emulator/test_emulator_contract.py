@@ -154,6 +154,7 @@ async def test_unknown_routes_are_404_and_wrong_methods_405(call):
     wrong = await caller.ask("GET", "/v2/text/prompt")
     assert (nowhere.status, list(nowhere.value)) == (404, ["message"])
     assert (wrong.status, wrong.headers["Allow"]) == (405, "POST")
+    assert [seen.outcome for seen in caller.emulator.requests] == ["404", "405"]
 
 
 async def test_inspire_me_goes_by_what_was_submitted(call):

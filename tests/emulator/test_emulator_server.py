@@ -112,3 +112,5 @@ async def test_a_reset_begins_anew(call, picture):
     assert (await caller.ask("GET", f"/asset/{asset['id']}")).status == 404
     caller.emulator.reset()
     assert (await caller.post("/v2/text/suggest-prompt")).status == 200
+    again = await caller.upload("/v2/image", "image_file", picture((1, 1, 1)))
+    assert again.value["id"] == asset["id"]

@@ -69,7 +69,7 @@ class Account:
     def knock(self) -> Fault | None:
         """Return the fault that strikes the connection that is just opening."""
         self.connections += 1
-        if not self.plan.faults:
+        if not self.plan.has_door:
             return None
         return self.plan.at_door(self.draws.draw(b"connection %d" % self.connections)[0])
 

@@ -27,6 +27,7 @@ from vimmerse_async.emulator.wire import STAYS_OPEN, WIRE, AlreadySent, Line
 _DELAY = 1.0
 _THROTTLED = "Rate limit exceeded or concurrency limit reached"
 _NOTHING = Reply(b"", 0)
+_NOWHERE = "(no route)"
 _BROKEN = as_json({"message": "Please retry or contact support"}, 500)
 _logger = logging.getLogger(__name__)
 
@@ -92,15 +93,23 @@ class App:
             answer = refusal.reply
         return _respond(answer) if isinstance(answer, Reply) else answer
 
+    async def _nowhere(self, refusal: RefusedError, request: web.BaseRequest) -> Reply:
+        """Note a request to no route of the API, so that none goes unseen."""
+        log, now = self.account.log, time.monotonic()
+        key = _digest(request.headers.get("X-Api-Key", ""))
+        log.close(log.open(request.method, _NOWHERE, key, now), refusal.reply.status, None, now)
+        return refusal.reply
+
     def _find(self, request: web.BaseRequest) -> Answer:
         path = request.raw_path.partition("?")[0]
         methods = self._exact.get(path) or self._below.get(path[: path.rfind("/") + 1])
         if methods is None:
-            raise refused(404, "there is no such route")
+            return partial(self._nowhere, refused(404, "there is no such route"))
         answer = methods.get(request.method)
         if answer is None:
             allowed = ", ".join(sorted(methods))
-            raise refused(405, f"this route takes {allowed}", {"Allow": allowed})
+            wrong = refused(405, f"this route takes {allowed}", {"Allow": allowed})
+            return partial(self._nowhere, wrong)
         return answer
 
     async def _serve(self, route: str, read: Read, request: web.BaseRequest) -> web.StreamResponse:

@@ -201,6 +201,11 @@ class Plan:
         self._later = [rule for rule in rules if KINDS[rule.fault.kind].moment != "door"]
         self._by_route: dict[str, list[_Rule]] = {}
 
+    @property
+    def has_door(self) -> bool:
+        """Whether any rule strikes connections."""
+        return bool(self._door)
+
     def at_door(self, chance: float) -> Fault | None:
         """Return the fault that strikes a new connection."""
         return _strike(self._door, chance)

@@ -102,7 +102,8 @@ class Hosting:
     def __init__(self, *, seed: int, file_cap: int, total_cap: int) -> None:
         self.file_cap = file_cap
         self._total_cap = total_cap
-        self._ids = random.Random(f"assets {seed}")  # noqa: S311 - names, not secrets
+        self._seed = f"assets {seed}"
+        self._ids = random.Random(self._seed)  # noqa: S311 - names, not secrets
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._assets: OrderedDict[str, Hosted] = OrderedDict()
         self._size = 0
@@ -156,7 +157,8 @@ class Hosting:
         return hosted if hosted and hosted.kind and dot + suffix == hosted.kind.suffix else None
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything; the ids begin anew too."""
+        self._ids.seed(self._seed)
         self._assets.clear()
         self._size = 0
         if self._folder is not None:
