@@ -223,18 +223,23 @@ def test_empty_wallet(vimmerse: Callable[..., Any], place: Path, emulator: Emula
     assert "add credits" in ended.err
 
 
+@pytest.mark.parametrize("source", ["in.txt", "photos"])
 def test_wrong_key(
-    vimmerse: Callable[..., Any], photos: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+    vimmerse: Callable[..., Any],
+    photos: Path,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
 ) -> None:
-    """A key that the server refuses stops the run with 3, before or while files are uploaded."""
+    """A key that the server refuses stops the run with 3, also while files are uploaded."""
+    assert photos.exists()
     monkeypatch.setenv("VIMMERSE_API_KEY", "secret-sentinel")
     write_urls(place / "in.txt", 200)
-    for source in ("in.txt", photos):
-        ended = vimmerse("caption", source, "-o", "out.csv")
-        assert ended.code == 3
-        assert "401" in ended.err
-        assert "sentinel" not in ended.err + ended.out
-        assert not (place / "out.csv").exists()
+    ended = vimmerse("caption", source, "-o", "out.csv")
+    assert ended.code == 3
+    assert "401" in ended.err
+    assert "sentinel" not in ended.err + ended.out
+    assert not (place / "out.csv").exists()
 
 
 def test_stopped_run_replaces_nothing(

@@ -17,7 +17,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     except ModuleNotFoundError as error:
-        if error.name not in _PARTS:
+        if (error.name or "").partition(".")[0] not in _PARTS:
             raise
         sys.stderr.write(
             "vimmerse: the command line needs the extra `cli`: pip install 'vimmerse-async[cli]'\n"

@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator
 
 import attrs
 
-from vimmerse_async.cli.errors import missing_extra
 from vimmerse_async.cli.options import Connection
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.config import KEY_VARIABLE, Secret
@@ -51,7 +50,6 @@ async def connected(connection: Connection) -> AsyncGenerator[Link, None]:
 
     Raises:
         ConfigurationError: There is no key, or an address or key that cannot work.
-        ExtraError: The emulator is not installed.
     """
     async with contextlib.AsyncExitStack() as stack:
         key: str | None = None
@@ -59,10 +57,8 @@ async def connected(connection: Connection) -> AsyncGenerator[Link, None]:
         if connection.api_key_file is not None:
             key = read_key(connection.api_key_file)
         if connection.emulator:
-            try:
-                from vimmerse_async.emulator import Emulator  # noqa: PLC0415 - an extra
-            except ModuleNotFoundError as error:
-                raise missing_extra(error) from None
+            from vimmerse_async.emulator import Emulator  # noqa: PLC0415 - few runs need it
+
             emulator = await stack.enter_async_context(Emulator(unknown_media="placeholder"))
             key, base_url = emulator.key, emulator.url
             note("the emulator answers, which is no model: it measures local pictures")

@@ -1,12 +1,9 @@
 """`vimmerse emulator`: the local server in a shell, with a flag for everything it can be told."""
 
 from collections.abc import Callable, Sequence
-from types import ModuleType
 from typing import Any
 
 import rich_click as click
-
-from vimmerse_async.cli.errors import missing_extra
 
 _FLAGS = (
     click.option("--host", metavar="ADDRESS", help="Listen on another address than 127.0.0.1."),
@@ -74,8 +71,9 @@ def emulator_command(context: click.RichContext, /, **flags: Any) -> int | None:
     context.obj = _given(flags)
     if context.invoked_subcommand is not None:
         return None
-    code: int = _serving().serve(context.obj)
-    return code
+    from vimmerse_async.cli.serving import serve  # noqa: PLC0415 - `--help` must not pay
+
+    return serve(context.obj)
 
 
 @emulator_command.command(
@@ -88,16 +86,9 @@ def emulator_command(context: click.RichContext, /, **flags: Any) -> int | None:
 @click.pass_obj
 def exec_command(outer: dict[str, Any], /, words: Sequence[str], **flags: Any) -> int:
     """Run COMMAND with the two variables set, and end with its exit code."""
-    code: int = _serving().execute(outer | _given(flags), words)
-    return code
+    from vimmerse_async.cli.serving import execute  # noqa: PLC0415 - `--help` must not pay
 
-
-def _serving() -> ModuleType:
-    try:
-        from vimmerse_async.cli import serving  # noqa: PLC0415 - `--help` must not pay
-    except ModuleNotFoundError as error:
-        raise missing_extra(error) from None
-    return serving
+    return execute(outer | _given(flags), words)
 
 
 def _given(flags: dict[str, Any]) -> dict[str, Any]:

@@ -32,17 +32,12 @@ class ClosedError(Exception):
     """Whoever read the results has gone away; there is nobody to tell."""
 
 
-class ExtraError(Exception):
-    """A part of the installation is missing."""
-
-
 _CODES: Mapping[type[BaseException], int] = {
     InvalidRequestError: USAGE,
     BatchStoppedError: STOPPED,
     **dict.fromkeys(UNFINISHED, STOPPED),
     VimmerseError: FAILED,
     click.ClickException: USAGE,
-    ExtraError: USAGE,
     OutputError: OUTPUT,
 }
 """The nearest class counts."""
@@ -53,7 +48,6 @@ _MENDS: Mapping[type[BaseException], str] = {
     RateLimitError: "run it again later",
     APIConnectionError: "check the network and the base URL, or try it with --emulator",
 }
-_EXTRAS = {"PIL": "emulator", "trustme": "emulator", "av": "video"}
 
 
 def report(error: BaseException) -> int:
@@ -90,14 +84,6 @@ def explain(error: BaseException) -> str:
 def exit_code(error: BaseException) -> int:
     """Return the exit code that stands for an error."""
     return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), FAILED)
-
-
-def missing_extra(error: ModuleNotFoundError) -> Exception:
-    """Return what to raise when a module was not found: the extra's name, where it is one's."""
-    extra = _EXTRAS.get((error.name or "").partition(".")[0])
-    if extra is None:
-        return error
-    return ExtraError(f"this needs the extra `{extra}`: pip install 'vimmerse-async[{extra}]'")
 
 
 def end_quietly() -> int:

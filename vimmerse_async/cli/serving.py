@@ -79,6 +79,10 @@ def build(flags: Mapping[str, Any]) -> Emulator:
     """
     given = dict(flags)
     limits = {name: given.pop(name) for name in _LIMITS & given.keys()}
+    if not given.get("key", "test-").startswith(("test-", "demo-")):
+        raise click.UsageError(
+            "--key must begin with test- or demo-, so that no real key gets here"
+        )
     try:
         plan = read_plan(Path(given.pop("faults"))) if "faults" in given else {}
         if limits:
@@ -93,7 +97,7 @@ def build(flags: Mapping[str, Any]) -> Emulator:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             emulator = Emulator(**{**plan, **given})
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         raise click.UsageError(str(error)) from None
     for warning in caught:
         note(f"warning: {warning.message}")

@@ -1,0 +1,70 @@
+"""What people are told while they wait."""
+
+import math
+
+import pytest
+
+from vimmerse_async.cli.progress import Tally, clock, describe
+from vimmerse_async.cli.terminal import visible
+from vimmerse_async.control.limit import LimitSnapshot
+
+IDLE = LimitSnapshot(window=16, rate=math.inf, in_flight=0)
+
+
+def tally(total: int | None, *marks: tuple[float, int], failed: int = 0) -> Tally:
+    counted = Tally(total, 0.0)
+    counted.failed = failed
+    for now, done in marks:
+        counted.done = done
+        counted.mark(now)
+    return counted
+
+
+@pytest.mark.parametrize(
+    ("counted", "limit", "trouble", "line"),
+    [
+        (tally(None), IDLE, "", "0"),
+        (tally(5_000), IDLE, "", "0 of 5,000"),
+        (tally(5_000, (10, 100)), IDLE, "", "100 of 5,000, 10/s, 8:10 left"),
+        (tally(None, (10, 123)), IDLE, "", "123, 12.3/s"),
+        (tally(100, (10, 100), failed=3), IDLE, "", "100 of 100, 3 failed, 10/s"),
+        (
+            tally(5_000), LimitSnapshot(16, math.inf, 16, binding="window"), "",
+            "0 of 5,000, 16 in flight, held by the limit of 16 in flight",
+        ),
+        (tally(9), LimitSnapshot(16, 2.5, 1, binding="rate"), "",
+         "0 of 9, 1 in flight, held by the limit of 2.5/s"),
+        (tally(9), LimitSnapshot(16, 1, 0, gate=7.4, binding="gate"), "",
+         "0 of 9, waiting 7 s for the server"),
+        (tally(9), LimitSnapshot(16, 1, 0, gate=7.4, binding="gate"), "no connection",
+         "0 of 9, waiting 7 s for the server (no connection)"),
+        (tally(9), LimitSnapshot(16, 1, 2, binding="server"), "",
+         "0 of 9, 2 in flight, held by the server"),
+    ],
+)  # fmt: skip
+def test_line(counted: Tally, limit: LimitSnapshot, trouble: str, line: str) -> None:
+    """One line says what is done, what failed, how fast, how long still, and what holds it back."""
+    assert describe(counted, limit, trouble) == line
+
+
+def test_rate_is_of_late() -> None:
+    """The rate is that of the last half minute, so that a slow start does not spoil the rest."""
+    slow_start = [(second / 4, 0) for second in range(400)]
+    then = [(100 + second / 4, second) for second in range(1, 121)]
+    assert tally(None, *slow_start, *then).rate() == pytest.approx(4)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3_599, "59:59"), (90_061, "25:01:01")]
+)
+def test_clock(seconds: float, text: str) -> None:
+    """Times read as a clock does."""
+    assert clock(seconds) == text
+
+
+def test_visible() -> None:
+    """Text is left as it is, and what would move a terminal is spelled out."""
+    plain = "Grüße, 猫\tand\nlines"
+    assert visible(plain) == plain
+    for hidden in "\x00\x07\x08\x0d\x1b\x7f\x9b\u202e\u200b\ufeff\ud800":
+        assert hidden not in visible(f"a{hidden}b")
