@@ -149,6 +149,23 @@ def _origin_fault(base_url: object) -> str | None:
     return None
 
 
+def check_proxy(proxy: object) -> None:
+    """Raise `ConfigurationError` unless requests can go through `proxy`; None is none."""
+    if proxy is None:
+        return
+    try:
+        url = URL(proxy) if isinstance(proxy, str) and _VISIBLE(proxy) else URL()
+        fit = url.scheme in {"http", "https"} and bool(url.host) and url.port != 0
+    except ValueError:
+        fit = False
+    if not fit:
+        raise ConfigurationError(
+            "proxy must be the address of an HTTP proxy, like 'http://user:password@host:3128' "
+            "(its value is not shown)",
+            field="proxy",
+        )
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True

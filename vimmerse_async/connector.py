@@ -16,22 +16,10 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 
+from vimmerse_async.wire import Lease
+
 KEEPALIVE = 15.0
 """Seconds a connection is kept idle: well below the usual 60 s of load balancers."""
-
-
-class Lease:
-    """What one exchange asks of the pool and learns from it.
-
-    Attributes:
-        fresh: True asks for a connection that has not been used before.
-        connected: True once there was a connection: from then on something may have been sent.
-        reused: True when the connection had carried an earlier request.
-    """
-
-    fresh: bool = False
-    connected: bool = False
-    reused: bool = False
 
 
 current_lease: ContextVar[Lease] = ContextVar("current_lease")
@@ -77,6 +65,17 @@ class GuardedProtocol(ResponseHandler):
         return not self._poll.poll(0)
 
 
+class Body(aiohttp.BytesPayload):
+    """The bytes of a request, written after a last look at the connection."""
+
+    async def write_with_length(self, writer: Any, content_length: int | None) -> None:
+        """Write them, unless somebody spoke since the connection was checked out."""
+        lease = current_lease.get()
+        if lease.reused and not writer.protocol.fit_for_reuse():
+            lease.spoil()
+        await super().write_with_length(writer, content_length)
+
+
 class GuardedConnector(aiohttp.TCPConnector):
     """The pool: as many connections as the limit admits requests, checked before each reuse."""
 
@@ -92,7 +91,7 @@ class GuardedConnector(aiohttp.TCPConnector):
             return None
         while (connection := await super()._get(key, traces)) is not None:
             protocol = connection.protocol
-            if isinstance(protocol, GuardedProtocol) and protocol.fit_for_reuse():
+            if isinstance(protocol, GuardedProtocol) and (lease.late or protocol.fit_for_reuse()):
                 protocol.idle = False
                 lease.connected = lease.reused = True
                 return connection

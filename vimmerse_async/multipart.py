@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import aiohttp
 import anyio.to_thread
 
-from vimmerse_async.wire import FilePart, Form, Readable
+from vimmerse_async.wire import FilePart, Form, Lease, Readable
 
 CHUNK = 256 * 1024
 """Bytes read and sent at a time: what a big file costs in memory."""
@@ -18,10 +18,12 @@ class FormError(Exception):
 
 
 def build_form(
-    form: Form, touch: Callable[[], None] | None
-) -> tuple[aiohttp.MultipartWriter, dict[str, str]]:
-    """Return the body of a form, and the headers that name its boundary."""
-    writer = aiohttp.MultipartWriter("form-data")
+    form: Form, lease: Lease, touch: Callable[[], None] | None
+) -> tuple[aiohttp.MultipartWriter, str]:
+    """Return the body of a form, and the Content-Type that names its boundary."""
+    writer = _Writer("form-data")
+    writer.lease = lease
+    lease.late = True
     for name, text in form.texts:
         part = writer.append(text)
         part.set_content_disposition("form-data", name=name)
@@ -30,7 +32,16 @@ def build_form(
         part.set_content_disposition(
             "form-data", name=file.field, filename=file.filename, quote_fields=False
         )
-    return writer, {"Content-Type": writer.content_type}
+    return writer, writer.content_type
+
+
+class _Writer(aiohttp.MultipartWriter):
+    lease: Lease
+
+    async def write(self, writer: Any, close_boundary: bool = True) -> None:
+        if self.lease.reused and not writer.protocol.fit_for_reuse():
+            self.lease.spoil()
+        await super().write(writer, close_boundary)
 
 
 class _FilePayload(aiohttp.Payload):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from vimmerse_async.config import build_config
+from vimmerse_async.config import build_config, check_proxy
 from vimmerse_async.control.limit import Limit, Outcome, Permit
 from vimmerse_async.control.retry import Attempts, rule_of
 from vimmerse_async.deadlines import Deadline
@@ -27,7 +27,7 @@ from vimmerse_async.models import SessionStatistics
 from vimmerse_async.options import RetryPolicy, Timeouts
 from vimmerse_async.runtime import Runtime, State, check_limit
 from vimmerse_async.transport import check_tls
-from vimmerse_async.wire import Call, Failure, Operation, Reply, custom_call
+from vimmerse_async.wire import Call, Failure, Lease, Operation, Reply, custom_call
 
 
 class VimmerseSession:
@@ -79,6 +79,7 @@ class VimmerseSession:
     ) -> None:
         check_limit(limit)
         check_tls(ssl)
+        check_proxy(proxy)
         _check_options(timeouts, retry)
         self._timeouts = timeouts
         self._retry = retry
@@ -270,10 +271,10 @@ class VimmerseSession:
         deadline.when = min(attempts.deadline, begun + patience)
         touch = None if operation.idle is None else _toucher(runtime, deadline, operation.idle)
         outcome, retry_after = Outcome.CANCEL, None
+        lease = Lease()
+        lease.fresh = attempts.fresh
         try:
-            answer = await runtime.transport.exchange(
-                call, self._timeouts.connect, fresh=attempts.fresh, touch=touch
-            )
+            answer = await runtime.transport.exchange(call, self._timeouts.connect, lease, touch)
             if type(answer) is Reply and 200 <= answer.status < 300:
                 outcome = Outcome.OK
                 return decode(operation, answer)
@@ -283,8 +284,8 @@ class VimmerseSession:
         except asyncio.CancelledError:
             if deadline.reason != "late" or deadline.claim() is None:
                 raise
-            result = _too_late(operation, attempts, runtime.now())
-            outcome = Outcome.TIMEOUT
+            result = _too_late(operation, attempts, runtime.now(), sent=lease.connected)
+            outcome = rule_of(result).outcome
         finally:
             attempts.scout = permit.scout
             runtime.counters.sends += 1
@@ -359,9 +360,15 @@ def _interrupted(
     return _last_word(before, APITimeoutError(message, kind="deadline", sent=sent))
 
 
-def _too_late(operation: Operation, attempts: Attempts, now: float) -> APITimeoutError:
+def _too_late(
+    operation: Operation, attempts: Attempts, now: float, *, sent: bool
+) -> APITimeoutError:
     if now >= attempts.deadline:
-        return APITimeoutError("the call's time was over before the answer came", kind="deadline")
+        message = "the call's time was over before the answer came"
+        return APITimeoutError(message, kind="deadline", sent="maybe" if sent else "no")
+    if not sent:
+        message = "no connection in the time of one attempt"
+        return APITimeoutError(message, kind="connect_timeout", sent="no")
     if operation.idle is not None:
         return APITimeoutError(f"the upload stood still for {operation.idle:g} s", kind="idle")
     return APITimeoutError("no answer in the time of one attempt", kind="timeout")

@@ -7,6 +7,7 @@ themselves: a garbled reply calls itself "400", and its repr holds the key.
 import errno
 import ssl as tls
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -14,17 +15,19 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from vimmerse_async.config import Config
-from vimmerse_async.connector import GuardedConnector, Lease, current_lease
+from vimmerse_async.connector import Body, GuardedConnector, current_lease
 from vimmerse_async.decode import ERROR_HEADERS, MAX_REPLY, SUCCESS_HEADERS
 from vimmerse_async.errors import ConfigurationError
 from vimmerse_async.multipart import FormError, build_form
-from vimmerse_async.wire import Call, Failure, Reply
+from vimmerse_async.wire import Call, Failure, Lease, Reply
 
 MAX_ERROR_REPLY = 64 * 1024
 """Bytes of an error's body that are read."""
 SHORTEST_MASKED = 8
 """Characters; a shorter key is no secret, and masking it would eat words of the answer."""
 MASK = b"***"
+LARGE = 1024 * 1024
+"""Bytes; aiohttp warns of larger bodies that are not files."""
 
 _LOCAL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 
@@ -52,15 +55,19 @@ class Transport:
         self._origin = config.origin
         self._secrets = _mask_forms(config)
         self._connector = GuardedConnector(**({} if ssl is None else {"ssl": ssl}))
+        # What a client session always sends, it sends to its proxy, too: then that is nothing.
+        self._headers = {} if proxy is None else config.headers
         self._client = aiohttp.ClientSession(
             connector=self._connector,
-            headers=config.headers,
+            headers=config.headers if proxy is None else None,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=trust_env,
             proxy=proxy,
             trace_configs=list(trace_configs),
         )
+        # One attempt is one request: aiohttp would repeat a GET by itself, uncounted.
+        self._client._retry_connection = False  # noqa: SLF001 - pinned by a test
         self._urls: dict[str, URL] = {}
         self._waits: dict[float | None, aiohttp.ClientTimeout] = {}
 
@@ -77,8 +84,7 @@ class Transport:
         self,
         call: Call,
         connect: float | None,
-        *,
-        fresh: bool = False,
+        lease: Lease,
         touch: Callable[[], None] | None = None,
     ) -> Reply | Failure:
         """Send a call once and read the answer.
@@ -86,15 +92,21 @@ class Transport:
         Args:
             call: What to send.
             connect: Seconds for a new connection; None: no bound.
-            fresh: True avoids connections that have been used before.
+            lease: What is asked of the connection, and where is noted what became of it.
             touch: Called whenever an upload makes progress; None for no wish to know.
         """
-        lease = Lease()
-        lease.fresh = fresh
         current_lease.set(lease)
         response: aiohttp.ClientResponse | None = None
+        body: bytes | None = None
         try:
-            data, headers = (call.body, None) if call.form is None else build_form(call.form, touch)
+            data: Any = None
+            headers = self._headers
+            if call.form is not None:
+                data, content_type = build_form(call.form, lease, touch)
+                headers = {**headers, "Content-Type": content_type}
+            elif call.body is not None:
+                lease.late = len(call.body) < LARGE
+                data = Body(call.body) if lease.late else BytesIO(call.body)
             response = await self._client.request(
                 call.operation.method,
                 self._urls.get(call.operation.path) or self._url(call.operation.path),
@@ -104,17 +116,17 @@ class Transport:
                 timeout=self._waits.get(connect) or self._wait(connect),
             )
             stream = response.content
-            body: bytes | None = await stream.readany()
-            if not stream.at_eof():
-                body = await _read_on(response, body or b"")
-        except BaseException as error:
-            if response is not None:
+            begun = await stream.readany()
+            body = begun if stream.at_eof() else await _read_on(response, begun)
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+            if not lease.spoiled:
+                return _name(error, lease, response)
+            lease.renew()
+            return await self.exchange(call, connect, lease, touch)
+        finally:
+            if body is None and response is not None:
                 response.close()
-            if not isinstance(error, (aiohttp.ClientError, HttpProcessingError, OSError)):
-                raise
-            return _name(error, lease, response)
-        if body is None:
-            response.close()
+        if response is None or body is None:
             message = f"the reply is larger than {MAX_REPLY:,} bytes"
             return Failure("too_large", sent=True, message=message)
         return self._reply(response, body)

@@ -13,10 +13,11 @@ from vimmerse_async.errors import InvalidURLError
 MAX_LENGTH = 8192
 """Characters; the longest request line that common servers and proxies accept."""
 
-# A subset that needs no parser: lower-case https, plain host, printable ASCII without user info.
+# A subset that needs no parser: lower-case https, plain host, printable ASCII without user info,
+# and so few characters that no limit is passed.
 is_plain = re.compile(
-    r"https://(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}(?::[1-9][0-9]{0,3})?"
-    r"(?:[/?#][!#-;=?-\[\]_a-z~]*)?",
+    r"https://(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,3}[a-z]{2,24}(?::[1-9][0-9]{0,3})?"
+    r"(?:[/?#][!#-;=?-\[\]_a-z~]{0,7900})?",
 ).fullmatch
 # Controls, white space, invisible and direction-changing characters, surrogates, backslash.
 _FORBIDDEN = re.compile(

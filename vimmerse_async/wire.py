@@ -6,8 +6,8 @@ is returned, not raised, so that the one attempt loop can decide about it.
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NoReturn, Protocol
 
 import attrs
 
@@ -23,8 +23,23 @@ MAX_PROMPT = 1_000_000
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"})
 _PATH = re.compile(r"/(?!/)[!-\[\]_a-z~]{0,4000}").fullmatch
-_OPTIONS = frozenset(map(str, PromptOption))
-_MODES = frozenset(map(str, PromptMode))
+_SURROGATE = re.compile(r"[\ud800-\udfff]").search
+_FIELDS = ("option", "prompt", "image_url", "image2_url", "video_url", "mode")
+_URLS = frozenset({"image_url", "image2_url", "video_url"})
+_CHOICES = {
+    "option": frozenset(map(str, PromptOption)),
+    "mode": frozenset(map(str, PromptMode)),
+}
+_NEEDED: dict[str | None, tuple[frozenset[str], str, str]] = {
+    PromptOption.REFINE_PROMPT: (
+        frozenset({"prompt"}), "prompt", "prompt is required to refine one",
+    ),
+    PromptOption.IMAGE_2_PROMPT: (
+        _URLS | {"image_file", "image2_file", "video_file"}, "image_url",
+        "image_url is required to describe a picture (or video_url for a video)",
+    ),
+}  # fmt: skip
+"""By option: one of these fields must be given, the field that an error names, and its words."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -147,6 +162,39 @@ class Failure:
     status: int | None = None
 
 
+class Lease:
+    """What one exchange asks of the pool and learns from it.
+
+    Attributes:
+        fresh: True asks for a connection that has not been used before.
+        connected: True once there was a connection: from then on something may have been sent.
+        reused: True when the connection had carried an earlier request.
+        late: True when the connection is looked at once more before the request is written, which
+            on Python 3.11 is a turn of the event loop later.
+        spoiled: True when that look found something: nothing was sent.
+    """
+
+    fresh: bool = False
+    connected: bool = False
+    reused: bool = False
+    late: bool = False
+    spoiled: bool = False
+
+    def spoil(self) -> NoReturn:
+        """Note that the connection cannot be used, and end the exchange.
+
+        Raises:
+            ConnectionResetError: Always.
+        """
+        self.spoiled = True
+        raise ConnectionResetError
+
+    def renew(self) -> None:
+        """Ask for a connection that has not been used before: nothing was sent on this one."""
+        self.fresh = True
+        self.connected = self.reused = self.spoiled = False
+
+
 TEXT_PROMPT = Operation("text_prompt", "POST", "/v2/text/prompt", attempt=120.0)
 TEXT_PROMPT_VISION = attrs.evolve(TEXT_PROMPT, latency="vision")
 SUGGEST_PROMPT = Operation("suggest_prompt", "POST", "/v2/text/suggest-prompt")
@@ -165,7 +213,7 @@ SUGGEST_CALL = Call(SUGGEST_PROMPT)
 def refine_call(prompt: str) -> Call:
     """Check a text and return the call that refines it."""
     _check_prompt(prompt)
-    return Call(REFINE_PROMPT, _utf8(f'{{"prompt":{_encode(prompt)}}}'))
+    return Call(REFINE_PROMPT, f'{{"prompt":{_encode(prompt)}}}'.encode())
 
 
 def image_call(image_url: str) -> Call:
@@ -177,14 +225,14 @@ def image_call(image_url: str) -> Call:
 
 def prompt_call(request: PromptRequest) -> Call:
     """Check a question and return the call to the general route, with the given fields only."""
-    fields, media = _checked_fields(request, ())
-    return Call(TEXT_PROMPT_VISION if media else TEXT_PROMPT, _utf8(_encode(fields)))
+    fields = _checked_fields(request, ())
+    operation = TEXT_PROMPT if _URLS.isdisjoint(fields) else TEXT_PROMPT_VISION
+    return Call(operation, _encode(fields).encode())
 
 
 def legacy_fields(request: PromptRequest, files: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Check a question that comes with files and return its fields for a form."""
-    fields, _ = _checked_fields(request, files)
-    _utf8("".join(fields.values()))
+    fields = _checked_fields(request, files)
     return tuple((name, str(value)) for name, value in fields.items())
 
 
@@ -214,13 +262,15 @@ def custom_call(method: str, path: str, json: Any, form: Mapping[str, str] | Non
 
 def option_of(option: OptionLike | None) -> PromptOption | None:
     """Return the option as its enum, or raise `InvalidRequestError` that lists the options."""
-    _check_choice("option", option, _OPTIONS)
+    if option is not None and not (isinstance(option, str) and option in _CHOICES["option"]):
+        raise _unknown_choice("option", option)
     return None if option is None else PromptOption(option)
 
 
 def mode_of(mode: ModeLike | None) -> PromptMode | None:
     """Return the mode as its enum, or raise `InvalidRequestError` that lists the modes."""
-    _check_choice("mode", mode, _MODES)
+    if mode is not None and not (isinstance(mode, str) and mode in _CHOICES["mode"]):
+        raise _unknown_choice("mode", mode)
     return None if mode is None else PromptMode(mode)
 
 
@@ -232,41 +282,29 @@ def json_body(field: str, value: Any) -> bytes:
         raise InvalidRequestError(f"{field} cannot be sent as JSON: {error}", field=field) from None
 
 
-def _checked_fields(
-    request: PromptRequest, files: Iterable[str]
-) -> tuple[dict[str, Any], list[str]]:
-    fields = {
-        name: value
-        for name in ("option", "prompt", "image_url", "image2_url", "video_url", "mode")
-        if (value := getattr(request, name)) is not None
-    }
-    urls = [name for name in ("image_url", "image2_url", "video_url") if name in fields]
-    for name in urls:
-        check_url(name, fields[name])
-    media = [*urls, *files]
-    _check_choices(fields, media)
-    return fields, media
-
-
-def _check_choices(fields: Mapping[str, Any], media: Sequence[str]) -> None:
-    option = fields.get("option")
-    _check_choice("option", option, _OPTIONS)
-    _check_choice("mode", fields.get("mode"), _MODES)
+def _checked_fields(request: PromptRequest, files: Iterable[str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name in _FIELDS:
+        value = getattr(request, name)
+        if value is None:
+            continue
+        if name in _URLS:
+            if type(value) is not str or not is_plain(value):
+                check_url(name, value)
+        elif name in _CHOICES and not (isinstance(value, str) and value in _CHOICES[name]):
+            raise _unknown_choice(name, value)
+        fields[name] = value
     if "prompt" in fields:
         _check_prompt(fields["prompt"])
-    elif option == PromptOption.REFINE_PROMPT:
-        raise InvalidRequestError("prompt is required to refine one", field="prompt")
-    if option == PromptOption.IMAGE_2_PROMPT and not media:
-        raise InvalidRequestError(
-            "image_url is required to describe a picture (or video_url for a video)",
-            field="image_url",
-        )
+    needed = _NEEDED.get(request.option)
+    if needed is not None and needed[0].isdisjoint([*fields, *files]):
+        raise InvalidRequestError(needed[2], field=needed[1])
+    return fields
 
 
-def _check_choice(field: str, value: Any, allowed: frozenset[str]) -> None:
-    if value is not None and not (isinstance(value, str) and value in allowed):
-        words = ", ".join(sorted(allowed))
-        raise InvalidRequestError(f"{field} must be one of {words}; not {value!r:.80}", field=field)
+def _unknown_choice(field: str, value: Any) -> InvalidRequestError:
+    words = ", ".join(sorted(_CHOICES[field]))
+    return InvalidRequestError(f"{field} must be one of {words}; not {value!r:.80}", field=field)
 
 
 def _check_prompt(prompt: object) -> None:
@@ -286,6 +324,12 @@ def _check_prompt(prompt: object) -> None:
             "prompt contains a NUL character; was the text decoded with its own encoding?",
             field="prompt",
         )
+    if not prompt.isascii() and _SURROGATE(prompt):
+        raise InvalidRequestError(
+            "prompt contains a lone surrogate, which is no character; decode the text with its "
+            "own encoding",
+            field="prompt",
+        )
 
 
 def _texts(form: Mapping[str, str]) -> Form:
@@ -293,14 +337,3 @@ def _texts(form: Mapping[str, str]) -> Form:
         if not isinstance(name, str) or not isinstance(text, str):
             raise InvalidRequestError("form must map names to texts", field="form")
     return Form(texts=tuple(form.items()))
-
-
-def _utf8(body: str) -> bytes:
-    try:
-        return body.encode()
-    except UnicodeEncodeError:
-        raise InvalidRequestError(
-            "prompt contains a lone surrogate, which is no character; decode the text with its "
-            "own encoding",
-            field="prompt",
-        ) from None

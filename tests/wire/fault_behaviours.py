@@ -7,10 +7,7 @@ import json
 import random
 from typing import Any
 
-from fault_server import Asked, Link, behaviour, prompt_for, reply
-
-ASSET = {"id": "asset-1", "results": ["https://cdn.example/asset-1.png"], "status": "success"}
-
+from fault_server import ASSET, Asked, Link, behaviour, prompt_for, reply
 
 # ── connections ──────────────────────────────────────────────────────────────────────────────
 
@@ -111,6 +108,14 @@ async def slices(link: Link, ask: Asked, size: int = 1, every: float = 0.0) -> N
 async def ok_then_close(link: Link, ask: Asked) -> None:
     """Answer well, and end the connection without having said so."""
     await link.answer(200, prompt_for(ask))
+    link.close()
+
+
+@behaviour()
+async def ok_then_linger(link: Link, ask: Asked, after: float) -> None:
+    """Answer well, and end the connection after a while, as idle ones are."""
+    await link.answer(200, prompt_for(ask))
+    await asyncio.sleep(after)
     link.close()
 
 

@@ -1,7 +1,13 @@
-"""What the wire tests share besides fixtures: a limit that never waits, and a witness."""
+"""What the wire tests share besides fixtures: a limit that never waits, a witness, a thread."""
 
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
+
+from fault_server import FaultServer
 
 from vimmerse_async import CallEvent, RetryEvent, RetryPolicy
 from vimmerse_async.control.limit import LimitSnapshot, Outcome
@@ -49,3 +55,19 @@ class Witness:
         self.calls.append(event)
         if event.error is not None:
             self.errors.append(event.error)
+
+
+@contextmanager
+def in_thread(server: FaultServer) -> Iterator[FaultServer]:
+    """Run a server in a loop and thread of its own, so that the client's loop can be blocked."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="fault server")
+    thread.start()
+    asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(5)
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(server.__aexit__(), loop).result(5)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

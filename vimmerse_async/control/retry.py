@@ -53,6 +53,7 @@ _TRANSIENT = Rule("refused", "backoff", Outcome.ERROR)
 _GATEWAY = Rule("maybe", "ambiguous", Outcome.ERROR)
 _UNSUPPORTED = Rule("refused", "never", Outcome.ERROR)
 _UNSENT = Rule("unsent", "backoff", Outcome.ERROR)
+_EXPIRED = Rule("unsent", "never", Outcome.ERROR)
 _LOST = Rule("maybe", "ambiguous", Outcome.TIMEOUT)
 _GARBLED = Rule("maybe", "ambiguous", Outcome.OK)
 _WRONG = Rule("maybe", "never", Outcome.OK)
@@ -102,7 +103,10 @@ def rule_of(error: APIError) -> Rule:
     """Return the table's row for an error."""
     if isinstance(error, APIStatusError):
         return STATUS_RULES.get(error.status, _TRANSIENT if error.status >= 500 else _REJECTED)
-    return KIND_RULES[getattr(error, "kind", "lost")]
+    kind = getattr(error, "kind", "lost")
+    if kind == "deadline" and getattr(error, "sent", "maybe") == "no":
+        return _EXPIRED
+    return KIND_RULES[kind]
 
 
 class RetryBudget:
@@ -197,11 +201,7 @@ class Attempts:
             wait = max(wait, asked)
         elif asked > LONGEST_BATCH_WAIT:
             return None  # up to it, the limit holds the row back while its clock stands still
-        return (
-            self._within(wait, now)
-            if budget.spend()
-            else self._spent(wait, now, batch=batch)
-        )
+        return self._within(wait, now) if budget.spend() else self._spent(wait, now, batch=batch)
 
     def _may_repeat(self, policy: RetryPolicy, *, resend: bool) -> bool:
         self.possibly_charged += 1

@@ -1,0 +1,91 @@
+"""What one call costs, counted: own frames above aiohttp, own Python calls per request."""
+
+import asyncio
+import sys
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import pytest
+
+import vimmerse_async
+from vimmerse_async import RetryPolicy, image_2_prompt, refine_prompt, suggest_prompt, text_prompt
+
+HOME = str(Path(vimmerse_async.__file__).parent)
+CALLS = {
+    "refine": lambda session: refine_prompt(session, "Nike shoes"),
+    "image": lambda session: image_2_prompt(session, "https://a.example/1.png"),
+    "suggest": suggest_prompt,
+    "text": lambda session: text_prompt(session, option="InspireMe", prompt="Nike shoes"),
+}
+
+
+def is_own(code: CodeType) -> bool:
+    return code.co_filename.startswith(HOME)
+
+
+def frames_of(task: asyncio.Task[Any]) -> list[CodeType]:
+    """Return the code of everything that waits in a task, outermost first."""
+    found, waiting = [], task.get_coro()
+    while waiting is not None:
+        for kind in ("cr", "gi"):
+            if hasattr(waiting, f"{kind}_code"):
+                found.append(getattr(waiting, f"{kind}_code"))
+                waiting = getattr(waiting, f"{kind}_await", getattr(waiting, "gi_yieldfrom", None))
+                break
+        else:
+            waiting = None
+    return found
+
+
+@pytest.mark.parametrize("ask", CALLS.values(), ids=CALLS)
+async def test_frames_above_aiohttp(ask, serve, connect):
+    """At the moment of sending, at most four frames of ours stand above aiohttp's."""
+    server = await serve("hang")
+    session = await connect(server, retry=RetryPolicy(max_attempts=1))
+    call = asyncio.ensure_future(ask(session))
+    while not server.requests:  # noqa: ASYNC110 - the server tells nobody
+        await asyncio.sleep(0.001)
+    names = [code.co_qualname for code in frames_of(call) if is_own(code)]
+    assert 3 <= len(names) <= 4, names
+    assert names[-1] == "Transport.exchange"
+    call.cancel()
+    await asyncio.wait([call])
+
+
+@pytest.mark.parametrize("ask", CALLS.values(), ids=CALLS)
+async def test_own_python_calls(ask, serve, connect):
+    """A request on a warm connection makes at most 20 Python calls of ours beside its limit's."""
+    session = await connect(await serve(), hooks=())
+    for _ in range(3):
+        await ask(session)
+    made: list[str] = []
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and is_own(frame.f_code) and is_new(frame):
+            made.append(frame.f_code.co_qualname)
+
+    sys.setprofile(count)
+    try:
+        await ask(session)
+    finally:
+        sys.setprofile(None)
+    assert len(made) <= 20, made
+    assert "GuardedConnector._get" in made
+
+
+def is_new(frame: FrameType) -> bool:
+    """Return whether a frame is called, not gone on with after waiting."""
+    return frame.f_lasti <= FIRST.get(frame.f_code, first_of(frame.f_code))
+
+
+FIRST: dict[CodeType, int] = {}
+
+
+def first_of(code: CodeType) -> int:
+    """Return the offset of the instruction at which every call of a function begins."""
+    import dis
+
+    at = next(each.offset for each in dis.get_instructions(code) if each.opname == "RESUME")
+    FIRST[code] = at
+    return at
