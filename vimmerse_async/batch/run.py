@@ -2,8 +2,8 @@
 
 A worker takes a row, is admitted, sees to it that there is a sibling if the limit would admit one
 more, asks, delivers, and begins anew. So there are as many tasks as requests in flight, and one
-more while the limit makes them wait; never one per row. Where a window shrinks, a few wait and the
-others give their rows back and end.
+more while the limit makes them wait; never one per row. Where a window is full or shrinks, a few
+wait and the others give their rows back and end.
 """
 
 import asyncio
@@ -37,6 +37,8 @@ FORBIDDEN_IN_A_ROW = 3
 """403s without a success between them after which the key, not the row, is to blame."""
 AHEAD = 16
 """Rows that may wait at the gate, and as many to be sent again, before fewer are pulled."""
+ENOUGH = 4
+"""Requests in flight that make a worker, which would wait for one of them to end, end itself."""
 BREATH = 64
 """Rows that cannot be sent after which others in this loop get their turn."""
 WATCH = 5.0
@@ -184,6 +186,9 @@ class Run:
         entered = math.inf if self._lane.closed else self._gate.enter(route)
         if not isinstance(entered, (float, int)):
             return entered
+        if entered == math.inf and self._is_spare():
+            self._source.give_back(row)
+            return None
         try:
             return await self._gate.wait(route, self._lane)
         except LaneClosedError:
@@ -191,6 +196,11 @@ class Run:
             if self._session.closed:
                 self._fail(SessionError("the session was closed while this batch was running"))
             return None
+
+    def _is_spare(self) -> bool:
+        if self._source.is_async or self._lane.closed:
+            return False
+        return self._asking - self._lane.sleeping - self._lane.waiting >= ENOUGH
 
     async def _ask(self, row: Row, call: Call, permit: Permit) -> None:
         attempts = Attempts()
