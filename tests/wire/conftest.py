@@ -11,7 +11,7 @@ import pytest
 import trustme
 from fault_server import FaultServer
 from secret_scan import CORE, KEY, check_error
-from wire_kit import AT_ONCE, OpenLimit, Witness
+from wire_kit import AT_ONCE, OpenLimit, Witness, server_context
 
 from vimmerse_async import VimmerseSession
 
@@ -54,12 +54,6 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 def certified(authority: trustme.CA) -> ssl.SSLContext:
     """A server's context for 127.0.0.1."""
     return server_context(authority.issue_cert("127.0.0.1"))
-
-
-def server_context(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    return context
 
 
 @pytest.fixture

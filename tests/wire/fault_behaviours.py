@@ -7,7 +7,7 @@ import json
 import random
 from typing import Any
 
-from fault_server import ASSET, Asked, Link, behaviour, prompt_for, reply
+from fault_server import ASSET, Asked, HangUpError, Link, behaviour, prompt_for, reply
 
 # ── connections ──────────────────────────────────────────────────────────────────────────────
 
@@ -109,6 +109,14 @@ async def ok_then_close(link: Link, ask: Asked) -> None:
     """Answer well, and end the connection without having said so."""
     await link.answer(200, prompt_for(ask))
     link.close()
+
+
+@behaviour()
+async def ok_then_abort(link: Link, ask: Asked) -> None:
+    """Answer well, and end the connection below TLS, which is not told."""
+    await link.answer(200, prompt_for(ask))
+    link.writer.transport.abort()
+    raise HangUpError
 
 
 @behaviour()

@@ -1,12 +1,14 @@
 """What the wire tests share besides fixtures: a limit that never waits, a witness, a thread."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import trustme
 from fault_server import FaultServer
 
 from vimmerse_async import CallEvent, RetryEvent, RetryPolicy
@@ -71,3 +73,10 @@ def in_thread(server: FaultServer) -> Iterator[FaultServer]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def server_context(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    """Return a server's context with a certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return context
