@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import sys
 import time
@@ -63,7 +64,13 @@ class Tally:
 
 
 def describe(tally: Tally, limit: LimitSnapshot, trouble: str = "") -> str:
-    """Return the state of a run in one line."""
+    """Return the state of a run in one line.
+
+    Args:
+        tally: What was done.
+        limit: What the limit does.
+        trouble: What has gone wrong since anything went well; empty for nothing.
+    """
     left = tally.left()
     parts = [
         counted(tally),
@@ -71,7 +78,8 @@ def describe(tally: Tally, limit: LimitSnapshot, trouble: str = "") -> str:
         f"{tally.rate():.3g}/s" if tally.done else "",
         f"{clock(left)} left" if left is not None and tally.done != tally.total else "",
         f"{limit.in_flight} in flight" if limit.in_flight else "",
-        held_by(limit, trouble),
+        held_by(limit),
+        f"retrying: {trouble[:80]}" if trouble else "",
     ]
     return ", ".join(part for part in parts if part)
 
@@ -81,11 +89,10 @@ def counted(tally: Tally) -> str:
     return f"{tally.done:,}" + ("" if tally.total is None else f" of {tally.total:,}")
 
 
-def held_by(limit: LimitSnapshot, trouble: str = "") -> str:
+def held_by(limit: LimitSnapshot) -> str:
     """Return what holds the run back; empty when nothing does."""
-    if limit.binding == "gate":
-        reason = f" ({trouble[:80]})" if trouble else ""
-        return f"waiting {limit.gate:.0f} s for the server{reason}"
+    if limit.binding == "gate" or (limit.gate and not limit.in_flight):
+        return f"waiting up to {math.ceil(limit.gate)} s for the server"
     if limit.binding == "window":
         return f"held by the limit of {limit.window:.0f} in flight"
     if limit.binding == "rate":
@@ -204,7 +211,7 @@ class Progress:
         table = Table.grid(padding=(0, 1))
         table.add_row(
             ProgressBar(tally.total, tally.done, width=30, pulse=tally.total is None),
-            Text(visible(self._state()), overflow="ellipsis", no_wrap=True),
+            Text(visible(self._state())),
         )
         width = 80 if self._live is None else self._live.console.width
         return Constrain(table, width - len("^C "))  # the echo of Ctrl-C must not wrap
