@@ -1,14 +1,15 @@
 """All deadlines of a session under one timer.
 
 A timer per request costs more than the rest of the admission. Here a request only writes down its
-deadline; a sweep every `TICK` seconds cancels what is late, and runs only while requests do.
+deadline; a sweep every `TICK` seconds cancels what it finds late for the second time, and runs only
+while requests do.
 """
 
 import asyncio
 import math
 
 TICK = 0.05
-"""Seconds between sweeps; with the loop's own delay well inside the promised 250 ms."""
+"""Seconds between sweeps; two, with the loop's own delay, are well inside the promised 250 ms."""
 
 
 class Deadline:
@@ -29,10 +30,11 @@ class Deadline:
     reason: str | None = None
 
     def expire(self, reason: str) -> None:
-        """Cancel the task."""
+        """Cancel the task; "closed" outdoes "late", after which a call might be sent again."""
         if self.reason is None:
-            self.reason = reason
             self.task.cancel()
+        if self.reason != "closed":
+            self.reason = reason
 
     def claim(self) -> str | None:
         """Return the reason if a CancelledError just caught is this deadline's own, and undo it.
@@ -56,8 +58,7 @@ class Deadlines:
         self._loop = loop
         self.running: set[Deadline] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._due = 0.0
-        self._graced = False
+        self._late: set[Deadline] = set()
 
     def __len__(self) -> int:
         return len(self.running)
@@ -86,20 +87,17 @@ class Deadlines:
             self._timer = None
 
     def _arm(self, now: float) -> None:
-        self._due = now + TICK
-        self._timer = self._loop.call_at(self._due, self._sweep)
+        self._timer = self._loop.call_at(now + TICK, self._sweep)
 
     def _sweep(self) -> None:
-        now = self._loop.time()
-        late = now - self._due > TICK
         self._timer = None
         if not self.running:
+            self._late = set()
             return
+        now = self._loop.time()
         self._arm(now)
-        if late and not self._graced:
-            # The loop was blocked: let what has arrived meanwhile be read before it is judged.
-            self._graced = True
-            return
-        self._graced = False
-        for deadline in [each for each in self.running if each.when <= now]:
+        late = {deadline for deadline in self.running if deadline.when <= now}
+        # What arrived while the loop was blocked is read before the next sweep, and counts.
+        for deadline in late & self._late:
             deadline.expire("late")
+        self._late = late

@@ -273,8 +273,10 @@ def join_gate(name: object, make_limit: Callable[[], Limit]) -> Gate:
     loop = asyncio.get_running_loop()
     gates = _shared.setdefault(loop, {})
     now = loop.time()
-    for ended in [each for each in _shared if each.is_closed()]:
-        del _shared[ended]
+    for reference in _shared.keyrefs():  # one step: other threads' loops come and go meanwhile
+        other = reference()
+        if other is not None and other.is_closed():
+            _shared.pop(other, None)
     for old in [each for each, entry in gates.items() if now > entry.unused_since + FORGET_AFTER]:
         del gates[old]
     entry = gates.get(name)
