@@ -1,13 +1,12 @@
 """The multipart form of an upload: streamed from its source, opened anew for each attempt."""
 
-import os
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
 import aiohttp
 import anyio.to_thread
 
-from vimmerse_async.wire import FilePart, Form, Lease, Readable
+from vimmerse_async.wire import FilePart, Form, Lease, Reader
 
 CHUNK = 256 * 1024
 """Bytes read and sent at a time: what a big file costs in memory."""
@@ -59,30 +58,28 @@ class _FilePayload(aiohttp.Payload):
         if isinstance(source, bytes):
             for start in range(0, len(source), CHUNK):
                 await self._send(writer, source[start : start + CHUNK])
-        elif isinstance(source, str):
-            file = await anyio.to_thread.run_sync(_open, source)
-            try:
-                await self._copy(file, writer)
-            finally:
-                file.close()
-        else:
-            await anyio.to_thread.run_sync(_rewind, source, self._part.start)
-            await self._copy(source, writer)
+            return
+        try:
+            reader = source()
+        except ValueError as error:
+            raise FormError(f"{self._part.filename}: {error}") from None
+        try:
+            await self._copy(reader, writer)
+        finally:
+            reader.close()
 
     async def write_with_length(self, writer: Any, content_length: int | None) -> None:  # noqa: ARG002 - its size is exact
         await self.write(writer)
 
-    async def _copy(self, file: Readable, writer: Any) -> None:
-        left = self._part.size
-        while left != 0:
-            most = CHUNK if left is None else min(CHUNK, left)
-            chunk = await anyio.to_thread.run_sync(_read, file, most)
-            if not chunk:
-                if left is None:
-                    return
-                raise FormError(f"{self._part.filename} became shorter while it was being sent")
-            left = None if left is None else left - len(chunk)
+    async def _copy(self, reader: Reader, writer: Any) -> None:
+        size, sent = self._part.size, 0
+        while chunk := await anyio.to_thread.run_sync(_read, reader, CHUNK):
+            sent += len(chunk)
+            if size is not None and sent > size:
+                raise FormError(f"{self._part.filename} became longer while it was being sent")
             await self._send(writer, chunk)
+        if size is not None and sent < size:
+            raise FormError(f"{self._part.filename} became shorter while it was being sent")
 
     async def _send(self, writer: Any, chunk: bytes) -> None:
         await writer.write(chunk)
@@ -90,22 +87,11 @@ class _FilePayload(aiohttp.Payload):
             self._touch()
 
 
-def _open(path: str) -> BinaryIO:
+def _read(reader: Reader, size: int) -> bytes:
     try:
-        return open(path, "rb")  # noqa: PTH123 - closed by who reads it
-    except OSError as error:
-        raise FormError(f"{os.path.basename(path)}: {error.strerror}") from None  # noqa: PTH119
-
-
-def _rewind(file: Readable, start: int) -> None:
-    try:
-        file.seek(start)
-    except (OSError, ValueError) as error:
+        chunk = reader.read(size)
+    except Exception as error:  # noqa: BLE001 - the caller's file may raise anything
         raise FormError(f"the file cannot be read: {error}") from None
-
-
-def _read(file: Readable, size: int) -> bytes:
-    try:
-        return file.read(size)
-    except (OSError, ValueError) as error:
-        raise FormError(f"the file cannot be read: {error}") from None
+    if not isinstance(chunk, (bytes, bytearray, memoryview)):
+        raise FormError(f"the file gave {type(chunk).__name__} instead of bytes")
+    return bytes(chunk)

@@ -3,19 +3,28 @@
 import os
 import re
 import stat
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO
 
 import anyio.to_thread
 import attrs
 
 from vimmerse_async.errors import InvalidRequestError
-from vimmerse_async.wire import FilePart
+from vimmerse_async.readers import FileReader, PathReader, PipeReader
+from vimmerse_async.wire import FilePart, Reader
 
 MAX_UPLOAD = 2 * 1024**3
 """Bytes. unknown: assumed because a larger file is not a clip for a prompt."""
 SNIFFED = 16
 """Bytes that tell the kind of every format the API takes."""
+
+_PICTURE_BRANDS = frozenset(
+    {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"}
+)
+"""Kinds of pictures that begin like a video, and that the API does not take."""
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
@@ -54,38 +63,13 @@ def media_type_of(head: bytes) -> str | None:
         return "image/png"
     if head[:4] == b"RIFF":
         return {b"WEBP": "image/webp", b"AVI ": "video/x-msvideo"}.get(head[8:12])
-    if head[4:8] == b"ftyp":
+    if head[4:8] == b"ftyp" and head[8:12] not in _PICTURE_BRANDS:
         return "video/quicktime" if head[8:10] == b"qt" else "video/mp4"
     if head[:4] == b"\x1a\x45\xdf\xa3":
         return "video/webm"
     if head[4:8] in {b"moov", b"mdat", b"wide", b"free"}:
         return "video/quicktime"
     return None
-
-
-class OneShot:
-    """A file that cannot be rewound: it is sent once, its first bytes having been looked at."""
-
-    def __init__(self, head: bytes, file: BinaryIO) -> None:
-        self._head = head
-        self._file = file
-        self._used = False
-
-    def seek(self, _start: int) -> int:
-        """Stand at the beginning, which is possible once.
-
-        Raises:
-            ValueError: It was read before.
-        """
-        if self._used:
-            raise ValueError("it is not seekable and was sent before; pass a path instead")
-        return 0
-
-    def read(self, size: int) -> bytes:
-        """Return up to `size` bytes; none at the end."""
-        self._used = True
-        head, self._head = self._head[:size], self._head[size:]
-        return head or self._file.read(size)
 
 
 def _examine(slot: Slot, source: Any) -> FilePart:
@@ -105,13 +89,13 @@ def _examine_path(slot: Slot, path: Path) -> FilePart:
         if not stat.S_ISREG(status.st_mode):
             raise _refusal(slot, f"{path.name!a} is not a regular file")
         with path.open("rb") as file:
-            head = file.read(SNIFFED)
+            head = _head(file)
     except (OSError, ValueError) as error:
         if isinstance(error, InvalidRequestError):
             raise
         reason = getattr(error, "strerror", None) or str(error)
         raise _refusal(slot, f"{str(path)[:200]!a} cannot be read: {reason}") from None
-    return _part(slot, head, path.name, status.st_size, str(path))
+    return _part(slot, head, path.name, status.st_size, partial(PathReader, str(path)))
 
 
 def _examine_file(slot: Slot, file: Any) -> FilePart:
@@ -120,22 +104,31 @@ def _examine_file(slot: Slot, file: Any) -> FilePart:
     try:
         seekable = file.seekable() if hasattr(file, "seekable") else False
         start = file.tell() if seekable else 0
-        head = file.read(SNIFFED)
-        if not isinstance(head, bytes):
-            raise _refusal(slot, "is open in text mode; open it with 'rb'")
+        head = _head(file)
         if not seekable:
-            return _part(slot, head, name, None, OneShot(head, file))
+            return _part(slot, head, name, None, PipeReader(head, file).open)
         size = file.seek(0, os.SEEK_END) - start
         file.seek(start)
+    except TypeError:
+        raise _refusal(slot, "is open in text mode; open it with 'rb'") from None
     except (OSError, ValueError) as error:
-        if isinstance(error, InvalidRequestError):
-            raise
         raise _refusal(slot, f"cannot be read: {error}") from None
-    return _part(slot, head, name, size, file, start)
+    return _part(slot, head, name, size, partial(FileReader, file, start, Lock()))
+
+
+def _head(file: Any) -> bytes:
+    head = b""
+    while len(head) < SNIFFED and (more := file.read(SNIFFED - len(head))):
+        head += more
+    return head
 
 
 def _part(
-    slot: Slot, head: bytes, name: str | None, size: int | None, source: Any, start: int = 0
+    slot: Slot,
+    head: bytes,
+    name: str | None,
+    size: int | None,
+    source: bytes | Callable[[], Reader],
 ) -> FilePart:
     if not head:
         raise _refusal(slot, "is empty")
@@ -145,9 +138,9 @@ def _part(
     if slot.media and not (media_type or "").startswith(slot.media):
         raise _refusal(slot, f"is not {slot.formats} (its first bytes are {head[:8]!r})")
     media_type = media_type or "application/octet-stream"
-    name = name or f"upload.{media_type.partition('/')[2]}"
-    filename = re.sub(r"[^A-Za-z0-9._-]", "_", name)[-100:]
-    return FilePart(slot.field, filename, media_type, size, source, start)
+    filename = re.sub(r"[^A-Za-z0-9._-]", "_", name or "")[-100:].lstrip(".")
+    filename = filename or f"upload.{media_type.partition('/')[2]}"
+    return FilePart(slot.field, filename, media_type, size, source)
 
 
 def _refusal(slot: Slot, reason: str) -> InvalidRequestError:

@@ -13,6 +13,7 @@ from vimmerse_async.wire import UPLOAD, Call, Form, Operation
 
 IMAGE = Slot("image_file", "image/", "JPEG, PNG or WebP")
 VIDEO = Slot("video_file", "video/", "MP4, MOV, AVI or WebM")
+_ASSET_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]{1,200}").fullmatch
 UPLOAD_IMAGE = attrs.evolve(UPLOAD, name="upload_image", path="/v2/image")
 UPLOAD_VIDEO = attrs.evolve(UPLOAD, name="upload_video", path="/v2/video")
 
@@ -80,7 +81,7 @@ async def get_asset(
         >>> async def look_up(session, asset):
         ...     return await get_asset(session, asset.id)
     """
-    if not isinstance(asset_id, str) or not re.fullmatch(r"[A-Za-z0-9._~-]{1,200}", asset_id):
+    if not isinstance(asset_id, str) or not _ASSET_ID(asset_id):
         raise InvalidRequestError(
             f"asset_id must be the `.id` of an asset, not {asset_id!r:.80}", field="asset_id"
         )

@@ -6,7 +6,7 @@ is returned, not raised, so that the one attempt loop can decide about it.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NoReturn, Protocol
 
 import attrs
@@ -72,15 +72,15 @@ class Operation:
     resend: bool = True
 
 
-class Readable(Protocol):
-    """An open binary file, as far as an upload needs one."""
+class Reader(Protocol):
+    """A file as one attempt of an upload reads it."""
 
     def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes; none at the end."""
+        """Return up to `size` bytes, in a thread; none at the end."""
         ...
 
-    def seek(self, start: int, /) -> int:
-        """Go to a place counted from the beginning."""
+    def close(self) -> None:
+        """End reading, in the event loop."""
         ...
 
 
@@ -93,16 +93,15 @@ class FilePart:
         filename: The name sent with it.
         media_type: Its media type, read from the first bytes.
         size: Bytes to send; None: until the source ends.
-        source: A path to open for each attempt, bytes, or an open file.
-        start: Where reading an open file begins.
+        source: The bytes, or what makes a reader for each attempt; raises ValueError when it
+            cannot be sent again.
     """
 
     field: str
     filename: str
     media_type: str
     size: int | None
-    source: str | bytes | Readable
-    start: int = 0
+    source: bytes | Callable[[], Reader] = attrs.field(repr=False)
 
 
 @attrs.frozen
@@ -124,7 +123,7 @@ class Call:
     """
 
     operation: Operation
-    body: bytes | None = None
+    body: bytes | None = attrs.field(default=None, repr=False)
     form: Form | None = None
 
 

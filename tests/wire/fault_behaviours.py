@@ -5,8 +5,11 @@ import base64
 import gzip
 import json
 import random
+import socket
 from typing import Any
 
+import anyio
+import attrs
 from fault_server import ASSET, Asked, HangUpError, Link, behaviour, prompt_for, reply
 
 # ── connections ──────────────────────────────────────────────────────────────────────────────
@@ -229,13 +232,44 @@ async def redirect(link: Link, ask: Asked, status: int = 307, location: str | No
 
 @behaviour("head")
 async def early(link: Link, ask: Asked, status: int = 413, then: str = "drain") -> None:
-    """Answer before the body was read; then read it, close, or reset."""
+    """Answer before the body was read; then read all of it, or a little, and close."""
     await link.answer(status, b'{"message": "too large"}', {"Connection": "close"})
-    if then == "reset":
-        link.reset()
-    if then == "close":
-        link.close()
+    if then == "linger":
+        link.writer.write_eof()
     await link.hang()
+
+
+@behaviour("head")
+async def sip(link: Link, ask: Asked, size: int, every: float) -> None:
+    """Read the body slowly, and answer well."""
+    sock = link.writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+    await swallow_body(link, ask, size, every)
+
+
+@behaviour("head")
+async def swallow(link: Link, ask: Asked) -> None:
+    """Read the body, keep nothing of it, and answer well."""
+    await swallow_body(link, ask, 2**20, 0.0)
+
+
+async def swallow_body(link: Link, ask: Asked, size: int, every: float) -> None:
+    left = int(ask.all("content-length")[0])
+    kept = b""
+    while left:
+        piece = await link.reader.read(min(size, left))
+        left -= len(piece)
+        kept += piece if every else b""
+        await asyncio.sleep(every)
+    link.asked(attrs.evolve(ask, body=kept))
+    await link.answer(200, prompt_for(ask))
+
+
+@behaviour()
+async def unlink(link: Link, ask: Asked, path: str, status: int) -> None:
+    """Remove a file, then answer."""
+    await anyio.Path(path).unlink()
+    await link.answer(status, b"")
 
 
 @behaviour("head")

@@ -13,6 +13,7 @@ import struct
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Literal, NoReturn, Self
 
 import attrs
@@ -69,6 +70,7 @@ class Link:
         self.number = number
         self.reader = reader
         self.writer = writer
+        self.asked: Callable[[Asked], None] = lambda _: None
 
     async def send(self, data: bytes) -> None:
         """Write bytes as they are."""
@@ -181,6 +183,7 @@ class FaultServer:
                 await self._obey(link, None)
             ask = await self._head(link)
             self.requests.append(ask)
+            link.asked = partial(self.requests.__setitem__, len(self.requests) - 1)
             if not self._next_is("head"):
                 ask = attrs.evolve(ask, body=await self._body(link, ask))
                 self.requests[-1] = ask
