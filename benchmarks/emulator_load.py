@@ -1,6 +1,7 @@
 """How many requests the emulator serves: raw connections in one process, the emulator in another.
 
-    python benchmarks/emulator_load.py [--requests 40000] [--in-flight 64] [--idle 5000] [--plain]
+    python benchmarks/emulator_load.py [--requests 40000] [--in-flight 64] [--pictures 1000]
+                                       [--idle 5000] [--plain]
 
 Limits and faults are on unless `--plain`. The load is a bare protocol, so that the figure is the
 server's: CPU time of its process over the requests it answered.
@@ -12,10 +13,13 @@ import json
 import multiprocessing
 import resource
 import time
+from collections.abc import Iterable
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from vimmerse_async.emulator import Emulator, Fault, Limits
 
+STATM = Path("/proc/self/statm")
 LIMITS = Limits(per_second=1_000_000, burst=100_000, per_minute=10_000_000, in_flight=256)
 FAULTS = (
     Fault("status", status=503, probability=0.01),
@@ -31,8 +35,7 @@ def serve(pipe: Connection, plain: bool) -> None:
         pipe.send(emulator.url)
         while pipe.recv() == "measure":
             usage = resource.getrusage(resource.RUSAGE_SELF)
-            with open("/proc/self/statm") as statm:
-                resident = int(statm.read().split()[1]) * resource.getpagesize()
+            resident = int(STATM.read_text().split()[1]) * resource.getpagesize()
             pipe.send((usage.ru_utime + usage.ru_stime, resident, emulator.account.log.total))
 
 
@@ -64,8 +67,8 @@ class Client(asyncio.Protocol):
             self.next()
 
 
-def request(number: int) -> bytes:
-    body = json.dumps({"image_url": f"https://cdn.example/{number}.png"}).encode()
+def request(picture: int) -> bytes:
+    body = json.dumps({"image_url": f"https://cdn.example/{picture}.png"}).encode()
     head = (
         "POST /v2/text/image-2-prompt HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Api-Key: test-load\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -73,9 +76,9 @@ def request(number: int) -> bytes:
     return head.encode() + body
 
 
-async def load(url: str, first: int, count: int, in_flight: int) -> None:
+async def load(url: str, numbers: Iterable[int], in_flight: int) -> None:
     queue: asyncio.Queue[bytes] = asyncio.Queue()
-    for number in range(first, first + count):
+    for number in numbers:
         queue.put_nowait(request(number))
     loop = asyncio.get_running_loop()
     host, _, port = url.removeprefix("http://").partition(":")
@@ -95,7 +98,7 @@ async def hold(url: str, count: int, pipe: Connection) -> None:
     await asyncio.sleep(1)
     pipe.send("measure")
     _, resident, _ = pipe.recv()
-    await load(url, 0, 2_000, 64)
+    await load(url, range(2_000), 64)
     alive = sum(not writer.is_closing() for writer in writers)
     print(f"{alive} of {count} idle connections held, {resident / 1e6:.0f} MB resident")
     for writer in writers:
@@ -107,6 +110,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--in-flight", type=int, default=64)
+    parser.add_argument("--pictures", type=int, default=1_000, help="different ones")
     parser.add_argument("--idle", type=int, default=0)
     parser.add_argument("--plain", action="store_true")
     options = parser.parse_args()
@@ -126,7 +130,8 @@ def main() -> None:
         for turn in range(options.rounds):
             cpu, _, before = measure()
             began = time.perf_counter()
-            asyncio.run(load(url, turn * each, each, options.in_flight))
+            asked = (number % options.pictures for number in range(turn * each, (turn + 1) * each))
+            asyncio.run(load(url, asked, options.in_flight))
             wall = time.perf_counter() - began
             after, resident, total = measure()
             count = total - before

@@ -48,7 +48,7 @@ def test_five_thousand_idle_connections_are_held():
 @pytest.mark.full
 def test_memory_is_flat_over_two_hundred_thousand_requests():
     """After the log and the memory of repetitions are full, nothing grows."""
-    printed = load("--requests=200000", "--rounds=8")
+    printed = load("--requests=200000", "--rounds=8", "--pictures=200000")
     resident = [float(figure) for figure in re.findall(r"([\d.]+) MB resident", printed)]
     assert len(resident) == 8
     assert resident[-1] - resident[3] < 2

@@ -87,6 +87,35 @@ def test_importing_the_names_costs_no_server():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_without_the_extra_it_runs_and_says_what_is_missing():
+    """Words need no picture library; looking at a picture names the extra to install."""
+    code = """
+import asyncio, sys
+sys.modules["PIL"] = sys.modules["trustme"] = None
+import aiohttp
+from vimmerse_async.emulator import Emulator
+
+async def main():
+    async with Emulator(unknown_media="placeholder") as emulator:
+        async with aiohttp.ClientSession(headers={"X-Api-Key": emulator.key}) as http:
+            url = emulator.url + "/v2/text/prompt"
+            async with http.post(url, json={"image_url": "https://cdn.example/a.png"}) as reply:
+                assert reply.status == 200
+            form = aiohttp.FormData()
+            form.add_field("image_file", b"\\x89PNG\\r\\n\\x1a\\n", filename="a.png")
+            async with http.post(emulator.url + "/v2/image", data=form) as reply:
+                assert reply.status == 400
+                assert "vimmerse-async[emulator]" in (await reply.json())["message"]
+    try:
+        Emulator(tls=True)
+    except RuntimeError as error:
+        assert "vimmerse-async[emulator]" in str(error)
+
+asyncio.run(main())
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 async def test_every_request_is_seen_without_its_key(call):
     """The log tells what was asked and how it ended; of the key only a digest."""
     caller = await call()

@@ -300,6 +300,7 @@ async def test_huge(ask):
 async def test_a_huge_body_that_nobody_reads_is_not_produced(ask):
     """What waits to be read stays small, however much was asked for."""
     raw, emulator = await ask(Fault("huge", size=1 << 30))
+    await raw.reader.read(1)
     raw.writer.transport.pause_reading()
     (connection,) = emulator._server.connections
     waiting = -1

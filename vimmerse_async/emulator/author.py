@@ -13,6 +13,8 @@ from vimmerse_async.emulator.reply import RefusedError
 if TYPE_CHECKING:
     from vimmerse_async.emulator.describe import Picture
 
+_REMEMBERED = 4_096
+
 
 class Author:
     """Answers questions from pictures and words.
@@ -51,7 +53,7 @@ class Author:
         second = question.image2_url if first != question.image2_url else None
         picture = await self._see(first, video=first == question.video_url != question.image_url)
         if picture is None:
-            return prompts.unseen(first, mode=question.mode, seed=seed)
+            return _unseen(first, mode=question.mode, seed=seed)
         woven = await self._see(second) if second else None
         return _sentence(picture, woven, question.mode, seed)
 
@@ -69,7 +71,10 @@ class Author:
         return None
 
 
-@lru_cache(maxsize=4_096)
+_unseen = lru_cache(maxsize=_REMEMBERED)(prompts.unseen)
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def _sentence(picture: "Picture", second: "Picture | None", mode: str | None, seed: int) -> str:
     from vimmerse_async.emulator import describe  # noqa: PLC0415 - Pillow is an extra
 

@@ -1,22 +1,30 @@
 """Where connections come in: served, encrypted first, or struck by a fault before any request."""
 
 import asyncio
-import ssl
-from collections.abc import Callable
-from typing import cast
+import contextlib
+import errno
+import socket
+import struct
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 from aiohttp import web
 
 from vimmerse_async.emulator.faults import Fault
 from vimmerse_async.emulator.tls import Certificates
-from vimmerse_async.emulator.wire import reset
 
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER's value that makes closing send RST instead of FIN."""
+
+_BACKLOG = 1_024
 _HANDSHAKE = 10.0
+_BREATH = 0.05
+_HELLO = 4_096
 _PLAIN = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Door:
-    """A protocol factory for `loop.create_server`.
+    """Accepts connections.
 
     Args:
         server: Serves what comes through.
@@ -33,69 +41,99 @@ class Door:
         self._server = server
         self._knock = knock
         self._certificates = certificates
-        self._handshakes: set[asyncio.Task[None]] = set()
+        self._listener: socket.socket | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def __call__(self) -> asyncio.BaseProtocol:
-        """Return the protocol of the next connection."""
-        fault = self._knock()
-        if self._certificates is None:
-            return self._server() if fault is None else _Struck(fault.kind)
-        if fault is not None and fault.kind in {"reset-on-accept", "tls-drop", "tls-plain"}:
-            return _Struck(fault.kind)
-        return _Encrypting(self, self._certificates.context(fault and fault.kind))
+    def open(self, host: str, port: int) -> int:
+        """Listen, and return the port.
 
-    def encrypt(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
-        """Shake hands with a new connection, then serve it."""
-        task = asyncio.create_task(self._encrypt(transport, context))
-        self._handshakes.add(task)
-        task.add_done_callback(self._handshakes.discard)
+        Raises:
+            OSError: The address is taken or not this machine's; the message says which.
+        """
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        except OSError as error:
+            text = f"cannot listen on {host}, port {port}: {error.strerror or error}"
+            if error.errno == errno.EADDRINUSE:
+                text = f"port {port} of {host} is in use; port 0 takes a free one"
+            raise OSError(error.errno, text) from None
+        listener.setblocking(False)
+        self._listener = listener
+        self._start(self._accept(listener))
+        return int(listener.getsockname()[1])
 
     async def close(self) -> None:
-        """End the handshakes that are under way."""
-        for task in self._handshakes:
+        """Accept no more, and end the handshakes that are under way."""
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._handshakes, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._listener is not None:
+            self._listener.close()
 
-    async def _encrypt(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
-        protocol = self._server()
-        try:
-            secure = await asyncio.get_running_loop().start_tls(
-                transport, protocol, context, server_side=True, ssl_handshake_timeout=_HANDSHAKE
-            )
-        except OSError:
-            transport.abort()
-            return
-        if secure is not None:
-            protocol.connection_made(secure)
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                line, _ = await loop.sock_accept(listener)
+            except OSError:  # out of descriptors, or the caller went away at once
+                await asyncio.sleep(_BREATH)
+                continue
+            self._start(self._receive(line))
 
-class _Encrypting(asyncio.Protocol):
-    def __init__(self, door: Door, context: ssl.SSLContext) -> None:
-        self._door = door
-        self._context = context
+    async def _receive(self, line: socket.socket) -> None:
+        fault = self._knock()
+        kind = None if fault is None else fault.kind
+        line.setblocking(False)
+        with contextlib.suppress(OSError, TimeoutError):  # the caller's doing, or the fault's
+            strike = _STRIKES.get(kind)
+            if strike is None:
+                await self._serve(line, kind)
+            else:
+                await _close_after(strike(line), line)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        stream = cast("asyncio.Transport", transport)
-        stream.pause_reading()
-        self._door.encrypt(stream, self._context)
-
-
-class _Struck(asyncio.Protocol):
-    def __init__(self, fault: str) -> None:
-        self._fault = fault
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        if self._fault == "reset-on-accept":
-            reset(self._transport)
-
-    def data_received(self, data: bytes) -> None:  # noqa: ARG002 - asyncio's interface
-        """Answer the first bytes of a handshake: in plain HTTP, or with RST."""
-        if self._transport is None:
-            return
-        if self._fault == "tls-plain":
-            self._transport.write(_PLAIN)
-            self._transport.close()
+    async def _serve(self, line: socket.socket, kind: str | None) -> None:
+        """Give the connection to the server, encrypted as it may be; it is closed there."""
+        serve = asyncio.get_running_loop().connect_accepted_socket
+        if self._certificates is None:
+            await serve(self._server, line)
         else:
-            reset(self._transport)
+            context = self._certificates.context(kind)
+            await serve(self._server, line, ssl=context, ssl_handshake_timeout=_HANDSHAKE)
+
+
+async def _close_after(strike: Coroutine[Any, Any, None], line: socket.socket) -> None:
+    try:
+        async with asyncio.timeout(_HANDSHAKE):
+            await strike
+    finally:
+        line.close()
+
+
+async def _reset(line: socket.socket) -> None:
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+
+
+async def _drop(line: socket.socket) -> None:
+    await asyncio.get_running_loop().sock_recv(line, _HELLO)
+    await _reset(line)
+
+
+async def _plain(line: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    await loop.sock_recv(line, _HELLO)
+    await loop.sock_sendall(line, _PLAIN)
+
+
+_STRIKES: Mapping[str | None, Callable[[socket.socket], Coroutine[Any, Any, None]]] = {
+    "reset-on-accept": _reset,
+    "tls-drop": _drop,
+    "tls-plain": _plain,
+}
+"""Kind to what is done to the socket, which is closed afterwards; the others show a certificate."""

@@ -58,18 +58,13 @@ async def read_bytes(request: web.BaseRequest, patience: float) -> bytes:
     Raises:
         RefusedError: 400 for broken framing, 408 when it stops coming, 413 over 1 MiB.
     """
-    if request.content.is_eof():
-        return await _read(request)
     try:
+        if request.content.is_eof():  # all of it came with the head, as most do
+            return request.content.read_nowait()
         async with asyncio.timeout(patience):
-            return await _read(request)
+            return await request.read()
     except TimeoutError:
         raise refused(408, _TOO_SLOW) from None
-
-
-async def _read(request: web.BaseRequest) -> bytes:
-    try:
-        return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise refused(413, f"the body is larger than {BODY_CAP} bytes") from None
     except web.RequestPayloadError:

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 JSON = "application/json"
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -38,7 +39,7 @@ class RefusedError(Exception):
 
 def as_json(value: Any, status: int = 200, headers: Mapping[str, str] = NO_HEADERS) -> Reply:
     """Return the value as a JSON reply, without a wrapper."""
-    return Reply(json.dumps(value, ensure_ascii=False).encode(), status, JSON, headers)
+    return Reply(_encode(value).encode(), status, JSON, headers)
 
 
 def refused(status: int, message: str, headers: Mapping[str, str] = NO_HEADERS) -> RefusedError:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import ipaddress
 import logging
 import secrets
@@ -288,19 +287,9 @@ class Emulator:
             lingering_time=min(_LINGER, self._idle_timeout),
         )
         door = Door(server, self._app.knock, self._certificates)
-        listener = await self._listen(door)
-        stack.push_async_callback(_close, listener, door, server)
-        self._url = self._url_of(listener.sockets[0].getsockname()[1])
-
-    async def _listen(self, door: Door) -> asyncio.Server:
-        host, port = self._address
-        try:
-            return await asyncio.get_running_loop().create_server(door, host, port, backlog=1024)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                text = f"port {port} of {host} is in use; port 0 takes a free one"
-                raise OSError(errno.EADDRINUSE, text) from None
-            raise OSError(error.errno, f"cannot listen on {host}, port {port}: {error}") from None
+        port = door.open(*self._address)
+        stack.push_async_callback(_close, door, server)
+        self._url = self._url_of(port)
 
     def _url_of(self, port: int) -> str:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._address[0], self._address[0])  # noqa: S104 - not bound here
@@ -325,8 +314,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def _close(listener: asyncio.Server, door: Door, server: web.Server) -> None:
-    listener.close()
+async def _close(door: Door, server: web.Server) -> None:
     await door.close()
     server.pre_shutdown()
     await server.shutdown(_GOODBYE)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import random
 import socket
-import struct
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
@@ -13,6 +12,7 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+from vimmerse_async.emulator.door import RESET
 from vimmerse_async.emulator.faults import Fault
 from vimmerse_async.emulator.reply import Reply
 
@@ -39,15 +39,6 @@ class AlreadySent(web.StreamResponse):
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Send no body."""
-
-
-def reset(transport: asyncio.BaseTransport) -> None:
-    """End a connection with RST instead of FIN."""
-    peer = transport.get_extra_info("socket")
-    if peer is not None:
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    if isinstance(transport, asyncio.WriteTransport):
-        transport.abort()
 
 
 def as_bytes(reply: Reply, *, framing: str | None = None) -> tuple[bytes, bytes]:
@@ -107,7 +98,9 @@ async def _hang(line: Line, _: Fault, __: Reply) -> None:
 
 async def _reset(line: Line, _: Fault, __: Reply) -> None:
     if (transport := line.transport) is not None:
-        reset(transport)
+        peer = transport.get_extra_info("socket")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        transport.abort()
 
 
 async def _close(line: Line, _: Fault, __: Reply) -> None:
