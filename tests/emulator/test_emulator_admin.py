@@ -35,7 +35,7 @@ async def test_requests_are_shown_with_their_outcomes(call):
     assert shown["routes"] == {"/v2/text/refine-prompt": 3}
     assert (shown["peak"], shown["in_flight"], shown["billed"]) == (1, 0, 1)
     first = shown["requests"][0]
-    assert first["fields"] == {"prompt": "a cat"}
+    assert json.loads(first["sent"]) == {"prompt": "a cat"}
     assert {"number", "time", "route", "key", "body", "outcome", "in_flight"} <= set(first)
     assert caller.emulator.key not in json.dumps(shown)
 
@@ -58,6 +58,17 @@ async def test_the_log_keeps_its_counters_for_ever_and_its_details_for_the_lates
     shown = (await caller.ask("GET", "/_emulator/requests")).value
     assert (shown["total"], shown["outcomes"]) == (5, {"200": 5})
     assert [it["number"] for it in shown["requests"]] == [4, 5]
+
+
+@pytest.mark.parametrize("body", [b'{"prompt": "\\ud800"}', b"NaN", b"[" * 4000, b"\xff", b"{}"])
+async def test_whatever_was_sent_can_be_shown(call, body):
+    """No request breaks the list in which it stands."""
+    caller = await call()
+    headers = {"X-Api-Key": caller.emulator.key, "Content-Type": "application/json"}
+    await caller.ask("POST", "/v2/text/refine-prompt", data=body, headers=headers)
+    shown = await caller.ask("GET", "/_emulator/requests")
+    assert shown.status == 200
+    assert shown.value["requests"][0]["sent"] == body.decode(errors="replace")
 
 
 async def test_limits_and_faults_are_set_shown_and_lifted(call):
@@ -116,6 +127,8 @@ async def test_a_reset_takes_a_plan(call):
         ("POST", "/reset", {"seed": "x"}, "seed"),
         ("POST", "/reset", {"latency": "fast"}, "latency"),
         ("POST", "/reset", {"credits": "5"}, "credits"),
+        ("POST", "/reset", {"prices": {"/v2/image": -1}}, "price"),
+        ("POST", "/reset", {"prices": 5}, "int"),
         ("POST", "/reset", [], "object"),
     ],
 )

@@ -78,6 +78,32 @@ def test_other_machines_are_let_in_only_when_told_to():
         assert get_health(emulator) == 200
 
 
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"key": "sk-live-1"}, "key"),
+        ({"unknown_media": "fetch"}, "unknown_media"),
+        ({"maps": {"http://cdn.example/": "."}}, "https://"),
+        ({"maps": {"https://cdn.example": "."}}, "ends with /"),
+        ({"maps": {"https://cdn.example/": "./no such folder"}}, "no folder"),
+        ({"limits": {"in_flight": 0}}, "in_flight"),
+        ({"faults": [{"kind": "x"}]}, "fault 0"),
+        ({"credits": -1}, "credits"),
+        ({"prices": {"/image": -1}}, "price of /image"),
+        ({"latency": "soon"}, "latency"),
+        ({"seed": 1.5}, "seed"),
+        ({"upload_cap": 0}, "upload_cap"),
+        ({"media_cap": -1}, "media_cap"),
+        ({"log_size": -1}, "log_size"),
+        ({"idle_timeout": float("nan")}, "idle_timeout"),
+    ],
+)
+def test_a_senseless_argument_is_named(wrong, named):
+    """Nothing is started with what cannot be meant."""
+    with pytest.raises(ValueError, match=named):
+        Emulator(**wrong)
+
+
 def test_importing_the_names_costs_no_server():
     """`Limits` and `Fault` can be written down without aiohttp or Pillow."""
     code = (

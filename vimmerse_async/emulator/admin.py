@@ -114,8 +114,11 @@ def _show_requests(account: Account, request: web.BaseRequest) -> Any:
 
 
 def _seen(seen: Seen) -> dict[str, Any]:
-    shown = attrs.asdict(seen, filter=lambda field, _: field.name != "sent")
-    return {**shown, "outcome": seen.outcome, "fields": seen.fields}
+    return {
+        **attrs.asdict(seen),
+        "outcome": seen.outcome,
+        "sent": seen.sent.decode(errors="replace"),
+    }
 
 
 def _show_faults(account: Account, _: web.BaseRequest) -> Any:

@@ -39,7 +39,8 @@ class RefusedError(Exception):
 
 def as_json(value: Any, status: int = 200, headers: Mapping[str, str] = NO_HEADERS) -> Reply:
     """Return the value as a JSON reply, without a wrapper."""
-    return Reply(_encode(value).encode(), status, JSON, headers)
+    # half a surrogate pair becomes its JSON escape
+    return Reply(_encode(value).encode(errors="backslashreplace"), status, JSON, headers)
 
 
 def refused(status: int, message: str, headers: Mapping[str, str] = NO_HEADERS) -> RefusedError:

@@ -23,6 +23,7 @@ from vimmerse_async.emulator.admin import add_admin
 from vimmerse_async.emulator.app import App
 from vimmerse_async.emulator.author import Author
 from vimmerse_async.emulator.background import Background
+from vimmerse_async.emulator.contract import is_test_key
 from vimmerse_async.emulator.door import Door
 from vimmerse_async.emulator.eyes import Eyes
 from vimmerse_async.emulator.faults import KINDS, Fault, Plan
@@ -111,6 +112,15 @@ class Emulator:
             warnings.warn(f"the emulator can be reached by other machines at {host}", stacklevel=2)
         if unknown_media not in {"refuse", "placeholder"}:
             raise ValueError(f"unknown_media is 'refuse' or 'placeholder', not {unknown_media!r}")
+        if key is not None and not is_test_key(key):
+            raise ValueError(
+                "the emulator's key begins test- or demo-, so that no real one gets in"
+            )
+        for name, number in (("upload_cap", upload_cap), ("media_cap", media_cap)):
+            if number < 1:
+                raise ValueError(f"{name} must be at least 1 byte, not {number!r}")
+        if not idle_timeout > 0:
+            raise ValueError(f"idle_timeout must be above 0 seconds, not {idle_timeout!r}")
         self._behaviour = Behaviour(
             limits=limits,
             faults=faults,

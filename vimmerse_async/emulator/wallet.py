@@ -39,7 +39,10 @@ class Wallet:
         self.spent: float = 0
         self.prices = {
             **DEFAULT_PRICES,
-            **{route: _amount(f"the price of {route}", it) for route, it in (prices or {}).items()},
+            **{
+                route: _amount(f"the price of {route}", it)
+                for route, it in dict(prices or {}).items()
+            },
         }
 
     def check(self, route: str) -> None:
