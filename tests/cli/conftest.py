@@ -4,29 +4,17 @@ import io
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 import uvloop
+from cli_kit import COMMAND, Ended
 from drawn import BLUE, GREEN, RED, encoded, solid
 
 from vimmerse_async.cli.app import run
 from vimmerse_async.emulator import Emulator
-
-COMMAND = str(Path(sys.executable).with_name("vimmerse"))
-
-
-@attrs.frozen
-class Ended:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -114,12 +102,3 @@ def photos(place: Path) -> Path:
     (folder / "below" / "blue.webp").write_bytes(encoded(solid(BLUE), "WEBP"))
     (folder / "notes.md").write_text("no picture")
     return folder
-
-
-def wait_until(true: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait for something that another process does."""
-    until = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > until:
-            pytest.fail("it did not happen in time")
-        time.sleep(0.01)

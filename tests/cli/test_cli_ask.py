@@ -102,6 +102,7 @@ def test_codes(
     assert ended.err.startswith("vimmerse: ")
 
 
+@pytest.mark.full
 def test_unreachable(
     vimmerse: Callable[..., Any], photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

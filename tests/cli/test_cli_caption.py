@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cli_kit import write_urls
 
 from vimmerse_async.emulator import Emulator, Fault
 
@@ -26,10 +27,6 @@ def objects(path: Path) -> list[Any]:
 
 def asked(emulator: Emulator) -> list[dict[str, str]]:
     return [seen.fields for seen in emulator.requests if seen.route.startswith("/v2/text")]
-
-
-def write_urls(path: Path, count: int) -> None:
-    path.write_text("".join(f"{A.format(place)}\n" for place in range(count)))
 
 
 def test_csv_to_csv(vimmerse: Callable[..., Any], place: Path, emulator: Emulator) -> None:

@@ -53,11 +53,11 @@ def test_exec(start: Start) -> None:
         (("/etc/passwd",), 126),
     ],
 )
-def test_exec_codes(start: Start, words: tuple[str, ...], code: int) -> None:
-    """What a shell would answer for the command is the exit code."""
-    process = start("emulator", "exec", "--", *words)
-    process.communicate(timeout=30)
-    assert process.returncode == code
+def test_exec_codes(vimmerse: Callable[..., Any], words: tuple[str, ...], code: int) -> None:
+    """What a shell would answer for the command is the exit code; signals are as before."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert vimmerse("emulator", "exec", "--", *words).code == code
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 def test_exec_passes_signals_on(start: Start) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import COMMAND, wait_until
+from cli_kit import COMMAND, wait_until, write_urls
 
 from vimmerse_async.emulator import Emulator
 
@@ -34,10 +34,6 @@ def python(code: str, **options: Any) -> "subprocess.CompletedProcess[str]":
         check=False,
         **options,
     )
-
-
-def write_urls(path: Path, count: int) -> None:
-    path.write_text("".join(f"https://a.example/{place}.png\n" for place in range(count)))
 
 
 def answered(emulator: Emulator) -> int:
@@ -185,6 +181,20 @@ def test_full_disk(start: Start, place: Path) -> None:
     assert f"the rows so far are in {kept}" in err
     assert len(rows) > 50
     assert not (place / "out.csv").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [("refine", "x"), ("caption", "in.txt")])
+def test_full_standard_output(start: Start, place: Path, words: tuple[str, ...]) -> None:
+    """A standard output that takes nothing ends the command with 4 and a reason."""
+    write_urls(place / "in.txt", 3)
+    with Path("/dev/full").open("w") as full:
+        process = start(*words, stdout=full)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 4
+    assert err.splitlines()[-1] == (
+        "vimmerse: the standard output cannot be written: No space left on device"
+    )
 
 
 def test_terminal(place: Path, environment: dict[str, str]) -> None:

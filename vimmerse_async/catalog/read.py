@@ -183,7 +183,8 @@ def _reason(fault: Exception) -> str:
 
 
 def _undecoded(*values: str) -> str | None:
-    found = next((found for value in values if (found := _UNDECODED(value))), None)
+    text = "".join(values)
+    found = None if text.isascii() else _UNDECODED(text)
     if found is None:
         return None
     byte = ord(found.group()) - 0xDC00

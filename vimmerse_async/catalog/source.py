@@ -95,6 +95,13 @@ class Source:
         """Close the file."""
         self._close()
 
+    @property
+    def size(self) -> int:
+        """Bytes that a survey has to read; 0 where it reads none."""
+        if self._descriptor is None or not self.regular or self.name == "-":
+            return 0
+        return os.fstat(self._descriptor).st_size
+
     def survey(self, limit: int | None = None) -> Survey:
         """Return what the catalog holds, reading a file or folder once from end to end.
 

@@ -31,6 +31,9 @@ _EXAMPLES = 3
 _MOST_HELD = 1_000
 """Rows that wait in memory until it is known whether the run goes on."""
 
+_LONG_FILE = 100 << 20
+"""Bytes; to count its rows takes some seconds."""
+
 _Inputs = Iterable[PromptRequest] | AsyncIterable[PromptRequest]
 
 
@@ -79,6 +82,8 @@ class Captioning:
     def __init__(self, job: Job, source: Source) -> None:
         self._job = job
         self._source = source
+        if source.size > _LONG_FILE:
+            note(f"counting the rows of {source.name}")
         survey = source.survey(job.rows)
         self._total = survey.total
         if source.folder is None:

@@ -53,7 +53,7 @@ class Output:
                 CsvWriter(self._stream, columns) if form == "csv" else JsonlWriter(self._stream)
             )
         except OSError as error:
-            raise self._fault(error) from None
+            raise _fault(self.name, error) from None
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +94,7 @@ class Output:
                 self._flushed = now
                 self._stream.flush()
         except OSError as fault:
-            raise self._fault(fault) from None
+            raise _fault(self.name, fault) from None
 
     def finish(self, *, whole: bool) -> Path | None:
         """Give the file its name and return it; None when there is none.
@@ -114,14 +114,9 @@ class Output:
                 return None
             path = self._file.commit(whole=whole)
         except OSError as error:
-            raise self._fault(error) from None
+            raise _fault(self.name, error) from None
         typed = Path(self.name).with_name(path.name)
         return typed if typed.exists() and typed.samefile(path) else path
-
-    def _fault(self, error: OSError) -> Exception:
-        if isinstance(error, BrokenPipeError):
-            return ClosedError()
-        return OutputError(f"{self.name!a:.200} cannot be written: {error.strerror or error}")
 
 
 class _Screen(io.TextIOBase):
@@ -151,14 +146,22 @@ def printing(progress: Progress) -> Iterator[TextIO]:
     """Give a stream to the standard output.
 
     Raises:
+        OutputError: It cannot be written.
         ClosedError: Nobody reads the pipe any more.
     """
     stream = standard_output(progress)
     try:
         yield stream
         stream.flush()
-    except BrokenPipeError:
-        raise ClosedError from None
+    except OSError as error:
+        raise _fault("-", error) from None
     finally:
         with contextlib.suppress(OSError):
             stream.close()
+
+
+def _fault(name: str, error: OSError) -> Exception:
+    if isinstance(error, BrokenPipeError):
+        return ClosedError()
+    place = "the standard output" if name == "-" else ascii(name)[:200]
+    return OutputError(f"{place} cannot be written: {error.strerror or error}")

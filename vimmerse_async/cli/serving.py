@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,16 +126,25 @@ def _variables(emulator: Emulator) -> Iterator[dict[str, str]]:
 
 def _wait_for(words: Sequence[str], environment: Mapping[str, str]) -> int:
     # Ctrl-C reaches the command by itself; a handler, unlike SIG_IGN, is not inherited.
-    signal.signal(signal.SIGINT, lambda *_: None)
-    try:
-        child = subprocess.Popen(words, env=environment)  # noqa: S603 - what the user typed
-    except FileNotFoundError:
-        note(f"vimmerse: there is no command {words[0]}")
-        return _NOT_FOUND
-    except PermissionError:
-        note(f"vimmerse: {words[0]} cannot be executed")
-        return _NOT_EXECUTABLE
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda received, _: child.send_signal(received))
-    code = child.wait()
+    with _handling(lambda *_: None, signal.SIGINT):
+        try:
+            child = subprocess.Popen(words, env=environment)  # noqa: S603 - what the user typed
+        except FileNotFoundError:
+            note(f"vimmerse: there is no command {words[0]}")
+            return _NOT_FOUND
+        except PermissionError:
+            note(f"vimmerse: {words[0]} cannot be executed")
+            return _NOT_EXECUTABLE
+        with _handling(lambda number, _: child.send_signal(number), signal.SIGTERM, signal.SIGHUP):
+            code = child.wait()
     return code if code >= 0 else 128 - code
+
+
+@contextlib.contextmanager
+def _handling(handler: Callable[[int, Any], None], *numbers: signal.Signals) -> Iterator[None]:
+    before = [(number, signal.signal(number, handler)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, previous in before:
+            signal.signal(number, previous)
