@@ -325,6 +325,7 @@ class VimmerseSession:
             safe=call.operation.safe,
             resend=call.operation.resend,
             batch=lane is not None,
+            accepted_at=runtime.gate.accepted_at,
         )
         if wait is None or (lane is not None and lane.closed):
             return False

@@ -92,7 +92,7 @@ async def test_batch_waits_for_a_slow_reader(
 ) -> None:
     """A reader who sleeps finds a window of results at most, in order two, however long."""
     server.script = shuffled if delay == "shuffled" else slow(delay)
-    rows, read = Rows(300), 0
+    rows, read = Rows(120), 0
     allowed = 2 * WINDOW if ordered else WINDOW
     async with (
         server.session(limit=WINDOW) as session,
@@ -104,7 +104,7 @@ async def test_batch_waits_for_a_slow_reader(
             assert len(server.requests) - read <= allowed + 1
             assert rows.pulled - read <= allowed + 1
             assert workers() <= WINDOW + 1
-    assert read == 300
+    assert read == 120
 
 
 async def test_batch_head_of_line(server: ScriptedServer) -> None:
@@ -164,7 +164,7 @@ async def test_batch_slow_input(server: ScriptedServer) -> None:
     assert gate_seen == [0] * 10
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     count=st.integers(0, 40),
     window=st.integers(1, 9),
@@ -290,8 +290,8 @@ async def test_batch_does_not_outgrow_the_window_by_waiting(server: ScriptedServ
     server.script = slow(0.5)
     most = 0
     async with server.session(limit=WINDOW) as session:
-        batch = asyncio.create_task(gather_prompts(session, Rows(2_000).of("sync")))
-        for _ in range(60):
+        batch = asyncio.create_task(gather_prompts(session, Rows(800).of("sync")))
+        for _ in range(30):
             await asyncio.gather(
                 *(image_2_prompt(session, "https://a.example/call") for _ in range(3))
             )

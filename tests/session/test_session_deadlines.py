@@ -207,9 +207,7 @@ async def test_deadline_of_the_user(server: ScriptedServer, user: str, moment: s
 
 @pytest.mark.parametrize("user", ["asyncio.timeout", "anyio.fail_after"])
 @pytest.mark.parametrize("offset", [-0.06, -0.01, 0.0, 0.01, 0.03, 0.05, 0.08, 0.1, 0.15])
-async def test_deadline_beside_the_users(
-    server: ScriptedServer, user: str, offset: float
-) -> None:
+async def test_deadline_beside_the_users(server: ScriptedServer, user: str, offset: float) -> None:
     """When both deadlines come together, one of them comes out, whole, and the task is clean."""
     server.script = lambda _request: NEVER
     task = asyncio.current_task()

@@ -28,6 +28,9 @@ MARGIN = 0.1
 """Seconds: a wait that leaves less than this before the deadline is not begun."""
 LONGEST_BATCH_WAIT = 600.0
 """Seconds without progress, or asked for by the server, after which a batch stops."""
+OUTAGE_PATIENCE = 330.0
+"""Seconds that failures are no attempts of a batch row while nothing else is accepted either: the
+last row outlasts an outage of five minutes, and one that is itself at fault fails soon after."""
 LONGEST_RETRY_AFTER = 366 * 86_400.0
 """Seconds; a larger Retry-After is garbage."""
 
@@ -143,6 +146,7 @@ class Attempts:
         deadline: When the call has to end; `inf` while nothing bounds it.
         count: Requests that count as attempts.
         possibly_charged: Sends that may have been billed although no answer arrived.
+        failed_at: Time of the first failure that was no 429; None when there was none.
         throttled_at: Time of the first 429; None when there was none.
         scout: True when the last send went ahead of the others after a refusal.
         reused: True when the last send used a connection that had carried an earlier request.
@@ -154,6 +158,7 @@ class Attempts:
     deadline: float = math.inf
     count: int = 0
     possibly_charged: int = 0
+    failed_at: float | None = None
     throttled_at: float | None = None
     scout: bool = False
     reused: bool = False
@@ -171,6 +176,7 @@ class Attempts:
         safe: bool = False,
         resend: bool = True,
         batch: bool = False,
+        accepted_at: float = math.inf,
     ) -> float | None:
         """Note a failed attempt and return the seconds until the next; None: give up.
 
@@ -183,6 +189,7 @@ class Attempts:
             safe: The request cannot be charged.
             resend: False: never send again what may have been charged.
             batch: The request is a batch row.
+            accepted_at: When the server last accepted anything.
         """
         rule = rule_of(error)
         asked = getattr(error, "retry_after", None) or 0.0
@@ -190,7 +197,7 @@ class Attempts:
         self.fresh = False
         if rule.resend == "throttle":
             return self._throttled(now, asked, policy, batch=batch)
-        if not self.scout or rule.resend != "backoff":
+        if rule.resend != "backoff" or self._is_own_fault(now, accepted_at, batch=batch):
             self.count += 1
         allowed = safe or rule.charge != "maybe" or self._may_repeat(policy, resend=resend)
         if not allowed or rule.resend == "never" or policy.max_attempts <= max(self.count, 1):
@@ -202,6 +209,14 @@ class Attempts:
         elif asked > LONGEST_BATCH_WAIT:
             return None  # up to it, the limit holds the row back while its clock stands still
         return self._within(wait, now) if budget.spend() else self._spent(wait, now, batch=batch)
+
+    def _is_own_fault(self, now: float, accepted_at: float, *, batch: bool) -> bool:
+        if self.failed_at is None:
+            self.failed_at = now
+            return not self.scout
+        if batch and now >= max(self.failed_at, accepted_at) + OUTAGE_PATIENCE:
+            return True
+        return not self.scout and (not batch or accepted_at > self.failed_at)
 
     def _may_repeat(self, policy: RetryPolicy, *, resend: bool) -> bool:
         self.possibly_charged += 1
