@@ -1,6 +1,7 @@
 """Callers who mean no good, or break down in the middle."""
 
 import asyncio
+import gzip
 import socket
 import struct
 from pathlib import Path
@@ -155,6 +156,24 @@ def test_broken_and_oversized_forms_are_refused(served, parts):
     """Whatever a form holds, the answer is a refusal, and no memory grows beyond the caps."""
     got = talk(served, multipart(parts), 20)
     assert int(got.split(b" ", 2)[1]) in {400, 413, 422}
+
+
+async def test_packed_bodies_are_unpacked_within_the_caps(call):
+    """A small body that unpacks to a large one is cut off where a large one would be."""
+    caller = await call(upload_cap=1 << 20)
+    headers = {"X-Api-Key": caller.emulator.key, "Content-Encoding": "gzip"}
+    as_json = {**headers, "Content-Type": "application/json"}
+    as_form = {**headers, "Content-Type": "multipart/form-data; boundary=b"}
+    words = b'{"prompt": "%b"}'
+    file = b"--b\r\n" + NAMED % b"image_file" + b"\r\n\r\n\x89PNG\r\n\x1a\n%b\r\n--b--\r\n"
+
+    async def send(path: str, head: dict[str, str], body: bytes) -> int:
+        return (await caller.ask("POST", path, data=gzip.compress(body), headers=head)).status
+
+    much = b"a" * (50 << 20)
+    assert await send("/v2/text/refine-prompt", as_json, words % b"a cat") == 200
+    assert await send("/v2/text/refine-prompt", as_json, words % much) == 413
+    assert await send("/v2/image", as_form, file % much) == 413
 
 
 @settings(

@@ -140,7 +140,12 @@ class App:
             form = account.limiter.limits(now).retry_after
             raise refused(429, _THROTTLED, retry_after_headers(form, wait, time.time()))
         try:
-            return await _perform(request, account, seen, await read(request))
+            job = await read(request)
+            try:
+                return await _perform(request, account, seen, job)
+            except BaseException:
+                job.discard()
+                raise
         finally:
             account.limiter.release()
 
@@ -176,14 +181,10 @@ async def _perform(
 
 async def _work(account: Account, seen: Seen, job: Job, began: float, pace: float) -> Reply:
     """Check, work, bill and take one's time; a refusal is free."""
-    try:
-        work = job.check()
-        account.wallet.check(seen.route)
-        reply = await work()
-        seen.billed = account.wallet.pay(seen.route)
-    except BaseException:
-        job.discard()
-        raise
+    work = job.check()
+    account.wallet.check(seen.route)
+    reply = await work()
+    seen.billed = account.wallet.pay(seen.route)
     pause = began + account.clockwork.seconds(began, pace) - time.monotonic()
     if pause > 0:
         await asyncio.sleep(pause)
