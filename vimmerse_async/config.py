@@ -5,7 +5,7 @@ import os
 import platform
 import re
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import attrs
 from yarl import URL
@@ -32,6 +32,18 @@ class Secret(str):
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         raise TypeError("a secret is not pickled or copied")
+
+
+def conceal(value: object) -> Any:
+    """Return a secret that shows nothing; of one that is no text, what it is instead."""
+    if value is None:
+        return None
+    return Secret(value) if isinstance(value, str) else _NoText(type(value).__name__)
+
+
+@attrs.frozen
+class _NoText:
+    kind: str
 
 
 @attrs.frozen
@@ -62,8 +74,10 @@ def build_config(
         ConfigurationError: Names the argument, its environment variable and the mend; never
             shows a key.
     """
-    key = _check_key(os.environ.get(KEY_VARIABLE) if api_key is None else api_key)
-    origin = _check_origin(base_url or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL)
+    key = _check_key(conceal(os.environ.get(KEY_VARIABLE)) if api_key is None else api_key)
+    if base_url is None:
+        base_url = conceal(os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL)
+    origin = _check_origin(base_url)
     optional = {
         "Authorization": _check_header("authorization", authorization),
         "Username": _check_header("username", username),
@@ -81,7 +95,7 @@ def build_config(
     return Config(origin, headers, tuple(secrets))
 
 
-def _check_key(key: object) -> Secret:
+def _check_key(key: Any) -> Secret:
     if key is None or key == "":
         raise ConfigurationError(
             f"no API key: pass api_key=… or set {KEY_VARIABLE}", field="api_key"
@@ -92,9 +106,9 @@ def _check_key(key: object) -> Secret:
     return Secret(key)
 
 
-def _key_fault(key: object) -> str | None:
-    if not isinstance(key, str):
-        return f"must be a str, not {type(key).__name__}"
+def _key_fault(key: Any) -> str | None:
+    if isinstance(key, _NoText):
+        return f"must be a str, not {key.kind}"
     faults = {
         "is longer than 1,024 characters": len(key) > 1024,
         "has white space at its ends; strip it": key != key.strip(),
@@ -136,8 +150,8 @@ def _origin_fault(base_url: object) -> str | None:
     try:
         url = URL(base_url)
         port = url.explicit_port
-    except ValueError as error:
-        return f"is not a URL ({str(error)[:80]})"
+    except ValueError:
+        return "is not a URL that can be read"
     if url.scheme not in {"https", "http"} or not url.host or port == 0:
         return "must begin with https:// and name a host"
     if "@" in base_url:
@@ -151,19 +165,20 @@ def _origin_fault(base_url: object) -> str | None:
 
 def check_proxy(proxy: object) -> None:
     """Raise `ConfigurationError` unless requests can go through `proxy`; None is none."""
-    if proxy is None:
-        return
-    try:
-        url = URL(proxy) if isinstance(proxy, str) and _VISIBLE(proxy) else URL()
-        fit = url.scheme in {"http", "https"} and bool(url.host) and url.port != 0
-    except ValueError:
-        fit = False
-    if not fit:
+    if proxy is not None and not _is_proxy(proxy):
         raise ConfigurationError(
             "proxy must be the address of an HTTP proxy, like 'http://user:password@host:3128' "
             "(its value is not shown)",
             field="proxy",
         )
+
+
+def _is_proxy(proxy: object) -> bool:
+    try:
+        url = URL(proxy) if isinstance(proxy, str) and _VISIBLE(proxy) else URL()
+        return url.scheme in {"http", "https"} and bool(url.host) and url.port != 0
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -166,7 +166,7 @@ def _other_type(operation: Operation, reply: Reply, value: Any) -> APIResponseEr
 
 def _mistake(operation: Operation, reply: Reply, kind: str, message: str) -> APIResponseError:
     error = APIResponseError(
-        f"{operation.path} answered {reply.status}: {message}",
+        f"{operation.path.partition('?')[0]} answered {reply.status}: {message}",
         kind=kind,
         status=reply.status,
         body=_shown(reply.body),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from vimmerse_async.config import build_config, check_proxy
+from vimmerse_async.config import build_config, check_proxy, conceal
 from vimmerse_async.control.limit import Limit, Outcome, Permit
 from vimmerse_async.control.retry import Attempts, rule_of
 from vimmerse_async.deadlines import Deadline
@@ -77,6 +77,9 @@ class VimmerseSession:
         trust_env: bool = False,
         trace_configs: Sequence[Any] = (),
     ) -> None:
+        # From here on no frame of ours shows what it was given.
+        api_key, authorization, proxy = map(conceal, (api_key, authorization, proxy))
+        base_url = conceal(base_url) if isinstance(base_url, str) else base_url
         check_limit(limit)
         check_tls(ssl)
         check_proxy(proxy)
@@ -95,7 +98,9 @@ class VimmerseSession:
         )
 
     def __repr__(self) -> str:
-        runtime = self._runtime
+        runtime = getattr(self, "_runtime", None)
+        if runtime is None:  # a constructor that failed is shown, too
+            return "<VimmerseSession not made>"
         doing = runtime.gate if runtime.state is State.OPEN else runtime.state.value
         return f"<VimmerseSession {runtime.config.origin} {doing}>"
 

@@ -16,16 +16,14 @@ from yarl import URL
 
 from vimmerse_async.config import Config
 from vimmerse_async.connector import Body, GuardedConnector, current_lease
-from vimmerse_async.decode import ERROR_HEADERS, MAX_REPLY, SUCCESS_HEADERS
+from vimmerse_async.decode import ERROR_HEADERS, MAX_REPLY, SUCCESS_HEADERS, unpack
 from vimmerse_async.errors import ConfigurationError
+from vimmerse_async.masking import MASK, Mask
 from vimmerse_async.multipart import FormError, build_form
 from vimmerse_async.wire import Call, Failure, Lease, Reply
 
 MAX_ERROR_REPLY = 64 * 1024
 """Bytes of an error's body that are read."""
-SHORTEST_MASKED = 8
-"""Characters; a shorter key is no secret, and masking it would eat words of the answer."""
-MASK = b"***"
 LARGE = 1024 * 1024
 """Bytes; aiohttp warns of larger bodies that are not files."""
 
@@ -53,7 +51,7 @@ class Transport:
         trace_configs: Sequence[Any],
     ) -> None:
         self._origin = config.origin
-        self._secrets = _mask_forms(config)
+        self._mask = Mask(config.secrets)
         self._connector = GuardedConnector(**({} if ssl is None else {"ssl": ssl}))
         # What a client session always sends, it sends to its proxy, too: then that is nothing.
         self._headers = {} if proxy is None else config.headers
@@ -133,19 +131,19 @@ class Transport:
 
     def _reply(self, response: aiohttp.ClientResponse, body: bytes) -> Reply:
         headers, status = response.headers, response.status
-        for secret in self._secrets:
-            if secret in body:
-                body = body.replace(secret, MASK)
         kept = {}
         for name in SUCCESS_HEADERS if status < 300 else ERROR_HEADERS:
             if name in headers:
-                kept[name] = self._masked(", ".join(headers.getall(name)))
+                kept[name] = self._mask.text(", ".join(headers.getall(name)))
+        if "content-encoding" in kept:
+            unpacked = unpack(body, kept["content-encoding"])
+            if isinstance(unpacked, bytes):
+                body = unpacked
+                del kept["content-encoding"]
+        body = self._mask.swift(MASK, body)
+        if status >= 300 or b"\\u00" in body or b"\\/" in body or b"\0" in body:
+            body = self._mask.thorough(MASK, body)
         return Reply(status, kept, body)
-
-    def _masked(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret.decode(), MASK.decode())
-        return text
 
     def _url(self, path: str) -> URL:
         url = URL(self._origin + path, encoded=True)
@@ -184,15 +182,6 @@ async def _read_on(response: aiohttp.ClientResponse, begun: bytes) -> bytes | No
             return None
         response.close()
     return b"".join(chunks)[:most]
-
-
-def _mask_forms(config: Config) -> tuple[bytes, ...]:
-    forms: set[bytes] = set()
-    for secret in config.secrets:
-        if len(secret) >= SHORTEST_MASKED:
-            plain = secret.encode()
-            forms |= {plain, plain.replace(b"\\", b"\\\\").replace(b'"', b'\\"')}
-    return tuple(forms)
 
 
 def _name(error: Exception, lease: Lease, response: aiohttp.ClientResponse | None) -> Failure:

@@ -24,6 +24,7 @@ _FORBIDDEN = re.compile(
     r"[\x00-\x20\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f"
     r"\u3000\ufeff\ud800-\udfff\\]"
 ).search
+_TO_LAST_AT = re.compile(r"\A([a-z]+://)?.*@", re.IGNORECASE | re.DOTALL).sub
 _AUTHORITY = re.compile(r"[a-z]+://([^/?#]*)", re.IGNORECASE).match
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE).fullmatch
 
@@ -41,8 +42,8 @@ def shown(value: object) -> str:
     """Return a value for a message: short, escaped, without query, fragment or user info."""
     if not isinstance(value, str):
         return f"{type(value).__name__} {ascii(value)[:80]}"
-    head = re.split(r"[?#]", value[: MAX_LENGTH + 1], maxsplit=1)[0]
-    head = re.sub(r"//[^/]*@", "//***@", head)
+    head = _TO_LAST_AT(r"\1***@", value[: MAX_LENGTH + 1])
+    head = re.split(r"[?#]", head, maxsplit=1)[0]
     return ascii(head if len(head) <= 100 else head[:100] + "…")
 
 
@@ -61,8 +62,8 @@ def _objection(url: object) -> str | None:
     try:
         parsed = URL(url)
         port = parsed.port
-    except ValueError as error:
-        return f"is not a URL ({str(error)[:80]})"
+    except ValueError:
+        return "is not a URL that can be read"
     return _host_objection(parsed.raw_host, port)
 
 

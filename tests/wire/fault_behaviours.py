@@ -334,7 +334,8 @@ ECHOES = {
     "escaped_upper": lambda key: "".join(f"\\u{ord(letter):04X}" for letter in key),
     "slashes": lambda key: key.replace("/", "\\/"),
     "partly": lambda key: "".join(
-        f"\\u{ord(letter):04x}" if at % 3 else letter for at, letter in enumerate(key)
+        letter if letter.isalnum() and at % 3 else f"\\u{ord(letter):04x}"
+        for at, letter in enumerate(key)
     ),
 }
 

@@ -1,0 +1,55 @@
+"""What the server says is freed of the account's secrets before anything else can see it."""
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterable
+from urllib.parse import quote
+
+MASK = b"***"
+SHORTEST_MASKED = 8
+"""Characters; a shorter key is no secret, and masking it would eat words of the answer."""
+
+
+class Mask:
+    """Replaces secrets by asterisks; no attribute of it shows one.
+
+    Args:
+        secrets: What must not be shown: visible ASCII.
+
+    Attributes:
+        swift: Replaces secrets as they are, and as JSON commonly writes them.
+        thorough: Replaces them in every spelling that a server may give them.
+
+    Example:
+        >>> Mask(["a-long-secret"]).swift(MASK, b"your a-long-secret is wrong")
+        b'your *** is wrong'
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        hidden = [secret for secret in secrets if len(secret) >= SHORTEST_MASKED]
+        common = {form for secret in hidden for form in (secret, json.dumps(secret)[1:-1])}
+        self.swift = _any_of(re.escape(form.encode()) for form in common)
+        self.thorough = _any_of(spelling for secret in hidden for spelling in _spellings(secret))
+
+    def text(self, text: str) -> str:
+        """Return a header's value without secrets."""
+        content = text.encode("utf-8", "surrogateescape")
+        return self.thorough(MASK, content).decode("utf-8", "surrogateescape")
+
+
+def _any_of(patterns: Iterable[bytes]) -> Callable[[bytes, bytes], bytes]:
+    return re.compile(b"|".join(sorted(set(patterns))) or b"(?!)").sub
+
+
+def _spellings(secret: str) -> Iterable[bytes]:
+    yield b"".join(map(_letter, secret.encode()))
+    for form in (html.escape(secret), quote(secret), quote(secret, safe="")):
+        yield re.escape(form.encode())
+    for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+        yield re.escape(secret.encode(encoding))
+
+
+def _letter(code: int) -> bytes:
+    plain = re.escape(bytes([code]))
+    return b"(?:%s|\\\\u00(?i:%02x)|\\\\%s)" % (plain, code, plain)
