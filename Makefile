@@ -11,7 +11,7 @@ demo: .venv/demo  ## caption examples/catalog with the embedded emulator
 	@echo; echo "The first lines of demo/captions.csv:"; head -n 5 demo/captions.csv
 
 test: .venv/dev  ## everything that is promised, in a few minutes
-	$(BIN)/python -m pytest -m "not full"
+	$(BIN)/python -m pytest --numprocesses auto -m "not full"
 
 test-all: .venv/dev  ## the full figures too
 	$(BIN)/python -m pytest

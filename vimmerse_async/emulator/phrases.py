@@ -182,7 +182,12 @@ SUGGESTIONS: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
 change with every number meet in all their combinations before one comes back."""
 
 _VISUAL = (
-    ("soft directional light", "gentle rim light", "luminous, layered light", "even, natural light"),
+    (
+        "soft directional light",
+        "gentle rim light",
+        "luminous, layered light",
+        "even, natural light",
+    ),
     ("a balanced composition", "a clear focal point", "generous negative space", "layered depth"),
     ("rich surface texture", "fine detail throughout", "crisp material detail"),
     ("a harmonious palette", "nuanced colour", "controlled contrast", "subtle tonal gradation"),
