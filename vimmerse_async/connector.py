@@ -110,3 +110,9 @@ class GuardedConnector(aiohttp.TCPConnector):
     def drop(self) -> None:
         """Close every connection at once, without a loop's help."""
         self._close()
+
+    def abandon(self) -> None:
+        """Forget every connection untouched: in a forked child they are the parent's, too."""
+        self._closed = True
+        self._conns.clear()
+        self._acquired.clear()

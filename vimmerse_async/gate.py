@@ -269,8 +269,10 @@ def identity(origin: str, key: str) -> bytes:
 
 
 def join_gate(name: object, make_limit: Callable[[], Limit]) -> Gate:
-    """Return the running loop's gate of that name; sessions that share a name share it."""
+    """Return the running loop's gate of that name, which sessions share; None: one of its own."""
     loop = asyncio.get_running_loop()
+    if name is None:
+        return Gate(make_limit(), loop.time)
     gates = _shared.setdefault(loop, {})
     now = loop.time()
     for reference in _shared.keyrefs():  # one step: other threads' loops come and go meanwhile
@@ -287,11 +289,12 @@ def join_gate(name: object, make_limit: Callable[[], Limit]) -> Gate:
     return entry.gate
 
 
-def leave_gate(name: object) -> None:
+def leave_gate(loop: asyncio.AbstractEventLoop, name: object, gate: Gate) -> None:
     """Note that a session has no more use for a gate; what it learned is kept for a while."""
-    loop = asyncio.get_running_loop()
-    entry = _shared[loop][name]
-    entry.users -= 1
-    if not entry.users:
-        entry.gate.close()
+    entry = _shared.get(loop, {}).get(name)
+    if entry is not None:
+        entry.users -= 1
+        if entry.users:
+            return
         entry.unused_since = loop.time()
+    gate.close()

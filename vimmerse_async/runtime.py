@@ -98,6 +98,13 @@ class Runtime:
         self.rng = SystemRandom()
         self.lanes: weakref.WeakSet[Lane] = weakref.WeakSet()
         self._limit = FixedLimit(limit) if isinstance(limit, int) else limit
+        self._gate_name = (
+            identity(config.origin, config.secrets[0])
+            if limit is None
+            else None
+            if isinstance(limit, int)
+            else id(limit)
+        )
         self._connection = connection
         self._state = State.NEW
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -125,7 +132,7 @@ class Runtime:
         self._loop = asyncio.get_running_loop()
         self._pid = os.getpid()
         self.now = self._loop.time
-        self.gate = join_gate(self._gate_name(), self._make_limit)
+        self.gate = join_gate(self._gate_name, self._make_limit)
         self.deadlines = Deadlines(self._loop)
         self.transport = Transport(self.config, **self._connection)
         self._state = State.OPEN
@@ -244,17 +251,21 @@ class Runtime:
         )
 
     def __del__(self) -> None:
-        if getattr(self, "_state", None) is not State.OPEN or os.getpid() != self._pid:
+        if getattr(self, "_state", None) is not State.OPEN or self._loop is None:
             return
+        if os.getpid() != self._pid:
+            self.transport.abandon()
+            return
+        if not self._loop.is_closed():
+            self.deadlines.close()
+            leave_gate(self._loop, self._gate_name, self.gate)
+        self.transport.drop()
         warnings.warn(
             f"VimmerseSession of {self._place} was not closed; use `async with`",
             ResourceWarning,
             source=self,
             stacklevel=1,
         )
-        if self._loop is not None and not self._loop.is_closed():
-            self.deadlines.close()
-        self.transport.drop()
 
     async def _close_now(self) -> None:
         self.deadlines.expire_all("closed")
@@ -265,18 +276,13 @@ class Runtime:
                 await self._calls_end(1.0)
         finally:
             self.deadlines.close()
-            leave_gate(self._gate_name())
+            leave_gate(asyncio.get_running_loop(), self._gate_name, self.gate)
             await self.transport.close()
 
     async def _calls_end(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         self._idle = loop.create_future()
         await asyncio.wait([self._idle], timeout=seconds)
-
-    def _gate_name(self) -> object:
-        if self._limit is not None:
-            return id(self._limit)
-        return identity(self.config.origin, self.config.secrets[0])
 
     def _make_limit(self) -> Limit:
         limit = AdaptiveLimit() if self._limit is None else self._limit

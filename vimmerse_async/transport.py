@@ -78,6 +78,11 @@ class Transport:
         self._client.detach()
         self._connector.drop()
 
+    def abandon(self) -> None:
+        """Forget every connection untouched: in a forked child they are the parent's, too."""
+        self._client.detach()
+        self._connector.abandon()
+
     async def exchange(
         self,
         call: Call,

@@ -261,25 +261,28 @@ async def test_gate_answers_in_no_time(limit: Any) -> None:
 
 async def test_gate_is_shared_by_name() -> None:
     """Who joins by one name gets one gate; it is kept for ten minutes after the last has left."""
+    loop = asyncio.get_running_loop()
 
     def make() -> Any:
         return FixedLimit(4)
 
-    first = join_gate("name", make)
+    first, other = join_gate("name", make), join_gate("other", make)
     assert join_gate("name", make) is first
-    assert join_gate("other", make) is not first
-    leave_gate("name")
+    assert join_gate(None, make) is not join_gate(None, make)
+    assert other is not first
+    leave_gate(loop, "name", first)
     await asyncio.sleep(2 * FORGET_AFTER)
     assert join_gate("name", make) is first
-    leave_gate("name")
-    leave_gate("name")
+    leave_gate(loop, "name", first)
+    leave_gate(loop, "name", first)
     await asyncio.sleep(FORGET_AFTER - 1.0)
     assert join_gate("name", make) is first
-    leave_gate("name")
+    leave_gate(loop, "name", first)
     await asyncio.sleep(FORGET_AFTER + 1.0)
-    assert join_gate("name", make) is not first
-    leave_gate("name")
-    leave_gate("other")
+    later = join_gate("name", make)
+    assert later is not first
+    leave_gate(loop, "name", later)
+    leave_gate(loop, "other", other)
 
 
 def test_gate_names_belong_to_a_loop() -> None:
@@ -289,9 +292,10 @@ def test_gate_names_belong_to_a_loop() -> None:
 
     async def join() -> None:
         for number in range(20):
-            gates.append(join_gate(number % 3, lambda: FixedLimit(4)))
+            gate = join_gate(number % 3, lambda: FixedLimit(4))
+            gates.append(gate)
             await asyncio.sleep(0)
-            leave_gate(number % 3)
+            leave_gate(asyncio.get_running_loop(), number % 3, gate)
 
     def work() -> None:
         try:

@@ -164,7 +164,7 @@ async def test_deadline_does_not_begin_what_cannot_end(server: ScriptedServer) -
 
 USERS = {
     "asyncio.timeout": lambda call, seconds: _within(asyncio.timeout(seconds), call),
-    "wait_for": lambda call, seconds: asyncio.wait_for(call, seconds),
+    "wait_for": asyncio.wait_for,
     "anyio.fail_after": lambda call, seconds: _failing_after(seconds, call),
 }
 
