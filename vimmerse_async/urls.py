@@ -25,7 +25,8 @@ _FORBIDDEN = re.compile(
     r"\u3000\ufeff\ud800-\udfff\\]"
 ).search
 _TO_LAST_AT = re.compile(r"\A([a-z]+://)?.*@", re.IGNORECASE | re.DOTALL).sub
-_AUTHORITY = re.compile(r"[a-z]+://([^/?#]*)", re.IGNORECASE).match
+_AUTHORITY_END = re.compile(r"[/?#]").split
+_PORT = re.compile(r":[0-9]+\Z").search
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE).fullmatch
 
 
@@ -50,20 +51,23 @@ def shown(value: object) -> str:
 def _objection(url: object) -> str | None:
     if not isinstance(url, str):
         return "must be a str that holds an HTTPS URL"
+    url = str.__str__(url)  # a subclass is judged by its characters, which are what is sent
     if len(url) > MAX_LENGTH:
         return f"has {len(url):,} characters; at most {MAX_LENGTH:,} can be sent"
     if (found := _FORBIDDEN(url)) is not None:
         return f"contains {found.group()!a} at position {found.start()}; percent-encode it"
     if url[:8].lower() != "https://":
         return "must begin with https:// (the API takes HTTPS URLs only)"
-    authority = _AUTHORITY(url)
-    if authority is not None and "@" in authority.group(1):
+    authority = _AUTHORITY_END(url[8:], 1)[0]
+    if "@" in authority:
         return "must not hold a user name or password"
     try:
         parsed = URL(url)
-        port = parsed.port
+        port = parsed.explicit_port
     except ValueError:
         return "is not a URL that can be read"
+    if port is not None and not _PORT(authority):
+        return "has a port that is no number"
     return _host_objection(parsed.raw_host, port)
 
 

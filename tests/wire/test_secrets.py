@@ -34,10 +34,10 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 SIGNED = "https://a.example/1.png?X-Sig=private"
 
 
-@pytest.fixture(params=[False, True], ids=["", "debug"])
-def anyio_backend(request):
-    """The loop's debug mode prints more of what it holds."""
-    return "asyncio", {"debug": request.param}
+DEBUG = pytest.mark.parametrize(
+    "anyio_backend", [("asyncio", {"debug": on}) for on in (False, True)], ids=["", "debug"]
+)
+"""The loop's debug mode prints more of what it holds."""
 
 
 def everything_of(*roots):
@@ -55,6 +55,7 @@ def everything_of(*roots):
             waiting += gc.get_referents(each)
 
 
+@DEBUG
 async def test_F1_nothing_shows_the_key(serve, connect):
     """No object behind a session shows the key in repr, str or format."""
     server = await serve()
@@ -192,6 +193,7 @@ def test_C20_a_wrong_key_in_the_environment(key, monkeypatch):
     check_error(raised.value)
 
 
+@DEBUG
 @pytest.mark.parametrize(
     "how",
     [
@@ -219,6 +221,7 @@ async def test_F3_F4_a_failed_call(how, serve, connect):
     assert not any(isinstance(each, OSError) for each in list(chain_of(raised.value))[1:])
 
 
+@DEBUG
 async def test_F2_logs(serve, connect, caplog):
     """At DEBUG, with %r of everything at hand, no log line holds the key, prompt or address."""
     server = await serve("reset_after_request", {"do": "answer", "status": 422})

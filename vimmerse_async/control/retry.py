@@ -287,11 +287,12 @@ def _plausible(seconds: float) -> float | None:
 
 
 def _moment(text: str) -> datetime | None:
-    if not text.endswith(" GMT") or "-0000" in text:  # which is no zone: it cannot be compared
+    if not text.endswith("GMT"):
         return None
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 15 ms that few runs need
 
     try:
-        return parsedate_to_datetime(text)
+        found = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+    return None if found.tzinfo is None else found

@@ -1,0 +1,351 @@
+"""What is sent again: the table of LIMITS, transcribed a second time, and its arithmetic."""
+
+import math
+from datetime import UTC, timedelta
+from email.utils import format_datetime
+from random import Random
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from vimmerse_async.control.retry import (
+    KIND_RULES,
+    LONGEST_BATCH_WAIT,
+    LONGEST_RETRY_AFTER,
+    Attempts,
+    RetryBudget,
+    parse_retry_after,
+    rule_of,
+)
+from vimmerse_async.errors import (
+    APIConnectionError,
+    APIResponseError,
+    APITimeoutError,
+    status_error_class,
+)
+from vimmerse_async.options import RetryPolicy
+
+EXPECTED_STATUS = {
+    429: ("refused", "throttle", "throttle"),
+    408: ("refused", "backoff", "error"),
+    425: ("refused", "backoff", "error"),
+    501: ("refused", "never", "error"),
+    505: ("refused", "never", "error"),
+    **dict.fromkeys((502, 504, 520, 521, 522, 523, 524), ("maybe", "ambiguous", "error")),
+}
+EXPECTED_KINDS = {
+    "connect": ("unsent", "backoff", "error"),
+    "dns": ("unsent", "backoff", "error"),
+    "tls": ("unsent", "backoff", "error"),
+    "connect_timeout": ("unsent", "backoff", "error"),
+    "local": ("unsent", "backoff", "local"),
+    "certificate": ("unsent", "never", "error"),
+    "proxy": ("unsent", "never", "error"),
+    "source": ("unsent", "never", "cancel"),
+    "lost": ("maybe", "ambiguous", "timeout"),
+    "timeout": ("maybe", "ambiguous", "timeout"),
+    "idle": ("maybe", "ambiguous", "timeout"),
+    "truncated": ("maybe", "ambiguous", "timeout"),
+    "deadline": ("maybe", "never", "timeout"),
+    "malformed": ("maybe", "ambiguous", "error"),
+    "empty": ("maybe", "ambiguous", "ok"),
+    "html": ("maybe", "ambiguous", "ok"),
+    "encoding": ("maybe", "ambiguous", "ok"),
+    "json": ("maybe", "ambiguous", "ok"),
+    "type": ("maybe", "never", "ok"),
+    "error_object": ("maybe", "never", "ok"),
+    "surrogate": ("maybe", "never", "ok"),
+    "too_large": ("maybe", "never", "ok"),
+    "redirect": ("refused", "never", "ok"),
+}
+
+
+def of_status(status, **more):
+    return status_error_class(status)("no", status=status, **more)
+
+
+def of_kind(kind, **more):
+    if kind in {"timeout", "connect_timeout", "idle", "deadline"}:
+        return APITimeoutError("late", kind=kind, **more)
+    if kind in {"connect", "dns", "tls", "certificate", "proxy", "local", "source", "lost"}:
+        return APIConnectionError("lost", kind=kind, sent=more.get("sent", "maybe"))
+    return APIResponseError("odd", kind=kind)
+
+
+def as_tuple(rule):
+    return rule.charge, rule.resend, str(rule.outcome)
+
+
+@pytest.mark.parametrize("status", range(400, 600))
+def test_the_rule_of_a_status(status):
+    """Each status has the rule of the table; unnamed 5xx are transient, other 4xx final."""
+    other = ("refused", "backoff", "error") if status >= 500 else ("refused", "never", "ok")
+    assert as_tuple(rule_of(of_status(status))) == EXPECTED_STATUS.get(status, other)
+
+
+@pytest.mark.parametrize("kind", EXPECTED_KINDS)
+def test_the_rule_of_a_kind(kind):
+    """Each kind of failure has the rule of the table."""
+    assert as_tuple(rule_of(of_kind(kind))) == EXPECTED_KINDS[kind]
+
+
+def test_the_table_is_complete():
+    """The two transcriptions know the same kinds."""
+    assert KIND_RULES.keys() == EXPECTED_KINDS.keys()
+
+
+def test_a_deadline_without_a_connection():
+    """A call whose time ran out before it had a connection was not charged."""
+    assert as_tuple(rule_of(of_kind("deadline", sent="no"))) == ("unsent", "never", "error")
+
+
+DEFAULT = RetryPolicy()
+
+
+def decide(attempts, error, *, now=0.0, policy=DEFAULT, budget=None, **more):
+    budget = budget or RetryBudget(100)
+    return attempts.next_wait(error, now=now, policy=policy, budget=budget, rng=Random(1), **more)
+
+
+@given(st.integers(1, 40), st.floats(0, 1e6), st.floats(0, 1e6), st.integers(), st.floats(0, 1e9))
+def test_backoff_is_jittered_and_capped(count, base, cap, seed, now):
+    """Before retry k a call waits between 0 and min(cap, base * 2**k) seconds."""
+    attempts, rng = Attempts(), Random(seed)
+    attempts.count = count - 1
+    policy = RetryPolicy(max_attempts=99, backoff_base=base, backoff_cap=cap)
+    wait = attempts.next_wait(
+        of_status(500), now=now, policy=policy, budget=RetryBudget(100), rng=rng
+    )
+    assert 0 <= wait <= min(cap, base * 2 ** (count - 1))
+    assert wait == pytest.approx(Random(seed).uniform(0, min(cap, base * 2 ** (count - 1))))
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_max_attempts(most):
+    """A call makes no more attempts than the policy allows."""
+    attempts = Attempts()
+    waits = [
+        decide(attempts, of_status(500), policy=RetryPolicy(max_attempts=most)) for _ in range(most)
+    ]
+    assert [wait is None for wait in waits] == [False] * (most - 1) + [True]
+    assert (attempts.count, attempts.possibly_charged) == (most, 0)
+
+
+@pytest.mark.parametrize("resends", [0, 1, 3])
+def test_ambiguous_resends(resends):
+    """What may have been charged is repeated that often, and each send is counted."""
+    attempts, policy = Attempts(), RetryPolicy(max_attempts=99, ambiguous_resends=resends)
+    waits = [decide(attempts, of_kind("lost"), policy=policy) for _ in range(resends + 1)]
+    assert [wait is None for wait in waits] == [False] * resends + [True]
+    assert attempts.possibly_charged == resends + 1
+
+
+def test_refusals_do_not_use_up_ambiguous_resends():
+    """A 503 between two lost connections changes nothing about them."""
+    attempts = Attempts()
+    assert decide(attempts, of_kind("lost")) is not None
+    assert decide(attempts, of_status(503)) is not None
+    assert decide(attempts, of_kind("lost")) is None
+    assert (attempts.count, attempts.possibly_charged) == (3, 2)
+
+
+def test_a_safe_request_is_repeated_freely():
+    """A GET that was lost costs nothing: it is bounded by max_attempts alone."""
+    attempts = Attempts()
+    waits = [decide(attempts, of_kind("lost"), safe=True) for _ in range(5)]
+    assert [wait is None for wait in waits] == [False] * 4 + [True]
+    assert attempts.possibly_charged == 0
+
+
+def test_resend_off():
+    """A custom POST is never repeated when it may have been charged, but after a refusal."""
+    assert decide(Attempts(), of_kind("lost"), resend=False) is None
+    assert decide(Attempts(), of_status(503), resend=False) is not None
+    assert decide(Attempts(), of_kind("connect", sent="no"), resend=False) is not None
+
+
+def test_a_lost_reused_connection_is_replaced_at_once():
+    """Only a loss on a connection used before is repeated without waiting, on a new one."""
+    for reused, kind, at_once in (
+        (True, "lost", True),
+        (False, "lost", False),
+        (True, "timeout", False),
+        (True, "json", False),
+    ):
+        attempts = Attempts()
+        attempts.reused = reused
+        wait = decide(attempts, of_kind(kind))
+        assert (attempts.fresh, wait == 0) == (at_once, at_once)
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0, 100))
+def test_nothing_is_begun_that_cannot_end(now, left, base):
+    """A wait that would leave less than 100 ms before the deadline is not begun."""
+    attempts = Attempts()
+    attempts.deadline = now + left
+    wait = decide(attempts, of_status(500), now=now, policy=RetryPolicy(backoff_base=base))
+    assert wait is None or now + wait + 0.1 < attempts.deadline
+
+
+def test_the_server_s_wish_is_a_minimum():
+    """A call waits at least as long as a 503 asked; longer than it may, not at all."""
+    attempts = Attempts()
+    attempts.deadline = 60.0
+    assert decide(attempts, of_status(503, retry_after=30.0)) >= 30.0
+    assert decide(attempts, of_status(503, retry_after=61.0)) is None
+
+
+def test_throttling_is_no_attempt():
+    """429s are not counted, spend no budget, and wait in the queue, not by themselves."""
+    attempts, budget = Attempts(), RetryBudget(0)
+    for _ in range(50):
+        assert decide(attempts, of_status(429, retry_after=1.0), budget=budget) == 0.0
+    assert (attempts.count, attempts.possibly_charged, attempts.throttled_at) == (0, 0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("most", "asked", "now", "raised"),
+    [
+        (0, None, 0, True),
+        (5, 4.0, 0, False),
+        (5, 6.0, 0, True),
+        (5, 3.0, 3, True),
+        (None, 200.0, 0, False),
+    ],
+)
+def test_max_throttle_wait(most, asked, now, raised):
+    """A call waits for 429s as long as it may, counted from the first."""
+    attempts, policy = Attempts(), RetryPolicy(max_throttle_wait=most)
+    if now:
+        assert decide(attempts, of_status(429), policy=policy) == 0.0
+    found = decide(attempts, of_status(429, retry_after=asked), now=now, policy=policy)
+    assert (found is None) is raised
+
+
+def test_max_attempts_1_raises_the_first_429():
+    """One attempt means one request, whatever it meets."""
+    assert decide(Attempts(), of_status(429), policy=RetryPolicy(max_attempts=1)) is None
+
+
+def test_a_batch_waits_for_ten_minutes_at_most():
+    """A row that is told to wait longer ends, and says how long."""
+    for status in (429, 503):
+        fits = decide(Attempts(), of_status(status, retry_after=LONGEST_BATCH_WAIT), batch=True)
+        assert fits is not None
+        longer = of_status(status, retry_after=LONGEST_BATCH_WAIT + 1)
+        assert decide(Attempts(), longer, batch=True) is None
+
+
+def test_a_spent_budget():
+    """Without budget a call raises, and a batch row waits ten seconds longer."""
+    assert decide(Attempts(), of_status(500), budget=RetryBudget(0)) is None
+    assert 10.0 <= decide(Attempts(), of_status(500), budget=RetryBudget(0), batch=True) <= 10.5
+
+
+@given(st.lists(st.booleans(), max_size=300), st.integers(0, 100))
+def test_the_budget_stays_within_its_bounds(steps, capacity):
+    """A budget is never negative, never above its capacity, and honest about what it gave."""
+    budget, spent, refunded = RetryBudget(capacity), 0, 0
+    for retry in steps:
+        if retry:
+            before = budget.tokens
+            assert budget.spend() is (before >= 1)
+            spent += before >= 1
+        else:
+            refunded += 1
+            budget.refund()
+        assert 0 <= budget.tokens <= capacity
+    assert spent <= capacity + 0.2 * refunded + 1e-6
+
+
+def test_the_price_of_faults():
+    """One retry costs what five successes give back."""
+    budget = RetryBudget(10)
+    budget.spend()
+    for _ in range(5):
+        budget.refund()
+    assert budget.tokens == pytest.approx(10)
+    budget.refund()
+    assert budget.tokens == 10
+
+
+NUMBERS = st.one_of(
+    st.floats().map(str), st.integers().map(str), st.floats().map("{:e}".format)
+)  # fmt: skip
+MOMENTS = st.datetimes(timezones=st.just(UTC)).map(lambda when: when.replace(microsecond=0))
+DATES = MOMENTS.map(lambda when: format_datetime(when, usegmt=True))
+ZONES = st.sampled_from(["GMT", "-0000", "-0000 GMT", "+0500", "EST"])
+VALUES = st.one_of(
+    st.text(), NUMBERS, DATES, st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape")),
+    st.builds("{} {}".format, DATES, ZONES),
+    st.lists(st.sampled_from(["Wed,", "21", "Oct", "2015", "07:28:00", "GMT", "-0000", "99", "x"]))
+    .map(" ".join),
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(["retry-after", "retry-after-ms", "date"]), VALUES))
+@example(
+    {"retry-after": "Wed, 21 Oct 2015 07:28:00 -0000 GMT", "date": "Wed, 21 Oct 2015 07:28:00 GMT"}
+)
+@example({"retry-after": "1" * 5000})
+@example({"retry-after": "0" * 5000 + "GMT", "date": "GMT"})
+def test_B22_retry_after_never_raises(headers):
+    """Whatever the headers say, the answer is None or a time that can be waited for."""
+    found = parse_retry_after(headers)
+    assert found is None or 0.0 <= found <= LONGEST_RETRY_AFTER
+    assert found is None or math.isfinite(found)
+
+
+@given(st.floats(0, 1e6).map(lambda seconds: round(seconds, 6)))
+def test_B20_seconds(seconds):
+    """Plain seconds are taken as they are; so are milliseconds, which go first."""
+    assert parse_retry_after({"retry-after": f" {seconds:f} "}) == pytest.approx(seconds)
+    headers = {"retry-after-ms": f"{seconds * 1000:f}", "retry-after": "9"}
+    assert parse_retry_after(headers) == pytest.approx(seconds)
+
+
+@given(MOMENTS.filter(lambda when: 1970 < when.year < 9990), st.integers(-(10**6), 10**6))
+def test_B21_dates(sent, seconds):
+    """A date counts from the reply's own Date; one that is past is 0."""
+    headers = {
+        "date": format_datetime(sent, usegmt=True),
+        "retry-after": format_datetime(sent + timedelta(seconds=seconds), usegmt=True),
+    }
+    assert parse_retry_after(headers) == max(0, seconds)
+    assert parse_retry_after({"retry-after": headers["retry-after"]}) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "-3", "nan", "NaN", "inf", "Infinity", "1e9", "1" + "0" * 20, "soon", "", " ", "5, 10",
+        "٣", "0x10", "1_000", "+5", ".5", "5.", "1.2.3", "5 s", "5;6", "\x005", "５",
+    ],
+)  # fmt: skip
+def test_B22_garbage(value):
+    """Garbage is no wish."""
+    assert parse_retry_after({"retry-after": value}) is None
+    assert parse_retry_after({"retry-after-ms": value, "retry-after": "7"}) == 7.0
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("86400", 86_400.0), ("31622400", 31_622_400.0)])
+def test_B23_a_huge_wish_is_told(value, seconds):
+    """A day or a year is a wish: the caller is told it."""
+    assert parse_retry_after({"retry-after": value}) == seconds
+    assert parse_retry_after({"retry-after": "31622401"}) is None
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("chunk", range(100))
+def test_B22_a_million_values(chunk):
+    """A million mutated headers: none raises, none is out of range."""
+    rng = Random(chunk)
+    seeds = ["5", "1.5", "Wed, 21 Oct 2015 07:28:00 GMT", "1e3", "-1", "inf", "5, 10", "0x1F"]
+    letters = "0123456789.,-+ eEGMTWedOct:_xnaif\0\ud800é"
+    for _ in range(10_000):
+        value = list(rng.choice(seeds))
+        for _ in range(rng.randrange(4)):
+            value.insert(rng.randrange(len(value) + 1), rng.choice(letters))
+        found = parse_retry_after({"retry-after": "".join(value), "date": rng.choice(seeds)})
+        assert found is None or 0.0 <= found <= LONGEST_RETRY_AFTER
