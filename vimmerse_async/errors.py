@@ -36,6 +36,14 @@ StopReason = Literal[
 ]
 
 
+def brief(value: object) -> str:
+    """Return any value for a message: at most 80 characters, whatever its repr does."""
+    try:
+        return f"{value!r:.80}"
+    except Exception:  # noqa: BLE001 - a repr may raise anything
+        return f"some {type(value).__name__}"
+
+
 def _rebuild(cls: type["VimmerseError"], args: tuple[Any, ...], state: dict[str, Any]) -> Any:
     error = cls.__new__(cls, *args)
     error.args = args

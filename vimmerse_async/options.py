@@ -1,33 +1,31 @@
 """What a user may set: how long to wait, and what to send again."""
 
-import math
 from typing import Any
 
 import attrs
 
-from vimmerse_async.errors import ConfigurationError
+from vimmerse_async.errors import ConfigurationError, brief
+
+MOST = 1e9
+"""Of anything that can be set: 31 years, a thousand million requests."""
 
 
 def check_number(
-    name: str, value: Any, *, least: float, most: float = math.inf, whole: bool = False
+    name: str, value: Any, *, least: float, most: float = MOST, whole: bool = False
 ) -> None:
     """Raise `ConfigurationError` unless `value` is a finite number from `least` to `most`."""
     kinds: Any = int if whole else (int, float)
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, kinds)
-        or not math.isfinite(value)
-        or not least <= value <= most
-    ):
+    if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
         kind = "a whole number" if whole else "a number"
-        bound = f"of at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
-        raise ConfigurationError(f"{name} must be {kind} {bound}, not {value!r}", field=name)
+        raise ConfigurationError(
+            f"{name} must be {kind} from {least:g} to {most:,.0f}, not {brief(value)}", field=name
+        )
 
 
 def check_seconds(name: str, value: Any) -> None:
     """Raise `ConfigurationError` unless `value` is a time above zero, in seconds, or None."""
     if value is not None:
-        check_number(name, value, least=0.001, most=1e9)
+        check_number(name, value, least=0.001)
 
 
 def _seconds(_record: Any, field: Any, value: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import anyio.to_thread
 import attrs
 
-from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.errors import InvalidRequestError, brief
 from vimmerse_async.readers import FileReader, PathReader, PipeReader
 from vimmerse_async.wire import FilePart, Reader
 
@@ -79,7 +79,7 @@ def _examine(slot: Slot, source: Any) -> FilePart:
     if isinstance(source, (str, os.PathLike)):
         return _examine_path(slot, Path(source))
     if not hasattr(source, "read"):
-        raise _refusal(slot, f"must be a path, bytes or an open binary file, not {source!r:.80}")
+        raise _refusal(slot, f"must be a path, bytes or an open binary file, not {brief(source)}")
     return _examine_file(slot, source)
 
 

@@ -25,6 +25,7 @@ from vimmerse_async.errors import (
     RateLimitError,
     SessionError,
     VimmerseError,
+    brief,
 )
 from vimmerse_async.gate import Gate, Lane, identity, join_gate, leave_gate
 from vimmerse_async.hooks import CallEvent, Hook, Hooks, RetryEvent, logger
@@ -304,7 +305,7 @@ def check_limit(limit: object) -> None:
     if not isinstance(limit, int):
         raise ConfigurationError(
             "limit must be a whole number of requests in flight, a limit object or None, "
-            f"not {limit!r:.80}",
+            f"not {brief(limit)}",
             field="limit",
         )
     check_number("limit", limit, least=1, most=1_000_000, whole=True)

@@ -20,6 +20,7 @@ from vimmerse_async.errors import (
     Sent,
     SessionError,
     VimmerseError,
+    brief,
 )
 from vimmerse_async.gate import Gate, Lane, LaneClosedError
 from vimmerse_async.hooks import Hook
@@ -393,11 +394,11 @@ def _toucher(runtime: Runtime, deadline: Deadline, idle: float) -> Callable[[], 
 def _check_options(timeouts: object, retry: object) -> None:
     if not isinstance(timeouts, Timeouts):
         raise ConfigurationError(
-            f"timeouts must be a Timeouts, such as Timeouts(attempt=30), not {timeouts!r:.80}",
+            f"timeouts must be a Timeouts, such as Timeouts(attempt=30), not {brief(timeouts)}",
             field="timeouts",
         )
     if not isinstance(retry, RetryPolicy):
         raise ConfigurationError(
-            f"retry must be a RetryPolicy, such as RetryPolicy(max_attempts=1), not {retry!r:.80}",
+            f"retry must be a RetryPolicy, such as RetryPolicy(max_attempts=1), not {brief(retry)}",
             field="retry",
         )

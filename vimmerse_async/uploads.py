@@ -5,7 +5,7 @@ from typing import cast
 
 import attrs
 
-from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.errors import InvalidRequestError, brief
 from vimmerse_async.models import Asset
 from vimmerse_async.parts import Slot, Source, examine
 from vimmerse_async.session import VimmerseSession
@@ -83,7 +83,7 @@ async def get_asset(
     """
     if not isinstance(asset_id, str) or not _ASSET_ID(asset_id):
         raise InvalidRequestError(
-            f"asset_id must be the `.id` of an asset, not {asset_id!r:.80}", field="asset_id"
+            f"asset_id must be the `.id` of an asset, not {brief(asset_id)}", field="asset_id"
         )
     operation = Operation("get_asset", "GET", f"/asset/{asset_id}", expects="asset", safe=True)
     return cast("Asset", await session.send(Call(operation), timeout))

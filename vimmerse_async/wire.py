@@ -12,7 +12,7 @@ from typing import Any, Literal, NoReturn, Protocol
 import attrs
 
 from vimmerse_async.control.limit import LatencyClass
-from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.errors import InvalidRequestError, brief
 from vimmerse_async.models import ModeLike, OptionLike, PromptMode, PromptOption, PromptRequest
 from vimmerse_async.urls import check_url, is_plain
 
@@ -239,13 +239,13 @@ def custom_call(method: str, path: str, json: Any, form: Mapping[str, str] | Non
     """Check the arguments of `VimmerseSession.request` and return the call."""
     if not isinstance(method, str) or method.upper() not in _METHODS:
         raise InvalidRequestError(
-            f"method must be one of {', '.join(sorted(_METHODS))}; not {method!r:.80}",
+            f"method must be one of {', '.join(sorted(_METHODS))}; not {brief(method)}",
             field="method",
         )
     if not isinstance(path, str) or not _PATH(path):
         raise InvalidRequestError(
             "path must begin with a single '/' and hold URL characters only, percent-encoded "
-            f"where necessary: {path!r:.80}",
+            f"where necessary: {brief(path)}",
             field="path",
         )
     if json is not None and form is not None:
@@ -303,7 +303,7 @@ def _checked_fields(request: PromptRequest, files: Iterable[str]) -> dict[str, A
 
 def _unknown_choice(field: str, value: Any) -> InvalidRequestError:
     words = ", ".join(sorted(_CHOICES[field]))
-    return InvalidRequestError(f"{field} must be one of {words}; not {value!r:.80}", field=field)
+    return InvalidRequestError(f"{field} must be one of {words}; not {brief(value)}", field=field)
 
 
 def _check_prompt(prompt: object) -> None:
