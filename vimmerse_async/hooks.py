@@ -36,6 +36,7 @@ class CallEvent:
     Attributes:
         operation: The route's name.
         error: Why it failed; None when it did not.
+        cancelled: True when the caller went away before there was an answer.
         elapsed: Seconds from the call to its end.
         waited: Seconds of these before the first send.
         attempts: Requests made.
@@ -44,6 +45,7 @@ class CallEvent:
 
     operation: str
     error: VimmerseError | None
+    cancelled: bool
     elapsed: float
     waited: float
     attempts: int

@@ -228,6 +228,7 @@ class Runtime:
                 CallEvent(
                     operation=call.operation.name,
                     error=None if succeeded else error,
+                    cancelled=not succeeded and error is None,
                     elapsed=now - deadline.begun,
                     waited=sent - deadline.begun,
                     attempts=attempts.count + succeeded,

@@ -289,6 +289,7 @@ class VimmerseSession:
             attempts.reused = type(answer) is Failure and answer.reused
         except asyncio.CancelledError:
             if deadline.reason != "late" or deadline.claim() is None:
+                attempts.possibly_charged += lease.connected and not operation.safe
                 raise
             result = _too_late(operation, attempts, runtime.now(), sent=lease.connected)
             outcome = rule_of(result).outcome

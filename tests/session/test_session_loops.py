@@ -1,0 +1,152 @@
+"""The same session on every kind of event loop: plain, in debug mode, uvloop, eager tasks."""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from scripted_server import NEVER, Answer, ScriptedServer, echo
+
+from vimmerse_async import (
+    APITimeoutError,
+    RetryPolicy,
+    SessionError,
+    Timeouts,
+    gather_prompts,
+    image_2_prompt,
+    stream_prompts,
+)
+
+URL = "https://a.example/1"
+
+
+with contextlib.suppress(ImportError):
+    import uvloop
+
+    uvloop.run(asyncio.sleep(0))  # the first one opens a pipe that stays
+
+
+def _uvloop() -> asyncio.AbstractEventLoop:
+    return pytest.importorskip("uvloop").new_event_loop()
+
+
+def _eager() -> asyncio.AbstractEventLoop:
+    if sys.version_info < (3, 12):
+        pytest.skip("eager tasks came with Python 3.12")
+    loop = asyncio.new_event_loop()
+    loop.set_task_factory(asyncio.eager_task_factory)
+    return loop
+
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "asyncio": asyncio.new_event_loop,
+    "debug": asyncio.new_event_loop,
+    "uvloop": _uvloop,
+    "eager": _eager,
+}
+
+
+def script(request: Any) -> Answer:
+    """Answer late where the name says so, never, or at once."""
+    if request.name == "never":
+        return NEVER
+    return Answer(value=f"about {request.name}", delay=0.001 if request.name[-1] in "369" else 0.0)
+
+
+async def _calls(server: ScriptedServer) -> None:
+    async with server.session(limit=8) as session:
+        prompts = await asyncio.gather(
+            *(image_2_prompt(session, f"https://a.example/{n}") for n in range(40))
+        )
+        assert prompts == [f"about {n}" for n in range(40)]
+    assert server.most_in_flight <= 8
+
+
+async def _batches(server: ScriptedServer) -> None:
+    async def rows() -> AsyncIterator[str]:
+        for number in range(100):
+            await asyncio.sleep(0)
+            yield f"https://a.example/{number}"
+
+    async with server.session() as session:
+        assert len(await gather_prompts(session, rows())) == 100
+        assert len(await gather_prompts(session, [URL] * 300)) == 300
+        async with stream_prompts(session, rows(), ordered=True) as results:
+            async for result in results:
+                if result.index == 50:
+                    break
+        assert session.gate.in_flight == session.gate.waiting == 0
+
+
+async def _retries(server: ScriptedServer) -> None:
+    statuses = iter([429, 500, 200, 503, 200, 200])
+    server.script = lambda request: (
+        echo(request) if (status := next(statuses)) == 200 else Answer(status, {})
+    )
+    async with server.session(limit=4, retry=RetryPolicy(backoff_base=0.01)) as session:
+        assert await gather_prompts(session, [URL] * 3) == ["about 1"] * 3
+
+
+async def _cancellations(server: ScriptedServer) -> None:
+    async with server.session(limit=4) as session:
+        for steps in range(12):
+            call = asyncio.create_task(image_2_prompt(session, "https://a.example/never"))
+            batch = asyncio.create_task(gather_prompts(session, ["https://a.example/never"] * 9))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            call.cancel()
+            batch.cancel()
+            await asyncio.wait([call, batch])
+            assert call.cancelled()
+            assert batch.cancelled()
+            assert session.gate.in_flight == session.gate.waiting == 0
+
+
+async def _deadlines(server: ScriptedServer) -> None:
+    async with server.session(timeouts=Timeouts(attempt=0.1, total=0.15)) as session:
+        with pytest.raises(APITimeoutError):
+            await image_2_prompt(session, "https://a.example/never")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await image_2_prompt(session, "https://a.example/never")
+
+
+async def _closing(server: ScriptedServer) -> None:
+    async with server.session(limit=4) as session:
+        calls = [asyncio.create_task(image_2_prompt(session, "https://a.example/never"))
+                 for _ in range(9)]  # fmt: skip
+        batch = asyncio.create_task(
+            gather_prompts(session, ["https://a.example/never"] * 50, return_exceptions=True)
+        )
+        await asyncio.sleep(0.05)
+    outcomes = await asyncio.gather(*calls, batch, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes[:9]] == [SessionError] * 9
+    assert isinstance(outcomes[9], Exception)
+
+
+@pytest.mark.parametrize("kind", LOOPS)
+@pytest.mark.parametrize(
+    "scene", [_calls, _batches, _retries, _cancellations, _deadlines, _closing]
+)
+def test_session_on_any_loop(
+    kind: str, scene: Callable[[ScriptedServer], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Calls, batches, retries, cancellation, deadlines and closing work, and nothing complains."""
+    noise: list[Any] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: noise.append(context))
+        async with ScriptedServer(script) as server:
+            await scene(server)
+
+    with (
+        caplog.at_level(logging.WARNING),
+        asyncio.Runner(loop_factory=LOOPS[kind], debug=kind == "debug") as runner,
+    ):
+        runner.run(main())
+    assert not noise
+    complaints = [each.getMessage() for each in caplog.records]
+    assert not [each for each in complaints if not each.startswith("Executing")]
