@@ -124,7 +124,7 @@ def test_refused_scouts_double_the_hold() -> None:
         hold = limit.admit(now + 0.05)
         assert isinstance(hold, float)
         holds.append(hold)
-        now += 0.05 + hold
+        now += 0.05 + hold + 1e-9
     assert all(
         HOLD * 2**times * (1 - JITTER) <= hold <= HOLD * 2**times * (1 + JITTER)
         for times, hold in enumerate(holds[:5])

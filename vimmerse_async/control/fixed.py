@@ -51,9 +51,10 @@ class FixedLimit:
         self._now = now
         if self._in_flight >= self.cap:
             return math.inf
-        opens = max(self._door.opens, self._pace.next)
-        if now < opens:
-            return opens - now
+        if now < self._door.opens:
+            return self._door.opens - now
+        if now < self._pace.next:
+            return self._pace.wait(now)
         if self._rate < math.inf:
             self._pace.depart(now, self._rate)
         self._in_flight += 1

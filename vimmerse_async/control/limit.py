@@ -41,6 +41,8 @@ class LimitSnapshot:
         gate: Seconds until the gate opens; 0.0 when it is open.
         refused: Share of the sends so far that were refused with 429, 0.0 to 1.0.
         binding: What holds requests back; None when nothing does.
+        suspect: The limit that was found to bind last, from which a warm start goes on; None while
+            none is known.
     """
 
     window: float
@@ -49,6 +51,7 @@ class LimitSnapshot:
     gate: float = 0.0
     refused: float = 0.0
     binding: Binding | None = None
+    suspect: Literal["window", "rate"] | None = None
 
 
 class Permit(Protocol):

@@ -34,7 +34,8 @@ class Meter:
     def over(self, now: float, span: float) -> float:
         """Events per second over the last `span` seconds, or since the first event."""
         start, total = now, self.total
-        for start, total in reversed(self._marks):
+        for mark in reversed(self._marks):
+            start, total = mark
             if start <= now - span:
                 break
         return max(0, self.total - total) / max(2 * GRAIN, now - start)
