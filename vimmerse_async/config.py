@@ -12,7 +12,7 @@ from yarl import URL
 
 from vimmerse_async._version import __version__
 from vimmerse_async.errors import ConfigurationError
-from vimmerse_async.urls import shown
+from vimmerse_async.urls import host_objection, shown
 
 DEFAULT_BASE_URL = "https://api.vimmerse.net"
 KEY_VARIABLE = "VIMMERSE_API_KEY"
@@ -36,8 +36,8 @@ class Secret(str):
 
 def conceal(value: object) -> Any:
     """Return a secret that shows nothing; of one that is no text, what it is instead."""
-    if value is None:
-        return None
+    if value is None or isinstance(value, _NoText):
+        return value
     return Secret(value) if isinstance(value, str) else _NoText(type(value).__name__)
 
 
@@ -74,7 +74,7 @@ def build_config(
         ConfigurationError: Names the argument, its environment variable and the mend; never
             shows a key.
     """
-    key = _check_key(conceal(os.environ.get(KEY_VARIABLE)) if api_key is None else api_key)
+    key = _check_key(conceal(os.environ.get(KEY_VARIABLE) if api_key is None else api_key))
     if base_url is None:
         base_url = conceal(os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL)
     origin = _check_origin(base_url)
@@ -156,11 +156,11 @@ def _origin_fault(base_url: object) -> str | None:
         return "must begin with https:// and name a host"
     if "@" in base_url:
         return "must not hold a user name or password"
-    if not re.fullmatch(r"[a-z]+://[^/?#\\]+", base_url, re.IGNORECASE):
+    if not re.fullmatch(r"[a-z]+://[^/?#\\]+(?<!:)", base_url, re.IGNORECASE):
         return "must end after the host and port, without a path, query or trailing slash"
     if url.scheme == "http" and not _is_loopback(url.host):
         return "must begin with https:// (plain http is for loopback addresses only)"
-    return None
+    return host_objection(url.raw_host)
 
 
 def check_proxy(proxy: object) -> None:

@@ -27,8 +27,9 @@ class Mask:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        hidden = [secret for secret in secrets if len(secret) >= SHORTEST_MASKED]
-        common = {form for secret in hidden for form in (secret, json.dumps(secret)[1:-1])}
+        # The longer goes first: it may begin like the shorter.
+        hidden = sorted({each for each in secrets if len(each) >= SHORTEST_MASKED}, key=len)[::-1]
+        common = [form for secret in hidden for form in (json.dumps(secret)[1:-1], secret)]
         self.swift = _any_of(re.escape(form.encode()) for form in common)
         self.thorough = _any_of(spelling for secret in hidden for spelling in _spellings(secret))
 
@@ -39,15 +40,16 @@ class Mask:
 
 
 def _any_of(patterns: Iterable[bytes]) -> Callable[[bytes, bytes], bytes]:
-    return re.compile(b"|".join(sorted(set(patterns))) or b"(?!)").sub
+    return re.compile(b"|".join(dict.fromkeys(patterns)) or b"(?!)").sub
 
 
 def _spellings(secret: str) -> Iterable[bytes]:
-    yield b"".join(map(_letter, secret.encode()))
     for form in (html.escape(secret), quote(secret), quote(secret, safe="")):
-        yield re.escape(form.encode())
+        if form != secret:
+            yield re.escape(form.encode())
     for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
         yield re.escape(secret.encode(encoding))
+    yield b"".join(map(_letter, secret.encode()))
 
 
 def _letter(code: int) -> bytes:

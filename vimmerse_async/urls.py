@@ -66,16 +66,15 @@ def _objection(url: object) -> str | None:
         port = parsed.explicit_port
     except ValueError:
         return "is not a URL that can be read"
-    if port is not None and not _PORT(authority):
-        return "has a port that is no number"
-    return _host_objection(parsed.raw_host, port)
+    if port is not None and (port == 0 or not _PORT(authority)):
+        return "has a port that cannot be"
+    return host_objection(parsed.raw_host)
 
 
-def _host_objection(host: str | None, port: int | None) -> str | None:
+def host_objection(host: str | None) -> str | None:
+    """Return why a parsed URL's host cannot be one; None when it can."""
     if not host:
         return "has no host"
-    if port == 0:
-        return "has port 0"
     if ":" in host:
         return None
     labels = host.removesuffix(".").split(".")

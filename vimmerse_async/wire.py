@@ -22,7 +22,8 @@ MAX_PROMPT = 1_000_000
 """Characters. unknown: assumed because a longer prompt is a file that was passed by mistake."""
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"})
-_PATH = re.compile(r"/(?!/)[!-\[\]_a-z~]{0,4000}").fullmatch
+_PATH = re.compile(r"/(?!/)[!$-;=?-\[\]_a-z~]{0,4000}").fullmatch
+_NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,100}").fullmatch
 _SURROGATE = re.compile(r"[\ud800-\udfff]").search
 _FIELDS = ("option", "prompt", "image_url", "image2_url", "video_url", "mode")
 _URLS = frozenset({"image_url", "image2_url", "video_url"})
@@ -332,7 +333,14 @@ def _check_prompt(prompt: object) -> None:
 
 
 def _texts(form: Mapping[str, str]) -> Form:
-    for name, text in form.items():
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise InvalidRequestError("form must map names to texts", field="form")
+    if not isinstance(form, Mapping) or not all(map(_is_text, form.items())):
+        raise InvalidRequestError(
+            "form must map plain names (letters, digits and _.-[]) to texts", field="form"
+        )
     return Form(texts=tuple(form.items()))
+
+
+def _is_text(item: tuple[object, object]) -> bool:
+    name, text = item
+    plain = isinstance(name, str) and _NAME(name) is not None
+    return plain and isinstance(text, str) and not _SURROGATE(text)

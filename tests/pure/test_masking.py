@@ -1,0 +1,92 @@
+"""The account's secrets are replaced in every spelling, and nothing else is."""
+
+import base64
+import html
+import json
+import urllib.parse
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from vimmerse_async.masking import MASK, SHORTEST_MASKED, Mask
+
+VISIBLE = st.characters(min_codepoint=33, max_codepoint=126)
+SECRETS = st.text(VISIBLE, min_size=SHORTEST_MASKED, max_size=40)
+
+
+@st.composite
+def spelled(draw):
+    """A secret, and one way to write it in JSON."""
+    secret = draw(SECRETS)
+    ways = [draw(st.sampled_from(["plain", "lower", "upper", "short"])) for _ in secret]
+    return secret, "".join(map(letter_as, secret, ways))
+
+
+def letter_as(letter, way):
+    if way == "short" and letter == "/":
+        return "\\/"
+    if way in {"lower", "upper"}:
+        return f"\\u{ord(letter):04{'x' if way == 'lower' else 'X'}}"
+    return json.dumps(letter)[1:-1]
+
+
+@given(spelled(), st.text(), st.text())
+def test_F8_every_json_spelling(pair, before, after):
+    """However JSON writes the secret, the decoded text is free of it."""
+    secret, spelling = pair
+    assume(secret not in before + after)
+    body = f'"{json.dumps(before)[1:-1]} {spelling} {json.dumps(after)[1:-1]}"'
+    assert secret in json.loads(body)
+    masked = Mask([secret]).thorough(MASK, body.encode())
+    assert json.loads(masked) == f"{before} *** {after}"
+
+
+@given(SECRETS)
+def test_F8_other_spellings(secret):
+    """HTML, percent and the encodings that JSON may have are seen through, too."""
+    mask = Mask([secret])
+    for form in (secret, html.escape(secret), urllib.parse.quote(secret, safe="")):
+        assert mask.thorough(MASK, f"<p>{form}</p>".encode()) == b"<p>***</p>"
+    for charset in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+        assert secret.encode(charset) not in mask.thorough(MASK, f"a {secret} b".encode(charset))
+
+
+@given(SECRETS, st.binary())
+def test_what_holds_no_secret_is_left_alone(secret, body):
+    """Masking changes nothing else."""
+    assume(secret.encode() not in body and b"\\" not in body and b"%" not in body)
+    assume(b"&" not in body and b"\0" not in body)
+    mask = Mask([secret])
+    assert mask.swift(MASK, body) == body == mask.thorough(MASK, body)
+
+
+@given(st.text(VISIBLE, max_size=SHORTEST_MASKED - 1), st.binary())
+def test_a_short_key_is_no_secret(key, body):
+    """Masking "a" would eat words of the answer."""
+    mask = Mask([key])
+    assert mask.swift(MASK, body) == mask.thorough(MASK, body) == body
+
+
+@given(st.lists(SECRETS, max_size=3))
+def test_a_mask_shows_nothing(secrets):
+    """Not even a debugger's view of a mask shows what it hides."""
+    mask = Mask(secrets)
+    for secret in secrets:
+        assert secret not in repr(vars(mask)) + repr(mask)
+
+
+@given(SECRETS, st.text(st.characters(max_codepoint=0xDCFF)))
+def test_headers_keep_what_they_are(secret, text):
+    """A header's odd bytes survive masking."""
+    assume(all(not 0xD800 <= ord(letter) <= 0xDC7F for letter in text))
+    assume(secret not in text)
+    assume("\\" not in text and "&" not in text and "%" not in text)
+    assert Mask([secret]).text(f"{text} {secret}") == f"{text} ***"
+
+
+def test_several_secrets():
+    """The key and the Authorization header are both hidden; the longer one goes first."""
+    mask = Mask(["key-12345", "Basic key-12345-and-more"])
+    body = b"key-12345 Basic key-12345-and-more " + base64.b64encode(b"key-12345")
+    assert mask.thorough(MASK, body).startswith(b"*** *** ")
+    assert mask.swift(MASK, body).startswith(b"*** *** ")
