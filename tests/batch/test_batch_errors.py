@@ -98,7 +98,7 @@ async def test_batch_row_history(server: ScriptedServer) -> None:
             return Answer(200, value="", delay=1.0)
         if request.name == "3":
             return Answer(502, {"message": "who knows"}, delay=1.0)
-        return slow(1.0)(request)
+        return slow(0.9)(request)
 
     server.script = script
     rows: list[Any] = []
