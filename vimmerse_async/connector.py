@@ -22,7 +22,7 @@ KEEPALIVE = 15.0
 """Seconds a connection is kept idle: well below the usual 60 s of load balancers."""
 
 
-current_lease: ContextVar[Lease] = ContextVar("current_lease")
+current_lease: ContextVar[Lease] = ContextVar("current_lease", default=Lease())  # noqa: B039 - that of nobody
 
 
 class GuardedProtocol(ResponseHandler):

@@ -98,6 +98,7 @@ class Transport:
             lease: What is asked of the connection, and where is noted what became of it.
             touch: Called whenever an upload makes progress; None for no wish to know.
         """
+        outer = current_lease.get()
         current_lease.set(lease)
         response: aiohttp.ClientResponse | None = None
         body: bytes | None = None
@@ -127,6 +128,7 @@ class Transport:
             lease.renew()
             return await self.exchange(call, connect, lease, touch)
         finally:
+            current_lease.set(outer)  # a trace callback may call within a call
             if body is None and response is not None:
                 response.close()
         if response is None or body is None:

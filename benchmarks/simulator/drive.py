@@ -40,7 +40,7 @@ class Habits:
     """
 
     refusal_pause: Pause | None = None
-    fault_pause: Pause = attrs.field(default=full_jitter(0.5, 20.0))  # noqa: RUF009 - stateless
+    fault_pause: Pause = attrs.field(default=full_jitter(0.5, 20.0))
     refusals_allowed: float = math.inf
     faults_allowed: int = 5
     timeouts_allowed: int = 2
