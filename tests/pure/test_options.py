@@ -103,7 +103,9 @@ def test_C23_limits_that_cannot_be(limit):
     assert raised.value.field == "limit"
 
 
-@pytest.mark.parametrize("limit", [1, 1_000_000, None, FixedLimit(3)], ids=lambda limit: type(limit).__name__)
+@pytest.mark.parametrize(
+    "limit", [1, 1_000_000, None, FixedLimit(3)], ids=lambda limit: type(limit).__name__
+)
 def test_C23_limits_that_can_be(limit):
     """All three kinds are taken."""
     assert not VimmerseSession("test-only-key", limit=limit).closed

@@ -208,11 +208,15 @@ async def raw(link: Link, ask: Asked, text: str, close: bool = False) -> None:
 
 
 @behaviour()
-async def pieces(link: Link, ask: Asked, texts: list[str], every: float = 0.03) -> None:
+async def pieces(
+    link: Link, ask: Asked, texts: list[str], every: float = 0.03, close: bool = False
+) -> None:
     """Send any bytes, each text in a segment of its own."""
     for text in texts:
         await link.send(text.encode("latin-1"))
         await asyncio.sleep(every)
+    if close:
+        link.close()
     await link.hang()
 
 
