@@ -130,7 +130,8 @@ async def main():
         *(image_2_prompt(session, URL) for _ in range(20)),
         gather_prompts(session, [URL] * 100), gather_prompts(session, endless()), read(), managed(),
     )]
-    await asyncio.sleep(0.2)
+    while len(server.requests) < 9:
+        await asyncio.sleep(0.01)
     print(len(server.requests))
 
 asyncio.run(main())

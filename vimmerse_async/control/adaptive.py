@@ -58,6 +58,7 @@ RESTART = 1.25  # x the peak: nothing here explains that any more
 STALE = 1 / 64  # weight of the newest latency, as in a mean of 64
 IDLE = 60.0  # s without traffic after which a scout goes first
 LOWEST_RATE = 1 / 60  # requests/s
+EVIDENCE = 4  # requests accepted in a minute; from fewer, a refusal tells of other clients' traffic
 
 
 class Suspect(Enum):
@@ -291,6 +292,8 @@ class AdaptiveLimit:
         novel = permit.level > self._levels.top + 0.5 - unsure
         again = permit.level <= self._levels.refused + 1 + on_the_wire
         rate = self._accepted_rate(now)
+        if self._accepted.count(now, QUOTA) < EVIDENCE:
+            return
         if self._suspect is not Suspect.NONE and novel and again:
             self._suspect = Suspect.WINDOW
             self._window.cut(permit.level - 1)
@@ -313,7 +316,10 @@ class AdaptiveLimit:
         """Take a block that outlasted a scout for a spent quota, once it is over."""
         if holds < 2 or self._door.holds:
             return
-        quota = self._accepted.over(now, QUOTA + now - self._blocked_at)
+        span = QUOTA + now - self._blocked_at
+        if self._accepted.count(now, span) < EVIDENCE:
+            return
+        quota = self._accepted.over(now, span)
         if self._suspect is not Suspect.RATE or quota < self._rate.value:
             self._suspect = Suspect.RATE
             self._rate.settle(quota, QUOTA)

@@ -39,3 +39,12 @@ class Meter:
             if start <= now - span:
                 break
         return max(0, self.total - total) / max(2 * GRAIN, now - start)
+
+    def count(self, now: float, span: float) -> int:
+        """Events in the last `span` seconds."""
+        total = self.total
+        for start, before in reversed(self._marks):
+            if start < now - span:
+                break
+            total = before
+        return max(0, self.total - total)

@@ -1,0 +1,53 @@
+"""What a session with the learned limit does to someone who only makes a call now and then."""
+
+import asyncio
+
+import pytest
+from scripted_server import Answer, ScriptedServer, slow
+
+from vimmerse_async import image_2_prompt
+
+URL = "https://a.example/1"
+HOLD = 8.0 * 1.25
+"""Seconds that the longest hold takes."""
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def throttle(server: ScriptedServer, seconds: float) -> None:
+    """Refuse everything for some seconds from now, and answer in a second afterwards."""
+    begun = now()
+    server.script = lambda request: (
+        Answer(429, {}, delay=0.02) if request.time < begun + seconds else slow(1.0)(request)
+    )
+
+
+@pytest.mark.parametrize("calls", [1, 3, 10])
+@pytest.mark.parametrize("seconds", [0.1, 0.5, 5.0, 100.0])
+async def test_first_calls_refused(server: ScriptedServer, seconds: float, calls: int) -> None:
+    """A new session that only meets 429s learns no rate from them: it goes on when they end."""
+    throttle(server, seconds)
+    async with server.session() as session:
+        begun = now()
+        await asyncio.gather(*(image_2_prompt(session, URL) for _ in range(calls)))
+        assert now() - begun <= seconds + HOLD + 3.0
+        begun = now()
+        for _ in range(5):
+            await image_2_prompt(session, URL)
+        assert now() - begun <= 6.0
+
+
+async def test_occasional_calls_refused(server: ScriptedServer) -> None:
+    """Someone who calls once in a while is not slowed down by other clients' bursts."""
+    async with server.session() as session:
+        for _ in range(20):
+            throttle(server, 3.0)
+            begun = now()
+            await image_2_prompt(session, URL)
+            assert now() - begun <= 3.0 + HOLD + 2.0
+            begun = now()
+            await asyncio.gather(*(image_2_prompt(session, URL) for _ in range(4)))
+            assert now() - begun <= 5.0
+            await asyncio.sleep(200.0)
