@@ -55,4 +55,4 @@ requirements: .venv/python  ## pin the newest versions anew
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --universal --extra cli --extra emulator --extra video \
 		--extra parquet --extra speed --extra otel --group dev --upgrade --quiet \
-		--no-emit-index-url --no-annotate --no-header --output-file requirements/dev.txt
+		--no-annotate --no-header --output-file requirements/dev.txt
