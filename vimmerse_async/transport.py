@@ -182,7 +182,8 @@ async def _read_on(response: aiohttp.ClientResponse, begun: bytes) -> bytes | No
     most = MAX_REPLY if response.status < 400 else MAX_ERROR_REPLY
     chunks, size = [begun], len(begun)
     while size <= most and not stream.at_eof():
-        chunks.append(await stream.readany())
+        # `readany` would wait for ever when a chunk's end and a parser's error come together.
+        chunks.append((await stream.readchunk())[0])
         size += len(chunks[-1])
     if size > most:
         if response.status < 400:

@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 import socket
+import zlib
 from typing import Any
 
 import anyio
@@ -295,8 +296,10 @@ async def big(link: Link, ask: Asked, size: int, length: bool = True, status: in
 
 @behaviour()
 async def headers_flood(link: Link, ask: Asked, count: int, size: int = 8) -> None:
-    lines = "".join(f"X-{number}: {'y' * size}\r\n" for number in range(count))
-    await link.send(f"HTTP/1.1 200 OK\r\n{lines}Content-Length: 3\r\n\r\n".encode() + b'"a"')
+    await link.send(b"HTTP/1.1 200 OK\r\n")
+    for number in range(count):
+        await link.send(f"X-{number}: {'y' * size}\r\n".encode())
+    await link.send(b'Content-Length: 3\r\n\r\n"a"')
 
 
 @behaviour()
@@ -319,9 +322,17 @@ async def zipped(
     status: int = 200,
 ) -> None:
     """Answer with a gzip body: bombs, cut trailers and floods of empty members included."""
-    packed = gzip.compress(text.encode() * repeat) + gzip.compress(b"") * members
+    packed = squeezed(text.encode(), repeat) + gzip.compress(b"") * members
     packed = packed[: len(packed) - cut]
     await link.answer(status, packed, {"Content-Encoding": encoding})
+
+
+def squeezed(content: bytes, repeat: int) -> bytes:
+    """Return a gzip body without ever holding what is in it."""
+    many = min(repeat, 2**16)
+    packer = zlib.compressobj(wbits=31)
+    packed = b"".join(packer.compress(content * many) for _ in range(repeat // many))
+    return packed + packer.compress(content * (repeat % many)) + packer.flush()
 
 
 @behaviour()
