@@ -102,7 +102,7 @@ def test_any_other_reply_is_an_error(operation, body, headers, status):
 def test_B12_any_depth(shape):
     """However deep a reply is nested, it ends as a value or an error of ours."""
     close = {"[": "]", '{"a":': "}"}.get(shape, "]}")
-    for depth in (*range(1, sys.getrecursionlimit() + 50, 7), 10_000, 100_000):
+    for depth in (*range(1, sys.getrecursionlimit() + 50, 31), 10_000, 100_000):
         body = (shape * depth + "1" + close * depth).encode()
         for operation in (REFINE_PROMPT, UPLOAD, CUSTOM):
             decode(operation, reply(body))
@@ -193,7 +193,7 @@ def test_B16_anything_is_unpacked_or_refused(content, encoding):
     }
 
 
-@pytest.mark.parametrize("size", [MAX_REPLY, MAX_REPLY + 1, 50 * MAX_REPLY])
+@pytest.mark.parametrize("size", [MAX_REPLY, MAX_REPLY + 1, 10 * MAX_REPLY])
 def test_B14_a_bomb_is_not_unpacked(size):
     """The cap holds for what comes out, whatever went in."""
     found = unpack(zlib.compress(bytes(size)), "deflate")
