@@ -367,6 +367,7 @@ async def test_an_upload_that_stands_still(serve, connect, tmp_path):
     assert (raised.value.kind, raised.value.attempts) == ("idle", 2)
 
 
+@pytest.mark.full
 async def test_an_upload_that_goes_on_slowly(serve, connect):
     """However long it takes, an upload that goes on is not cut off."""
     server = await serve({"do": "sip", "size": 160_000, "every": 0.02})
