@@ -80,7 +80,7 @@ def tasks() -> int:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("how", ["break", "raise", "return", "at once"])
 @pytest.mark.parametrize("after", [1, 2, 7])
-async def test_batch_left_early(
+async def test_D15_batch_left_early(
     server: ScriptedServer, session: Any, kind: str, how: str, after: int
 ) -> None:
     """Leaving the block cancels what is in flight at once, closes the input, and leaves no task."""
@@ -115,7 +115,7 @@ async def test_batch_left_early(
 
 @pytest.mark.parametrize("steps", range(40))
 @pytest.mark.parametrize("gather", [True, False])
-def test_batch_cancelled_at_any_step(steps: int, gather: bool) -> None:
+def test_D2_batch_cancelled_at_any_step(steps: int, gather: bool) -> None:
     """Cancelled after any number of loop steps, a batch sends nothing more and gives all back."""
 
     async def main() -> None:
@@ -166,7 +166,7 @@ async def test_batch_cancelled_by_anyio(server: ScriptedServer, session: Any, ga
     assert source.closed
 
 
-async def test_batch_cancelled_beside_a_failing_sibling(session: Any) -> None:
+async def test_D2_batch_cancelled_beside_a_failing_sibling(session: Any) -> None:
     """A sibling's failure in the user's task group comes out, and the batch is gone."""
     source = Input("async")
 
@@ -185,7 +185,7 @@ async def test_batch_cancelled_beside_a_failing_sibling(session: Any) -> None:
     assert source.closed
 
 
-async def test_batch_uncancel_counts(session: Any) -> None:
+async def test_D5_batch_uncancel_counts(session: Any) -> None:
     """A user's timeout around a batch stays the user's, and their task is as before."""
     task = asyncio.current_task()
     assert task is not None
@@ -251,7 +251,7 @@ async def test_batch_stop_sends_nothing_granted(server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_batch_stop_while_the_input_waits(server: ScriptedServer, kind: str) -> None:
+async def test_C14_batch_stop_while_the_input_waits(server: ScriptedServer, kind: str) -> None:
     """`stop()` does not wait for a row that may never come."""
     closed = []
 
@@ -274,7 +274,7 @@ async def test_batch_stop_while_the_input_waits(server: ScriptedServer, kind: st
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("fails_at", [0, 1, 10])
-async def test_batch_input_that_raises_streams(
+async def test_C14_batch_input_that_raises_streams(
     server: ScriptedServer, session: Any, kind: str, fails_at: int
 ) -> None:
     """A stream delivers what is in flight and then raises the input's own error."""
@@ -289,7 +289,7 @@ async def test_batch_input_that_raises_streams(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("fails_at", [0, 10])
-async def test_batch_input_that_raises_gathers(session: Any, kind: str, fails_at: int) -> None:
+async def test_C14_batch_input_that_raises_gathers(session: Any, kind: str, fails_at: int) -> None:
     """`gather_prompts` raises BatchStoppedError from the input's error, with all rows so far."""
     with pytest.raises(BatchStoppedError) as caught:
         await gather_prompts(session, Input(kind, fails_at).rows, return_exceptions=True)
@@ -302,7 +302,7 @@ async def test_batch_input_that_raises_gathers(session: Any, kind: str, fails_at
 
 
 @pytest.mark.parametrize("gather", [True, False])
-async def test_batch_on_result_that_raises(
+async def test_D14_batch_on_result_that_raises(
     server: ScriptedServer, session: Any, gather: bool
 ) -> None:
     """A failing `on_result` stops the run like a failing input; no finished row is lost."""
@@ -451,7 +451,7 @@ async def test_batch_reader_with_patience(session: Any) -> None:
     assert sorted(got) == list(range(30))
 
 
-async def test_batch_inside_a_batch(session: Any) -> None:
+async def test_D13_batch_inside_a_batch(session: Any) -> None:
     """A batch may be run for each result of another, also through a window of one."""
     async with stream_prompts(session, ["https://a.example/1", "https://a.example/2"]) as results:
         async for result in results:

@@ -39,7 +39,7 @@ async def read(stream: Any, into: list[Any]) -> None:
             into.append(result)  # noqa: PERF401 - what came before an error is wanted
 
 
-async def test_batch_error_holds_every_row(server: ScriptedServer) -> None:
+async def test_D20_batch_error_holds_every_row(server: ScriptedServer) -> None:
     """Every row is tried; then one BatchError has them all, the failures and their counts."""
     server.script = failing({
         "1": Answer(400, {"message": "no such picture"}),
@@ -121,7 +121,7 @@ STOPS = {
 
 @pytest.mark.parametrize("reason", STOPS)
 @pytest.mark.parametrize("gather", [True, False])
-async def test_batch_stops_at_credentials(
+async def test_B30_batch_stops_at_credentials(
     server: ScriptedServer, reason: str, gather: bool
 ) -> None:
     """A 401 or 402 ends the dispatch at once: no million errors; what flies is delivered."""

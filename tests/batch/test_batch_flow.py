@@ -87,7 +87,7 @@ async def test_batch_fills_the_window(server: ScriptedServer, kind: str, window:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("delay", [0.0, 1.0, "shuffled"])
 @pytest.mark.parametrize("ordered", [False, True])
-async def test_batch_waits_for_a_slow_reader(
+async def test_D16_batch_waits_for_a_slow_reader(
     server: ScriptedServer, kind: str, delay: Any, ordered: bool
 ) -> None:
     """A reader who sleeps finds a window of results at most, in order two, however long."""
@@ -145,7 +145,7 @@ async def test_batch_pulls_few_rows_ahead(server: ScriptedServer, gather: bool) 
     assert done == 200
 
 
-async def test_batch_slow_input(server: ScriptedServer) -> None:
+async def test_C14_batch_slow_input(server: ScriptedServer) -> None:
     """Rows that arrive slowly are asked as they arrive, and no slot is held between them."""
     gate_seen = []
 
@@ -210,7 +210,7 @@ async def _unpaced(rows: AsyncIterator[str]) -> AsyncIterator[str]:
         yield row
 
 
-async def test_batch_two_alternate(server: ScriptedServer) -> None:
+async def test_D21_batch_two_alternate(server: ScriptedServer) -> None:
     """Two batches in one session share the window evenly, also when one began long before."""
     server.script = lambda request: attrs.evolve(
         echo(request), delay=random.Random(request.name).uniform(0.5, 1.5)

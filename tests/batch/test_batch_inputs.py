@@ -61,7 +61,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", [0, 1, 3, 40])
-async def test_batch_takes_any_iterable(server: ScriptedServer, kind: str, count: int) -> None:
+async def test_C13_batch_takes_any_iterable(server: ScriptedServer, kind: str, count: int) -> None:
     """Any iterable or async iterable of rows is asked once each and answered in its order."""
     async with server.session(limit=4) as session:
         prompts = await gather_prompts(session, KINDS[kind](urls(count)))
@@ -82,7 +82,7 @@ async def test_batch_streams_any_iterable(server: ScriptedServer, kind: str) -> 
 
 
 @pytest.mark.parametrize("inputs", ["https://a.example/1", b"https://a.example/1", None, 5])
-async def test_batch_refuses_what_is_no_list(server: ScriptedServer, inputs: Any) -> None:
+async def test_C12_batch_refuses_what_is_no_list(server: ScriptedServer, inputs: Any) -> None:
     """One bare string, or nothing iterable, is a TypeError before anything is sent."""
     async with server.session() as session:
         with pytest.raises(TypeError, match="inputs must be an iterable"):
@@ -92,7 +92,7 @@ async def test_batch_refuses_what_is_no_list(server: ScriptedServer, inputs: Any
     assert not server.requests
 
 
-async def test_batch_bad_rows_fail_alone(server: ScriptedServer) -> None:
+async def test_C11_batch_bad_rows_fail_alone(server: ScriptedServer) -> None:
     """A row that cannot be sent fails with its index, costs nothing, and harms no other."""
     rows: list[Any] = urls(6)
     rows[1] = "http://a.example/plain"
@@ -256,7 +256,7 @@ async def test_batch_on_result_is_a_plain_function(server: ScriptedServer, on_re
     assert not server.requests
 
 
-async def test_batch_rows_are_not_kept(server: ScriptedServer) -> None:
+async def test_C13_batch_rows_are_not_kept(server: ScriptedServer) -> None:
     """A stream of 20,000 rows never holds more rows and results than its window."""
 
     class Row(str):

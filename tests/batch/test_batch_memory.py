@@ -50,7 +50,7 @@ print(json.dumps(asyncio.run(main())))
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("count", [10_000, pytest.param(1_000_000, marks=pytest.mark.full)])
-def test_batch_weighs_the_same_at_any_length(count: int) -> None:
+def test_C13_batch_weighs_the_same_at_any_length(count: int) -> None:
     """A stream of a million rows peaks at 45 MB, and does not grow on the way."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(

@@ -42,7 +42,7 @@ def outage(begin: float, end: float, during: Answer) -> Callable[[Request], Answ
 
 @pytest.mark.parametrize(("begin", "seconds"), [(0.0, 60.0), (3.3, 60.0), (3.3, 300.0)])
 @pytest.mark.parametrize("limit", [None, 1, 2, 4, 64])
-async def test_batch_survives_503s(
+async def test_A32_batch_survives_503s(
     server: ScriptedServer, begin: float, seconds: float, limit: int | None
 ) -> None:
     """An outage of one or five minutes loses no row and causes no storm, at any window."""
@@ -234,7 +234,7 @@ async def test_batch_stops_when_unreachable_from_the_start(server: ScriptedServe
         assert not any(row.ok for row in caught.value.results or ())
 
 
-async def test_batch_retry_storm(server: ScriptedServer) -> None:
+async def test_A32_batch_retry_storm(server: ScriptedServer) -> None:
     """With 2,000 rows queued, a minute's outage costs at most a tenth more requests."""
     server.script = outage(5.0, 65.0, UNAVAILABLE)
     async with server.session(limit=16) as session:

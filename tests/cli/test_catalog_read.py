@@ -71,7 +71,7 @@ BAD_ROWS: dict[str, tuple[bytes, Form, int, str]] = {
 
 
 @pytest.mark.parametrize(("content", "form", "line", "reason"), BAD_ROWS.values(), ids=BAD_ROWS)
-def test_bad_rows(content: bytes, form: Form, line: int, reason: str) -> None:
+def test_C26_bad_rows(content: bytes, form: Form, line: int, reason: str) -> None:
     """An unreadable row is one row with its line and a reason, and the next rows are read."""
     rows = rows_of(content, form)
     bad = [row for row in rows if row.error is not None]
@@ -137,7 +137,7 @@ def test_form_of(line: str, form: Form) -> None:
 @given(st.binary(max_size=400), st.sampled_from(["csv", "jsonl", "text"]))
 @example(b'a\n"\n', "csv")
 @example(b"\xff\xfea", "csv")
-def test_any_bytes(content: bytes, form: Form) -> None:
+def test_C26_any_bytes(content: bytes, form: Form) -> None:
     """Whatever a file holds, it is rows, bad rows, or a refusal; nothing else ever comes out."""
     try:
         rows = rows_of(content, form)

@@ -39,7 +39,7 @@ def json_of(fields: Mapping[str, Any], prompt: str | None = "p", error: str | No
     "cell",
     ["=cmd()", "@x", "+1+1", "-1-1", "=1", "\t=1", "\r=1", "\n=1", "-x", "+49 x", "＝1", "＠x"],
 )
-def test_formulas_are_guarded(cell: str) -> None:
+def test_C26_formulas_are_guarded(cell: str) -> None:
     """A cell that a spreadsheet would compute begins with an apostrophe, prompts included."""
     row = csv_of({"a": cell}, prompt=cell, error=cell)
     assert set(row.values()) == {f"'{cell}"}

@@ -88,7 +88,7 @@ def test_missing_extra(missing: str) -> None:
         pytest.param(signal.SIGHUP, 129, marks=pytest.mark.full),
     ],
 )
-def test_first_signal(
+def test_D6_first_signal(
     start: Start, place: Path, emulator: Emulator, number: signal.Signals, code: int
 ) -> None:
     """The first signal sends nothing new, waits for what is in flight, and keeps every answer."""
@@ -107,7 +107,7 @@ def test_first_signal(
     assert "Traceback" not in err
 
 
-def test_second_signal(start: Start, place: Path, emulator: Emulator) -> None:
+def test_D6_second_signal(start: Start, place: Path, emulator: Emulator) -> None:
     """The second signal does not wait for anything, and still keeps what was answered."""
     emulator.reset(latency=60)
     write_urls(place / "in.txt", 1_000)
@@ -210,7 +210,7 @@ def test_terminal(place: Path, environment: dict[str, str]) -> None:
         assert ("\x1b[38;5;" in shown) is coloured
 
 
-def test_terminal_is_not_obeyed_by_prompts(
+def test_B11_C18_G17_terminal_is_not_obeyed_by_prompts(
     place: Path, environment: dict[str, str], emulator: Emulator
 ) -> None:
     """Control codes in an answer or in the input are shown on a terminal, not sent to it."""

@@ -126,7 +126,7 @@ def test_damaged_exif_does_not_hide_the_picture():
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_of_an_animation_the_first_frame_is_seen(kind):
+def test_G5_of_an_animation_the_first_frame_is_seen(kind):
     """Later frames of an animation change nothing."""
     data = encoded(
         solid(GREEN), kind, save_all=True, append_images=[solid(RED), solid(BLUE)], lossless=True
@@ -143,7 +143,7 @@ def test_extreme_sizes_are_seen(size):
 
 
 @pytest.mark.parametrize("make", [png_of, jpeg_of, webp_of])
-def test_bombs_are_refused_by_their_header(make):
+def test_G5_bombs_are_refused_by_their_header(make):
     """A claim of too many pixels is refused with both sizes, before any is decoded."""
     sides = (16_000, 16_000)
     with pytest.raises(UnreadablePictureError, match=r"too large to look at: .*89,478,485 pixels"):
@@ -152,7 +152,7 @@ def test_bombs_are_refused_by_their_header(make):
 
 
 @pytest.mark.parametrize("size", [(MAX_SIDE + 1, 1), (1, MAX_SIDE + 1), (2**31 - 1, 2**31 - 1)])
-def test_absurd_sides_are_refused(size):
+def test_G5_absurd_sides_are_refused(size):
     """A side that no screen shows is refused, however few the pixels."""
     with pytest.raises(UnreadablePictureError, match="too large"):
         look(png_of(*size))
@@ -165,7 +165,7 @@ def test_no_pixels_are_refused():
 
 
 @pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "ICO", "PPM", "TGA"])
-def test_other_formats_are_refused(kind):
+def test_G5_other_formats_are_refused(kind):
     """Formats that the contract does not name are refused by name."""
     with pytest.raises(UnreadablePictureError, match="not a JPEG, PNG or WebP"):
         look(encoded(solid(RED, 16, 16), kind))

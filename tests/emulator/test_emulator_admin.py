@@ -61,7 +61,7 @@ async def test_the_log_keeps_its_counters_for_ever_and_its_details_for_the_lates
 
 
 @pytest.mark.parametrize("body", [b'{"prompt": "\\ud800"}', b"NaN", b"[" * 4000, b"\xff", b"{}"])
-async def test_whatever_was_sent_can_be_shown(call, body):
+async def test_G17_whatever_was_sent_can_be_shown(call, body):
     """No request breaks the list in which it stands."""
     caller = await call()
     headers = {"X-Api-Key": caller.emulator.key, "Content-Type": "application/json"}
@@ -132,7 +132,7 @@ async def test_a_reset_takes_a_plan(call):
         ("POST", "/reset", [], "object"),
     ],
 )
-async def test_an_invalid_plan_is_a_422_with_the_reason_and_changes_nothing(
+async def test_G15_an_invalid_plan_is_a_422_with_the_reason_and_changes_nothing(
     call, method, path, value, reason
 ):
     """The server goes on as it was."""
@@ -148,7 +148,7 @@ async def test_an_invalid_plan_is_a_422_with_the_reason_and_changes_nothing(
 
 
 @pytest.mark.parametrize(("method", "path"), CHANGES)
-async def test_changes_need_the_token(call, method, path):
+async def test_G14_changes_need_the_token(call, method, path):
     """A key does not suffice, nor a wrong token."""
     caller = await call(faults=[Fault("empty")])
     for headers in ({}, {"X-Api-Key": caller.emulator.key}, {"X-Emulator-Token": "no\xe9"}):
@@ -161,7 +161,7 @@ async def test_changes_need_the_token(call, method, path):
     ["evil.test", "evil.test:80", "localhost.evil.test", "127.0.0.1.evil.test", "192.168.1.2", ""],
 )
 @pytest.mark.parametrize(("method", "path"), [("GET", "/_emulator/requests"), *CHANGES])
-async def test_another_host_name_is_refused(call, method, path, host):
+async def test_G14_another_host_name_is_refused(call, method, path, host):
     """A web page that rebinds its name to this address reads and changes nothing."""
     caller = await call()
     answer = await caller.ask(method, path, headers={**allowed(caller), "Host": host})

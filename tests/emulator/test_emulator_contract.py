@@ -118,7 +118,7 @@ async def test_a_body_above_a_megabyte_is_a_413(call):
 
 @pytest.mark.parametrize("path", TEXT_ROUTES)
 @pytest.mark.parametrize("headers", REFUSED_KEYS)
-async def test_every_key_but_one_test_or_demo_key_is_a_401(call, path, headers):
+async def test_G10_every_key_but_one_test_or_demo_key_is_a_401(call, path, headers):
     """A real key can never be accepted by mistake."""
     caller = await call()
     answer = await caller.post(path + "?api_key=test-key", headers=headers)
@@ -126,7 +126,7 @@ async def test_every_key_but_one_test_or_demo_key_is_a_401(call, path, headers):
     assert "secret" not in str(answer.value)
 
 
-async def test_any_test_key_is_accepted_whatever_the_case_of_the_header(call):
+async def test_G10_any_test_key_is_accepted_whatever_the_case_of_the_header(call):
     """A caller may make up a key that says that it is one for tests."""
     caller = await call()
     answer = await caller.post("/v2/text/suggest-prompt", headers={"x-api-KEY": "test-made-up"})

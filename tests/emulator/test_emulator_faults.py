@@ -20,7 +20,7 @@ def strikes(plan: Plan, requests: list[bytes], seed: int = 0) -> list[str | None
     return [fault and fault.kind for fault in struck]
 
 
-def test_shares_are_what_the_plan_says():
+def test_G12_shares_are_what_the_plan_says():
     """Over 10,000 requests each share is right within 2 %, also where several rules compete."""
     shares = {"reset": 0.05, "html": 0.10, "empty": 0.20, "cut-json": 0.30}
     plan = Plan(Fault(kind, probability=share) for kind, share in shares.items())
@@ -31,7 +31,7 @@ def test_shares_are_what_the_plan_says():
 
 
 @given(st.permutations([b"%d" % number for number in range(30)]), st.integers())
-def test_the_same_seed_strikes_the_same_requests_in_any_order(shuffled, seed):
+def test_G12_the_same_seed_strikes_the_same_requests_in_any_order(shuffled, seed):
     """What befalls a request is its own, whatever comes before it."""
 
     def by_request(requests):
@@ -150,7 +150,7 @@ def test_a_plan_is_a_list(wrong):
 @given(
     st.dictionaries(st.text() | st.sampled_from(["kind", "nth"]), st.from_type(object) | st.none())
 )
-def test_no_foreign_data_gets_past_the_checks_or_breaks_them(rule):
+def test_G15_no_foreign_data_gets_past_the_checks_or_breaks_them(rule):
     """Whatever a plan holds, it is a rule or it is refused."""
     try:
         (fault,) = faults_from([rule])

@@ -78,7 +78,7 @@ async def test_a_missing_file_is_a_422(call, picture):
 
 
 @pytest.mark.parametrize("declared", [True, False])
-async def test_a_file_above_the_cap_is_a_413(call, picture, declared):
+async def test_G8_a_file_above_the_cap_is_a_413(call, picture, declared):
     """The cap holds whether or not the length was announced."""
     caller = await call(upload_cap=1 << 20)
     data = picture((1, 2, 3)) + b"\0" * (1 << 21)
@@ -87,7 +87,7 @@ async def test_a_file_above_the_cap_is_a_413(call, picture, declared):
     assert answer.status == 413
 
 
-async def test_the_oldest_uploads_make_room_for_the_newest(call, picture):
+async def test_G8_the_oldest_uploads_make_room_for_the_newest(call, picture):
     """All uploads together stay within the cap."""
     data = picture((9, 9, 9))
     caller = await call(media_cap=3 * len(data))
@@ -114,7 +114,7 @@ def png_of_size(width: int, height: int) -> bytes:
     )
 
 
-async def test_a_decompression_bomb_is_refused_at_the_upload(call):
+async def test_G5_a_decompression_bomb_is_refused_at_the_upload(call):
     """A picture of 50,000 by 50,000 pixels is never unpacked."""
     caller = await call()
     answer = await caller.upload("/v2/image", "image_file", png_of_size(50_000, 50_000))
@@ -152,7 +152,7 @@ async def test_a_mapped_folder_stands_for_its_host(call, picture, tmp_path):
         "a" * 5000,
     ],
 )
-async def test_no_url_leaves_its_folder(call, picture, tmp_path, rest):
+async def test_G7_no_url_leaves_its_folder(call, picture, tmp_path, rest):
     """Whatever the rest of the URL spells, only files inside the folder are read."""
     (tmp_path / "secret.png").write_bytes(picture((255, 0, 0)))
     inside = tmp_path / "inside"
@@ -217,7 +217,7 @@ async def test_a_video_is_used_only_without_a_picture(call, picture, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["", "x.png", "../" * 5 + "etc/passwd", "%2e%2e%2fx", "a.png%00"])
-async def test_only_uploads_are_served_under_media(call, name):
+async def test_G7_only_uploads_are_served_under_media(call, name):
     """Names are looked up, never opened."""
     caller = await call()
     assert (await caller.ask("GET", "/media/" + name)).status == 404

@@ -41,7 +41,7 @@ BODIES = st.fixed_dictionaries(
 
 
 @given(st.sampled_from(sorted(TEXT_ROUTES)), BODIES | ODD)
-def test_every_request_is_a_question_or_a_documented_refusal(path, body):
+def test_G18_every_request_is_a_question_or_a_documented_refusal(path, body):
     """Whatever JSON comes, it is understood, or refused with a status that the schema names."""
     documented = SCHEMA["paths"][path]["post"]["responses"]
     try:
@@ -104,7 +104,7 @@ def run_schemathesis(tmp_path: Path, *options: str) -> int:
     return int(generated[1])
 
 
-def test_schemathesis_finds_nothing(tmp_path):
+def test_G15_schemathesis_finds_nothing(tmp_path):
     """A hundred generated cases and more, all checks, no failure."""
     pytest.importorskip("schemathesis")
     assert run_schemathesis(tmp_path, "--phases=fuzzing", "--max-examples=15") >= 100

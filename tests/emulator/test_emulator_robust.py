@@ -56,7 +56,7 @@ def served():
         b"\r\n\r\n\x00",
     ],
 )
-def test_smuggling_and_nonsense_are_refused_and_the_connection_closed(served, data):
+def test_G11_smuggling_and_nonsense_are_refused_and_the_connection_closed(served, data):
     """What is not clean HTTP never reaches a route."""
     got = talk(served, data)
     assert not got or b" 400 " in got.partition(b"\r\n")[0]
@@ -66,7 +66,7 @@ def test_smuggling_and_nonsense_are_refused_and_the_connection_closed(served, da
     )
 
 
-def test_pipelined_requests_are_answered_in_order(served):
+def test_G11_pipelined_requests_are_answered_in_order(served):
     """A thousand requests in one go get a thousand answers."""
     got = talk(served, (HEAD + b"Content-Length: 0\r\n\r\n") * 1_000, 20)
     assert got.count(b"HTTP/1.1 200 OK") == 1_000
@@ -82,7 +82,7 @@ def test_pipelined_requests_are_answered_in_order(served):
     ],
     ids=["nothing", "half a head", "half a body", "half a form"],
 )
-async def test_who_stops_talking_is_hung_up_on(served, begun):
+async def test_G9_who_stops_talking_is_hung_up_on(served, begun):
     """No connection is held by a caller who says nothing more."""
     port = int(served.url.rpartition(":")[2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -152,13 +152,13 @@ NAMED = b'Content-Disposition: form-data; name="%b"'
         "no head",
     ],
 )
-def test_broken_and_oversized_forms_are_refused(served, parts):
+def test_G8_broken_and_oversized_forms_are_refused(served, parts):
     """Whatever a form holds, the answer is a refusal, and no memory grows beyond the caps."""
     got = talk(served, multipart(parts), 20)
     assert int(got.split(b" ", 2)[1]) in {400, 413, 422}
 
 
-async def test_packed_bodies_are_unpacked_within_the_caps(call):
+async def test_G8_packed_bodies_are_unpacked_within_the_caps(call):
     """A small body that unpacks to a large one is cut off where a large one would be."""
     caller = await call(upload_cap=1 << 20)
     headers = {"X-Api-Key": caller.emulator.key, "Content-Encoding": "gzip"}

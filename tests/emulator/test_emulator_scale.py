@@ -21,7 +21,7 @@ def load(*arguments: str) -> str:
 
 
 @pytest.mark.full
-async def test_shares_hold_over_http(call):
+async def test_G12_shares_hold_over_http(call):
     """Of 10,000 requests over 64 connections each fault strikes its share, and only that."""
     rules = [Fault("status", status=503, probability=0.2), Fault("empty", probability=0.1)]
     caller = await call(faults=rules)
@@ -39,7 +39,7 @@ async def test_shares_hold_over_http(call):
 
 
 @pytest.mark.full
-def test_five_thousand_idle_connections_are_held():
+def test_G12_five_thousand_idle_connections_are_held():
     """They stay open while others are served, and cost little memory."""
     printed = load("--requests=2000", "--rounds=1", "--idle=5000")
     assert "5000 of 5000 idle connections held" in printed

@@ -57,7 +57,7 @@ async def test_stopping_leaves_no_task_behind(call):
         await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
 
 
-async def test_a_port_in_use_is_named():
+async def test_G13_a_port_in_use_is_named():
     """The error says which port, and what to do."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -68,7 +68,7 @@ async def test_a_port_in_use_is_named():
             pass
 
 
-def test_other_machines_are_let_in_only_when_told_to():
+def test_G13_other_machines_are_let_in_only_when_told_to():
     """An address beyond this machine needs a flag, and warns."""
     with pytest.raises(ValueError, match="expose=True"):
         Emulator(host="0.0.0.0")

@@ -339,7 +339,7 @@ STATUSES = [400, 401, 402, 403, 404, 422, 429, 500, 503, 529]
 
 
 @pytest.mark.parametrize("status", STATUSES)
-async def test_every_status_with_a_good_body(ask, status):
+async def test_G18_every_status_with_a_good_body(ask, status):
     """The body is the contract's for that status."""
     raw, _ = await ask(Fault("status", status=status, seconds=7))
     head, body = await raw.reply()

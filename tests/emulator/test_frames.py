@@ -96,7 +96,7 @@ def test_a_turned_video_is_seen_upright():
         b"\x1aE\xdf\xa3" + bytes(60),
     ],
 )
-def test_what_is_no_video_of_the_four_kinds_is_refused(data):
+def test_G6_what_is_no_video_of_the_four_kinds_is_refused(data):
     """Playlists, scripts, pictures and other containers are refused by their first bytes."""
     with pytest.raises(UnreadableVideoError, match="not an MP4, MOV, AVI or WebM"):
         middle_frame(data)
@@ -129,7 +129,7 @@ def test_a_film_of_sound_alone_is_refused():
         ("MAX_SECONDS", -1.0, "too long"),
     ],
 )
-def test_each_cap_refuses_with_its_own_words(monkeypatch, cap, value, words):
+def test_G6_each_cap_refuses_with_its_own_words(monkeypatch, cap, value, words):
     """What is above a cap is refused, and the message says which cap it was."""
     monkeypatch.setattr(frames, cap, value)
     with pytest.raises(UnreadableVideoError, match=words):
@@ -166,7 +166,7 @@ def test_cut_off_videos_are_refused(kind, share):
     st.sampled_from(sorted(SMALL)),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=20),
 )
-def test_damaged_videos_are_seen_or_refused_by_one_error(kind, damage):
+def test_G6_damaged_videos_are_seen_or_refused_by_one_error(kind, damage):
     """Whatever bytes are flipped: a picture or UnreadableVideoError with a message."""
     data = bytearray(SMALL[kind])
     for where, value in damage:
@@ -182,7 +182,7 @@ def test_damaged_videos_are_seen_or_refused_by_one_error(kind, damage):
     ),
     st.binary(max_size=400),
 )
-def test_random_bytes_are_refused_by_one_error(start, body):
+def test_G6_random_bytes_are_refused_by_one_error(start, body):
     """A right beginning followed by anything is refused, with a message."""
     with pytest.raises(UnreadableVideoError) as caught:
         middle_frame(start + body)

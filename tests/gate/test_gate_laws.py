@@ -176,7 +176,7 @@ def test_gate_laws(script: list[tuple[int, float]], plan: list[tuple[str, Any, A
     turns=st.integers(0, 40),
     pause=st.sampled_from([0.0, 0.5]),
 )
-def test_gate_cancelled_at_any_turn(
+def test_D3_gate_cancelled_at_any_turn(
     window: int, holds: list[float], victim: int, turns: int, pause: float
 ) -> None:
     """Cancellation at any turn of the loop leaks no slot and delays nobody."""

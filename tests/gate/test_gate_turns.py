@@ -114,7 +114,7 @@ async def test_gate_nobody_overtakes() -> None:
     assert crowd.order == names
 
 
-async def test_gate_serves_a_crowd_one_by_one() -> None:
+async def test_D22_gate_serves_a_crowd_one_by_one() -> None:
     """Ten thousand waiters cost a question or two of the limit each, not a stampede."""
 
     class Counting(FixedLimit):
@@ -134,7 +134,7 @@ async def test_gate_serves_a_crowd_one_by_one() -> None:
     assert limit.asked <= 3 * 10_000
 
 
-async def test_gate_crowd_waits_for_one_timer() -> None:
+async def test_D22_gate_crowd_waits_for_one_timer() -> None:
     """A closed gate with a thousand waiters wakes nobody before it opens."""
     crowd = Crowd(FixedLimit(1000))
     entered: Any = crowd.gate.enter("text")

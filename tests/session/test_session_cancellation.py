@@ -122,7 +122,7 @@ async def cancelled_after(steps: int, pause: float, scene: str, way: str, *, que
 @pytest.mark.parametrize("queued", [False, True])
 @pytest.mark.parametrize("scene", SCENES)
 @pytest.mark.parametrize("pause", [0.0, 0.07])
-def test_cancelled_at_every_step(scene: str, pause: float, queued: bool) -> None:
+def test_D1_D3_cancelled_at_every_step(scene: str, pause: float, queued: bool) -> None:
     """From its first step to its last, cancelling a call leaks no slot and no connection."""
 
     async def main(steps: int) -> bool:
@@ -136,13 +136,13 @@ def test_cancelled_at_every_step(scene: str, pause: float, queued: bool) -> None
 
 @pytest.mark.parametrize("way", ["scope", "group"])
 @pytest.mark.parametrize("steps", range(0, 30, 2))
-def test_cancelled_in_other_ways(way: str, steps: int) -> None:
+def test_D1_cancelled_in_other_ways(way: str, steps: int) -> None:
     """The scopes of anyio and asyncio's task groups cancel a call as cleanly as its own task."""
     run(cancelled_after(steps, 0.0, "success", way, queued=False))
     run(cancelled_after(steps, 0.03, "failed twice", way, queued=True))
 
 
-def test_cancelled_call_does_not_return_its_connection() -> None:
+def test_D1_cancelled_call_does_not_return_its_connection() -> None:
     """The connection of a cancelled call is closed, not pooled: its answer may yet come."""
 
     async def main() -> None:

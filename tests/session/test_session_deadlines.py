@@ -181,7 +181,7 @@ async def _failing_after(seconds: float, call: Any) -> Any:
 
 @pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("moment", ["in flight", "in the queue", "in backoff"])
-async def test_deadline_of_the_user(server: ScriptedServer, user: str, moment: str) -> None:
+async def test_D5_deadline_of_the_user(server: ScriptedServer, user: str, moment: str) -> None:
     """A user's own timeout comes out as theirs, and leaves their task as it was."""
     task = asyncio.current_task()
     assert task is not None
@@ -207,7 +207,9 @@ async def test_deadline_of_the_user(server: ScriptedServer, user: str, moment: s
 
 @pytest.mark.parametrize("user", ["asyncio.timeout", "anyio.fail_after"])
 @pytest.mark.parametrize("offset", [-0.06, -0.01, 0.0, 0.01, 0.03, 0.05, 0.08, 0.1, 0.15])
-async def test_deadline_beside_the_users(server: ScriptedServer, user: str, offset: float) -> None:
+async def test_D5_deadline_beside_the_users(
+    server: ScriptedServer, user: str, offset: float
+) -> None:
     """When both deadlines come together, one of them comes out, whole, and the task is clean."""
     server.script = lambda _request: NEVER
     task = asyncio.current_task()
@@ -245,7 +247,7 @@ async def test_deadline_inside_a_cancelled_task(server: ScriptedServer) -> None:
 
 @pytest.mark.parametrize("blocked", [0.02, 0.06, 0.1, 0.26, 1.0, 30.0])
 @pytest.mark.parametrize("lead", [0.001, 0.01, 0.045])
-async def test_deadline_of_a_blocked_loop(
+async def test_D23_deadline_of_a_blocked_loop(
     server: ScriptedServer, blocked: float, lead: float
 ) -> None:
     """A reply that arrived while the user blocked the loop counts, however long that was."""
@@ -263,7 +265,7 @@ async def test_deadline_of_a_blocked_loop(
     assert answers == ["about 1"]
 
 
-def test_deadline_of_a_loop_that_sleeps() -> None:
+def test_D23_deadline_of_a_loop_that_sleeps() -> None:
     """The same with a real clock, a real sleep, and a server in another thread."""
     ready, stop = threading.Event(), threading.Event()
     port: list[int] = []

@@ -120,7 +120,9 @@ async def test_hooks_see_cancelled_calls(server: ScriptedServer) -> None:
     assert (statistics.succeeded, statistics.failed, statistics.possibly_charged) == (0, 0, 1)
 
 
-async def test_hooks_that_raise(server: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
+async def test_D14_hooks_that_raise(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
     """A hook that raises is logged once and changes nothing, not even for the next hook."""
     first, second, listener = Broken(), Broken(), Listener()
     server.script = lambda request: Answer(500, {}) if len(server.requests) % 2 else echo(request)

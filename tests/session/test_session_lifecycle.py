@@ -30,7 +30,7 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def test_session_is_made_without_a_loop() -> None:
+def test_D9_session_is_made_without_a_loop() -> None:
     """A session can be made where no loop runs, shown, asked for statistics, and thrown away."""
     session = VimmerseSession(KEY)
     assert repr(session) == "<VimmerseSession https://api.vimmerse.net not entered>"
@@ -39,7 +39,7 @@ def test_session_is_made_without_a_loop() -> None:
     assert (statistics.calls, statistics.waiting, statistics.limit.in_flight) == (0, 0, 0)
 
 
-async def test_session_before_enter(server: ScriptedServer) -> None:
+async def test_D9_session_before_enter(server: ScriptedServer) -> None:
     """A call before `async with` is a SessionError that says so; then the session can be used."""
     session = server.session()
     with pytest.raises(SessionError, match="async with VimmerseSession"):
@@ -49,7 +49,7 @@ async def test_session_before_enter(server: ScriptedServer) -> None:
     assert len(server.requests) == 1
 
 
-async def test_session_after_close(server: ScriptedServer) -> None:
+async def test_D8_session_after_close(server: ScriptedServer) -> None:
     """A closed session says that it is closed, does not open again, and closes again silently."""
     async with server.session() as session:
         await image_2_prompt(session, URL)
@@ -84,7 +84,7 @@ async def test_session_entered_twice(server: ScriptedServer) -> None:
         assert await image_2_prompt(session, URL) == "about 1"
 
 
-async def test_session_in_another_loop(server: ScriptedServer) -> None:
+async def test_D10_session_in_another_loop(server: ScriptedServer) -> None:
     """Another thread's loop gets a SessionError that names the mend; the session is unharmed."""
     seen: list[BaseException] = []
 
@@ -114,7 +114,7 @@ def test_session_does_not_travel() -> None:
         pickle.dumps(VimmerseSession(KEY))
 
 
-async def test_session_closed_with_calls_in_flight(server: ScriptedServer) -> None:
+async def test_D7_session_closed_with_calls_in_flight(server: ScriptedServer) -> None:
     """Closing ends calls wherever they are with a SessionError, at once, and sends none again."""
     server.script = lambda _request: NEVER if len(server.requests) <= 2 else Answer(503, {})
     session = server.session(limit=4, retry=RetryPolicy(backoff_base=50.0, backoff_cap=50.0))
@@ -133,7 +133,7 @@ async def test_session_closed_with_calls_in_flight(server: ScriptedServer) -> No
 
 
 @pytest.mark.parametrize(("grace", "done"), [(0.0, 0), (1.5, 2), (2.5, 4), (100.0, 6)])
-async def test_session_grace(server: ScriptedServer, grace: float, done: int) -> None:
+async def test_D7_session_grace(server: ScriptedServer, grace: float, done: int) -> None:
     """`aclose(grace=…)` lets calls end for so long, begins no new ones, and waits no longer."""
     server.script = slow(1.0)
     async with server.session(limit=2) as session:
@@ -190,7 +190,7 @@ async def test_session_closed_as_the_deadline_comes(server: ScriptedServer, offs
     assert [type(outcome) for outcome in outcomes] == [SessionError] * 3
 
 
-async def test_session_that_nobody_closed(server: ScriptedServer) -> None:
+async def test_D12_session_that_nobody_closed(server: ScriptedServer) -> None:
     """A forgotten session gives one ResourceWarning that names its line, and closes its sockets."""
     noise: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: noise.append(context))
@@ -239,7 +239,7 @@ async def test_session_view(server: ScriptedServer) -> None:
         assert await image_2_prompt(early, URL) == "about 1"
 
 
-async def test_session_shares_the_learned_limit(server: ScriptedServer) -> None:
+async def test_D21_session_shares_the_learned_limit(server: ScriptedServer) -> None:
     """Sessions of one key and origin share what they learn, for ten minutes after the last."""
     async with ScriptedServer() as other:
         async with server.session() as one, server.session() as two:
@@ -314,7 +314,7 @@ async def test_session_in_an_async_generator(server: ScriptedServer) -> None:
     assert not server.connections
 
 
-async def test_session_closed_by_its_hook(server: ScriptedServer) -> None:
+async def test_D8_session_closed_by_its_hook(server: ScriptedServer) -> None:
     """A hook may have the session closed; calls under way end, and nobody waits for another."""
     closing: list[asyncio.Task[None]] = []
 

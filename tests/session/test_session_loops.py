@@ -131,7 +131,7 @@ async def _closing(server: ScriptedServer) -> None:
 @pytest.mark.parametrize(
     "scene", [_calls, _batches, _retries, _cancellations, _deadlines, _closing]
 )
-def test_session_on_any_loop(
+def test_D18_session_on_any_loop(
     kind: str, scene: Callable[[ScriptedServer], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Calls, batches, retries, cancellation, deadlines and closing work, and nothing complains."""

@@ -33,7 +33,7 @@ def run_script(script: str, *flags: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_process_forked() -> None:
+def test_D11_process_forked() -> None:
     """A child that inherits a session is told so; the parent's pooled connections are unharmed."""
     done = run_script("""
 async def main():
@@ -93,7 +93,7 @@ asyncio.run(main())
         ("sys.exit(0)", ("-X", "dev")),
     ],
 )
-def test_process_forgets_a_session(end: str, flags: tuple[str, ...]) -> None:
+def test_D12_process_forgets_a_session(end: str, flags: tuple[str, ...]) -> None:
     """A session left open at the end of its loop says one thing, once, and only when asked."""
     done = run_script(FORGETFUL + end, *flags)
     assert done.stdout == "done\n"
@@ -107,7 +107,7 @@ def test_process_forgets_a_session(end: str, flags: tuple[str, ...]) -> None:
         assert "never awaited" not in done.stderr
 
 
-def test_process_ends_with_work_in_flight() -> None:
+def test_D17_process_ends_with_work_in_flight() -> None:
     """A loop that ends with calls, batches and streams under way says nothing on stderr."""
     done = run_script("""
 async def endless():
@@ -141,7 +141,7 @@ asyncio.run(main())
     assert done.returncode == 0
 
 
-def test_process_interrupted() -> None:
+def test_D6_process_interrupted() -> None:
     """Ctrl-C in the middle of a batch ends the process by KeyboardInterrupt, without noise."""
     done = run_script("""
 import signal

@@ -188,7 +188,7 @@ DEATHS = {
 
 
 @pytest.mark.parametrize("style", DEATHS)
-def test_a_death_fails_its_test_at_once_and_no_other(run, style):
+def test_G16_a_death_fails_its_test_at_once_and_no_other(run, style):
     """A test that waits for a dead emulator is ended and told; the next one has a new emulator."""
     source, plugins = DEATHS[style]
     printed = run(
