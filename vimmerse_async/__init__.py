@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         UnprocessableEntityError,
         VimmerseError,
     )
-    from vimmerse_async.hooks import CallEvent, Hook, RetryEvent
+    from vimmerse_async.hooks import CallEvent, Hook, OpenEvent, RetryEvent, StartEvent, TracingHook
     from vimmerse_async.models import (
         Asset,
         PromptMode,
@@ -67,6 +67,7 @@ __all__ = [
     "InvalidURLError",
     "JournalError",
     "NotFoundError",
+    "OpenEvent",
     "PermissionDeniedError",
     "PromptMode",
     "PromptOption",
@@ -78,7 +79,9 @@ __all__ = [
     "RetryPolicy",
     "SessionError",
     "SessionStatistics",
+    "StartEvent",
     "Timeouts",
+    "TracingHook",
     "UnprocessableEntityError",
     "VimmerseError",
     "VimmerseSession",
@@ -96,7 +99,7 @@ __all__ = [
 
 _HOMES = {
     "batch.engine": {"PromptStream", "gather_prompts", "stream_prompts"},
-    "hooks": {"CallEvent", "Hook", "RetryEvent"},
+    "hooks": {"CallEvent", "Hook", "OpenEvent", "RetryEvent", "StartEvent", "TracingHook"},
     "models": {
         "Asset", "PromptMode", "PromptOption", "PromptRequest", "PromptResult",
         "SessionStatistics",

@@ -1,15 +1,49 @@
 """Being told what happened: a Protocol, and one place that calls it safely."""
 
 import logging
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import attrs
 
 from vimmerse_async.errors import APIError, VimmerseError
+from vimmerse_async.models import SessionStatistics
 
 logger = logging.getLogger("vimmerse_async")
 logger.addHandler(logging.NullHandler())
+
+
+@attrs.frozen
+class OpenEvent:
+    """A session has been opened.
+
+    Attributes:
+        origin: Scheme, host and port that its requests go to.
+        statistics: Returns what the session did so far; may be called at any time, in any thread.
+    """
+
+    origin: str
+    statistics: Callable[[], SessionStatistics]
+
+
+@attrs.frozen
+class StartEvent:
+    """A call begins: it has not been admitted yet.
+
+    Attributes:
+        operation: The route's name.
+        method: The HTTP method.
+        path: The path that is asked, without its query.
+        origin: Scheme, host and port that the request goes to.
+        body: The JSON that is sent, shown in no repr; None for no JSON. It holds what the caller
+            asked: think before it is kept anywhere.
+    """
+
+    operation: str
+    method: str
+    path: str
+    origin: str
+    body: bytes | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
@@ -41,6 +75,8 @@ class CallEvent:
         waited: Seconds of these before the first send.
         attempts: Requests made.
         possibly_charged: Sends that may have been billed although no answer arrived.
+        refused: Requests answered with 429.
+        value: What the call returned, shown in no repr; None when it failed.
     """
 
     operation: str
@@ -50,12 +86,14 @@ class CallEvent:
     waited: float
     attempts: int
     possibly_charged: int
+    refused: int = 0
+    value: Any = attrs.field(default=None, repr=False)
 
 
 class Hook(Protocol):
     """Something that wants to know; what it raises is logged once and goes nowhere.
 
-    Both methods are called in the event loop while no slot is held: be quick.
+    The methods are called in the event loop while no slot is held: be quick.
     """
 
     def on_retry(self, event: RetryEvent) -> None:
@@ -67,17 +105,46 @@ class Hook(Protocol):
         ...
 
 
+class TracingHook(Hook, Protocol):
+    """A hook that is told of beginnings, too.
+
+    `on_start` and `on_call` of one call run in the same task and context: what the first puts into
+    a `ContextVar` the second finds there.
+    """
+
+    def on_open(self, event: OpenEvent) -> None:
+        """Take note of a session that has been opened."""
+        ...
+
+    def on_start(self, event: StartEvent) -> None:
+        """Take note of a call that begins."""
+        ...
+
+
 class Hooks:
     """The hooks of one session.
 
     Attributes:
         active: False when there are none: then no event is worth making.
+        tracing: False when nobody wants to know of calls that begin.
     """
 
     def __init__(self, hooks: Sequence[Hook]) -> None:
         self._hooks = tuple(hooks)
+        self._tracing = [hook for hook in self._hooks if hasattr(hook, "on_start")]
         self.active = bool(self._hooks)
+        self.tracing = bool(self._tracing)
         self._blamed: set[int] = set()
+
+    def open(self, event: OpenEvent) -> None:
+        """Tell the tracing hooks that the session has been opened."""
+        for hook in self._tracing:
+            self._tell(hook, "on_open", event)
+
+    def start(self, event: StartEvent) -> None:
+        """Tell the tracing hooks that a call begins."""
+        for hook in self._tracing:
+            self._tell(hook, "on_start", event)
 
     def retry(self, event: RetryEvent) -> None:
         """Log a retry and tell every hook."""
@@ -93,7 +160,7 @@ class Hooks:
         for hook in self._hooks:
             self._tell(hook, "on_call", event)
 
-    def _tell(self, hook: Hook, method: str, event: RetryEvent | CallEvent) -> None:
+    def _tell(self, hook: Hook, method: str, event: object) -> None:
         try:
             getattr(hook, method)(event)
         except Exception:

@@ -28,7 +28,15 @@ from vimmerse_async.errors import (
     brief,
 )
 from vimmerse_async.gate import Gate, Lane, identity, join_gate, leave_gate
-from vimmerse_async.hooks import CallEvent, Hook, Hooks, RetryEvent, logger
+from vimmerse_async.hooks import (
+    CallEvent,
+    Hook,
+    Hooks,
+    OpenEvent,
+    RetryEvent,
+    StartEvent,
+    logger,
+)
 from vimmerse_async.models import SessionStatistics
 from vimmerse_async.options import check_number, check_seconds
 from vimmerse_async.transport import Transport
@@ -137,6 +145,7 @@ class Runtime:
         self.deadlines = Deadlines(self._loop)
         self.transport = Transport(self.config, **self._connection)
         self._state = State.OPEN
+        self.hooks.open(OpenEvent(self.config.origin, self.statistics))
 
     def check(self) -> None:
         """Raise `SessionError` with the fix unless calls can be made here and now."""
@@ -168,10 +177,11 @@ class Runtime:
         finally:
             await self._close_now()
 
-    def begin(self, timeout: float | None, permit: Permit | None) -> Deadline:
+    def begin(self, call: Call, timeout: float | None, permit: Permit | None) -> Deadline:
         """Check that a call can be made here and now, and return its deadline.
 
         Args:
+            call: What is going to be sent.
             timeout: The caller's seconds for each attempt.
             permit: Given back when the call cannot be made.
         """
@@ -189,6 +199,12 @@ class Runtime:
                 self.gate.release(permit, Outcome.CANCEL, 0.0)
             raise
         self.counters.calls += 1
+        if self.hooks.tracing:
+            operation = call.operation
+            path = operation.path.partition("?")[0]
+            self.hooks.start(
+                StartEvent(operation.name, operation.method, path, self.config.origin, call.body)
+            )
         return self.deadlines.start()
 
     def retrying(self, call: Call, error: APIError, attempts: Attempts, wait: float) -> None:
@@ -204,6 +220,7 @@ class Runtime:
         call: Call,
         deadline: Deadline,
         attempts: Attempts,
+        value: Any,
         *,
         error: VimmerseError | None,
         succeeded: bool,
@@ -233,6 +250,8 @@ class Runtime:
                     waited=sent - deadline.begun,
                     attempts=attempts.count + succeeded,
                     possibly_charged=attempts.possibly_charged,
+                    refused=attempts.refused,
+                    value=value,
                 )
             )
 

@@ -227,16 +227,17 @@ class VimmerseSession:
         """
         runtime = self._runtime
         attempts = attempts or Attempts()
-        deadline = runtime.begin(timeout, permit)
+        deadline = runtime.begin(call, timeout, permit)
         if lane is None:
             attempts.deadline = deadline.begun + (self._timeouts.total or call.operation.total)
         error: VimmerseError | None = None
+        value: Any = None
         succeeded = False
         try:
             while True:
                 result = await self._attempt(call, timeout, lane, permit, attempts, deadline)
                 if not isinstance(result, APIError):
-                    succeeded = True
+                    succeeded, value = True, result
                     return result
                 permit = None
                 error = _last_word(error, result)
@@ -248,7 +249,7 @@ class VimmerseSession:
                 raise
             raise error from None
         finally:
-            runtime.end(call, deadline, attempts, error=error, succeeded=succeeded)
+            runtime.end(call, deadline, attempts, value, error=error, succeeded=succeeded)
 
     async def _attempt(
         self,

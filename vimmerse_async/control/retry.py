@@ -146,6 +146,7 @@ class Attempts:
         deadline: When the call has to end; `inf` while nothing bounds it.
         count: Requests that count as attempts.
         possibly_charged: Sends that may have been billed although no answer arrived.
+        refused: Sends that were answered with 429.
         failed_at: Time of the first failure that was no 429; None when there was none.
         throttled_at: Time of the first 429; None when there was none.
         scout: True when the last send went ahead of the others after a refusal.
@@ -158,6 +159,7 @@ class Attempts:
     deadline: float = math.inf
     count: int = 0
     possibly_charged: int = 0
+    refused: int = 0
     failed_at: float | None = None
     throttled_at: float | None = None
     scout: bool = False
@@ -229,6 +231,7 @@ class Attempts:
     def _throttled(
         self, now: float, asked: float, policy: RetryPolicy, *, batch: bool
     ) -> float | None:
+        self.refused += 1
         if self.throttled_at is None:
             self.throttled_at = now
         if policy.max_attempts <= 1:
