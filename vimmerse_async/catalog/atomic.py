@@ -1,21 +1,28 @@
 """A file that appears under its name only when it is whole."""
 
+import contextlib
+import fcntl
+import glob
 import itertools
 import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any
+
+_DERIVED = ".tmp"
 
 
 class AtomicFile:
-    """Text that is written beside its name and renamed at the end.
+    """What is written beside its name and renamed at the end.
 
     What is no regular file (a pipe, a device) is written to directly. Until `commit`, what was
     written stands under `.temporary`.
 
     Args:
         path: The name it gets; a link is followed.
+        binary: True for bytes, False for text.
+        derived: True when it can be made again: what a killed process left of it is removed.
 
     Attributes:
         stream: Where to write; whoever made this closes it.
@@ -26,17 +33,25 @@ class AtomicFile:
         OSError: It cannot be created.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, binary: bool = False, derived: bool = False) -> None:
         self.path = Path(os.path.realpath(path))
         self.temporary: Path | None = None
-        self.stream: TextIO
+        form: dict[str, Any] = (
+            {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": ""}
+        )
+        self.stream: IO[Any]
         if self.path.exists() and not self.path.is_file():
-            self.stream = self.path.open("w", encoding="utf-8", newline="")
+            self.stream = self.path.open(**form)
             return
-        descriptor, name = tempfile.mkstemp(".part", f"{self.path.name}.", self.path.parent)
+        if derived:
+            _remove_left(self.path)
+        ending = _DERIVED if derived else ".part"
+        descriptor, name = tempfile.mkstemp(ending, f"{self.path.name}.", self.path.parent)
         self.temporary = Path(name)
+        with contextlib.suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.fchmod(descriptor, self._permissions())
-        self.stream = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
+        self.stream = os.fdopen(descriptor, **form)
 
     def commit(self, *, whole: bool = True) -> Path:
         """Give the file its name, after it has reached the disk, and return the name.
@@ -56,6 +71,7 @@ class AtomicFile:
             self.path = _unused(self.path)
         self.temporary.replace(self.path)
         self.temporary = None
+        _sync_folder(self.path.parent)
         return self.path
 
     def discard(self) -> None:
@@ -70,6 +86,24 @@ class AtomicFile:
         mask = os.umask(0)
         os.umask(mask)
         return 0o666 & ~mask
+
+
+def _remove_left(path: Path) -> None:
+    """Remove what killed processes left of a file; what one still writes is locked."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*{_DERIVED}"):
+        with contextlib.suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let a new name reach the disk, where folders can be synced."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _unused(path: Path) -> Path:

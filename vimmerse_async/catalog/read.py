@@ -15,7 +15,8 @@ from vimmerse_async.catalog.rows import Row, Table
 from vimmerse_async.errors import InvalidRequestError
 
 T = TypeVar("T")
-Form = Literal["csv", "jsonl", "text"]
+TextForm = Literal["csv", "jsonl", "text"]
+Form = TextForm | Literal["parquet"]
 
 URL_COLUMN = "url"
 TEXT_COLUMN = "text"
@@ -24,6 +25,8 @@ FORMS: Mapping[str, Form] = {
     ".tsv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
     ".txt": "text",
 }
 """By the ending of the name; other files are told by their first line."""
@@ -42,7 +45,7 @@ def is_address(value: object) -> bool:
     return isinstance(value, str) and _ADDRESS(value.lstrip()) is not None
 
 
-def form_of(line: str) -> Form:
+def form_of(line: str) -> TextForm:
     """Return what a file seems to be, by its first line."""
     text = line.lstrip()
     if text.startswith("{"):
@@ -50,7 +53,7 @@ def form_of(line: str) -> Form:
     return "text" if is_address(text) and len(text.split()) == 1 else "csv"
 
 
-def read(lines: Lines, form: Form, column: str = URL_COLUMN) -> Table:
+def read(lines: Lines, form: TextForm, column: str = URL_COLUMN) -> Table:
     """Return the rows of a file.
 
     Args:

@@ -4,22 +4,34 @@ import asyncio
 import itertools
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
 from vimmerse_async.catalog.folder import FILE_COLUMN, Folder, is_media
 from vimmerse_async.catalog.lines import Lines
-from vimmerse_async.catalog.read import FORMS, URL_COLUMN, Form, form_of, is_address, read
+from vimmerse_async.catalog.read import (
+    FORMS,
+    URL_COLUMN,
+    Form,
+    TextForm,
+    form_of,
+    is_address,
+    read,
+)
 from vimmerse_async.catalog.rows import Row, Table
+from vimmerse_async.catalog.values import Columns, Kind
 from vimmerse_async.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from vimmerse_async.catalog.parquet import ParquetRows
 
 SAMPLE = 100
 """Rows that are looked at before the first is asked."""
-_BINARY = frozenset((".db", ".gz", ".json", ".ods", ".parquet", ".xls", ".xlsx", ".zip"))
+_BINARY = frozenset((".db", ".gz", ".json", ".ods", ".xls", ".xlsx", ".zip"))
 
 
 @attrs.frozen
@@ -29,10 +41,12 @@ class Survey:
     Attributes:
         total: Rows; None where they cannot be counted before they are read.
         columns: Every column that a row was seen to have.
+        kinds: What each of them holds.
     """
 
     total: int | None
     columns: tuple[str, ...]
+    kinds: Mapping[str, Kind]
 
 
 class Source:
@@ -49,6 +63,7 @@ class Source:
         form: What the file is; None for a folder.
         regular: False for a pipe or terminal, which may have nothing to read at the moment.
         folder: The folder, or the one picture or video; None for a file of rows.
+        schema: The types of a Parquet file; None for all else.
 
     Raises:
         InvalidRequestError: It cannot be read as a catalog; the message says what can.
@@ -65,17 +80,22 @@ class Source:
         self.name = name
         self.form: Form | None = form
         self.folder: Folder | None = None
+        self.schema: str | None = None
         self.regular = True
         self.sample: list[Row] = []
         self._encoding = encoding
         self._column = column
         self._lines: Lines | None = None
+        self._parquet: ParquetRows | None = None
         self._descriptor: int | None = None
         if name != "-" and (Path(name).is_dir() or is_media(Path(name))):
             self.folder = Folder(Path(name))
             self._table = Table((FILE_COLUMN,), self.folder.rows())
             return
         self._check_name()
+        if (form or FORMS.get(Path(name).suffix.lower())) == "parquet":
+            self._begin_parquet()
+            return
         self._descriptor = _open(name)
         try:
             self._begin(self._descriptor)
@@ -109,21 +129,23 @@ class Source:
             limit: How many rows are of interest; None: all.
         """
         if not self.regular or self.name == "-":
-            return Survey(None, _columns(self._table.columns, self.sample))
+            return _survey(None, _columns(self._table.columns, self.sample))
         if self.folder is not None:
-            return Survey(_count(self.folder.rows(), limit), self._table.columns)
-        assert self.form is not None  # noqa: S101 - __init__ has seen to it
+            return _survey(_count(self.folder.rows(), limit), self._table.columns)
+        if self._parquet is not None:
+            total = self._parquet.total if limit is None else min(limit, self._parquet.total)
+            return _survey(total, self._table.columns)
         descriptor = _open(self.name)
         try:
-            table = read(Lines(descriptor, self._encoding), self.form, self._column)
+            table = read(Lines(descriptor, self._encoding), self._text_form(), self._column)
             if table.columns:
-                return Survey(_count(table.rows, limit), table.columns)
-            names: dict[str, None] = {}
+                return _survey(_count(table.rows, limit), table.columns)
+            seen = Columns()
             total = 0
             for row in itertools.islice(table.rows, limit):
-                names.update(dict.fromkeys(row.fields))
+                seen.see(row.fields)
                 total += 1
-            return Survey(total, tuple(names))
+            return Survey(total, seen.names, seen.kinds)
         finally:
             os.close(descriptor)
 
@@ -151,10 +173,28 @@ class Source:
         self.regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
         if self.form is None:
             self.form = FORMS.get(Path(self.name).suffix.lower()) or form_of(lines.first() or "")
-        self._table = read(lines, self.form, self._column)
+        self._table = read(lines, self._text_form(), self._column)
         self._look()
 
+    def _begin_parquet(self) -> None:
+        if self.name == "-":
+            raise InvalidRequestError("Parquet cannot come through a pipe", field="source")
+        from vimmerse_async.catalog.parquet import ParquetRows  # noqa: PLC0415 - few need it
+
+        self.form = "parquet"
+        self._parquet = ParquetRows(Path(self.name))
+        self.schema = self._parquet.schema
+        self._table = self._parquet.table
+        self._look()
+
+    def _text_form(self) -> TextForm:
+        assert self.form is not None  # noqa: S101 - __init__ has seen to it
+        assert self.form != "parquet"  # noqa: S101
+        return self.form
+
     def _close(self) -> None:
+        if self._parquet is not None:
+            self._parquet.close()
         if self._descriptor:  # the standard input stays open
             os.close(self._descriptor)
 
@@ -169,7 +209,7 @@ class Source:
         ending = Path(name).suffix.lower()
         if self.form is None and ending in _BINARY:
             raise InvalidRequestError(
-                f"{ending} files are not read; save the catalog as .csv, .jsonl or .txt",
+                f"{ending} files are not read; save the catalog as .csv, .jsonl, .parquet or .txt",
                 field="source",
             )
 
@@ -191,6 +231,10 @@ def _open(name: str) -> int:
         raise InvalidRequestError(
             f"{name!a:.200} cannot be read: {reason}", field="source"
         ) from None
+
+
+def _survey(total: int | None, columns: tuple[str, ...]) -> Survey:
+    return Survey(total, columns, dict.fromkeys(columns, "text"))
 
 
 def _count(rows: Iterator[Row], limit: int | None) -> int:

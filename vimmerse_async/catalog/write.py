@@ -1,19 +1,23 @@
-"""Rows with their prompts as CSV or JSONL: every column of the input, then `prompt` and `error`."""
+"""Rows with their prompts: every column of the input, then `prompt` and `error`."""
 
 import csv
 import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, TextIO
+from typing import IO, Any, Literal, Protocol
 
+from vimmerse_async.catalog.values import Kind, own_columns
 from vimmerse_async.errors import InvalidRequestError
 
-OutputForm = Literal["csv", "jsonl"]
+OutputForm = Literal["csv", "jsonl", "parquet"]
 
-PROMPT_COLUMN = "prompt"
-ERROR_COLUMN = "error"
-ENDINGS: Mapping[str, OutputForm] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+ENDINGS: Mapping[str, OutputForm] = {
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
 
 # A spreadsheet computes a cell that begins like this; plain numbers and lone signs are harmless.
 _FORMULA = re.compile(
@@ -29,6 +33,10 @@ class Writer(Protocol):
         """Write one row: its own columns, its prompt, and why there is none."""
         ...
 
+    def close(self) -> None:
+        """Write what is still missing; the stream stays open."""
+        ...
+
 
 class CsvWriter:
     """Writes CSV that spreadsheets may open: no cell is a formula.
@@ -41,13 +49,12 @@ class CsvWriter:
         left_out: The names of what was left out.
     """
 
-    def __init__(self, stream: TextIO, columns: Sequence[str]) -> None:
+    def __init__(self, stream: IO[str], columns: Sequence[str]) -> None:
         self.left_out: dict[str, None] = {}
         self._columns = tuple(columns)
         self._known = frozenset(columns)
         self._writer = csv.writer(_LineFeeds(stream))
-        own = _free_name(PROMPT_COLUMN, self._known), _free_name(ERROR_COLUMN, self._known)
-        self._writer.writerow([_cell(name) for name in (*columns, *own)])
+        self._writer.writerow([_cell(name) for name in (*columns, *own_columns(self._known))])
 
     def write(self, fields: Mapping[str, Any], prompt: str | None, error: str | None) -> None:
         """Write one row: its own columns, its prompt, and why there is none."""
@@ -56,11 +63,14 @@ class CsvWriter:
         cells = [_cell(fields.get(name)) for name in self._columns]
         self._writer.writerow([*cells, _cell(prompt), _cell(error)])
 
+    def close(self) -> None:
+        """Do nothing: every row is written."""
+
 
 class _LineFeeds:
     """Ends rows with a line feed alone, while cells with either line end are still quoted."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
     def write(self, row: str) -> int:
@@ -70,16 +80,39 @@ class _LineFeeds:
 class JsonlWriter:
     """Writes one JSON object a line, each value as it was read."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
     def write(self, fields: Mapping[str, Any], prompt: str | None, error: str | None) -> None:
         """Write one row: its own fields, its prompt, and why there is none."""
-        own = {
-            _free_name(PROMPT_COLUMN, fields): prompt,
-            _free_name(ERROR_COLUMN, fields): error,
-        }
-        self._stream.write(_json({**fields, **own}) + "\n")
+        own = zip(own_columns(fields), (prompt, error), strict=True)
+        self._stream.write(_json({**fields, **dict(own)}) + "\n")
+
+    def close(self) -> None:
+        """Do nothing: every row is written."""
+
+
+def writer_for(
+    form: OutputForm, stream: IO[Any], kinds: Mapping[str, Kind], schema: str | None = None
+) -> Writer:
+    """Return what writes rows in a form.
+
+    Args:
+        form: What to write.
+        stream: Where to; of text, for Parquet of bytes.
+        kinds: The input's columns and what they hold.
+        schema: The types of a Parquet input; None: by kind.
+
+    Raises:
+        InvalidRequestError: Parquet is wanted and pyarrow is missing.
+    """
+    if form == "csv":
+        return CsvWriter(stream, tuple(kinds))
+    if form == "jsonl":
+        return JsonlWriter(stream)
+    from vimmerse_async.catalog.parquet import ParquetWriter  # noqa: PLC0415 - few need it
+
+    return ParquetWriter(stream, kinds, schema)
 
 
 def output_form(name: str) -> OutputForm:
@@ -91,14 +124,10 @@ def output_form(name: str) -> OutputForm:
     form = ENDINGS.get(Path(name).suffix.lower())
     if form is None:
         raise InvalidRequestError(
-            f"{name!a:.200} ends neither in .csv nor in .jsonl; say what it is with --to csv",
+            f"{name!a:.200} does not end in .csv, .jsonl or .parquet; say what it is with --to csv",
             field="output",
         )
     return form
-
-
-def _free_name(name: str, taken: "Mapping[str, Any] | frozenset[str]") -> str:
-    return f"vimmerse_{name}" if name in taken else name
 
 
 def _cell(value: Any) -> str:

@@ -15,14 +15,14 @@ from vimmerse_async.cli.options import (
 )
 
 
-@click.command("caption", short_help="Caption a catalog: CSV, JSONL, text, or a folder.")
+@click.command("caption", short_help="Caption a catalog: CSV, JSONL, Parquet, text, or a folder.")
 @click.argument("source")
 @click.option(
     "-o",
     "--output",
     default="-",
     metavar="FILE",
-    help="Write .csv or .jsonl. Else: stdout.",
+    help="Write .csv, .jsonl or .parquet. Else: stdout.",
     panel=CATALOG,
 )
 @click.option(
@@ -35,9 +35,19 @@ from vimmerse_async.cli.options import (
     "--rows", type=click.IntRange(1), metavar="N", help="Take the first N rows.", panel=CATALOG
 )
 @click.option(
-    "--from", "read_as", **choice(("csv", "jsonl", "text")), help="What SOURCE is.", panel=CATALOG
+    "--from",
+    "read_as",
+    **choice(("csv", "jsonl", "parquet", "text")),
+    help="What SOURCE is.",
+    panel=CATALOG,
 )
-@click.option("--to", "write_as", **choice(("csv", "jsonl")), help="What to write.", panel=CATALOG)
+@click.option(
+    "--to",
+    "write_as",
+    **choice(("csv", "jsonl", "parquet")),
+    help="What to write.",
+    panel=CATALOG,
+)
 @click.option("--encoding", metavar="NAME", help="Of SOURCE. Else: UTF-8.", panel=CATALOG)
 @click.option(
     "--option",
@@ -65,9 +75,9 @@ def caption_command(
 ) -> int:
     """Ask for a prompt about every row of SOURCE.
 
-    SOURCE is a CSV, a JSONL, a text file with a URL a line, a folder of pictures and videos
-    (they are uploaded first), or - for stdin. The output has the columns of SOURCE, then prompt
-    and error, in the same order.
+    SOURCE is a CSV, JSONL or Parquet file, a text file with a URL a line, a folder of pictures and
+    videos (they are uploaded first), or - for stdin. The output has the columns of SOURCE, then
+    prompt and error, in the same order.
     """
     from vimmerse_async.catalog.questions import Questions  # noqa: PLC0415 - `--help` must not pay
     from vimmerse_async.cli.captioning import Job, start  # noqa: PLC0415

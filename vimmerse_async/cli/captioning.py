@@ -88,10 +88,10 @@ class Captioning:
         self._total = survey.total
         if source.folder is None:
             self._questions = job.questions.settled(survey.columns, source.sample)
-            self._columns = survey.columns
+            self._kinds = survey.kinds
         else:
             self._questions = _about_files(job.questions)
-            self._columns = (*survey.columns, URL_COLUMN)
+            self._kinds = {**survey.kinds, URL_COLUMN: "text"}
 
     async def run(self, interrupts: Interrupts) -> int:
         """Do it, and return the exit code."""
@@ -99,7 +99,9 @@ class Captioning:
             self._announce()
             with (
                 Progress(self._total, link) as progress,
-                Output(self._job.output, self._form(), self._columns, progress) as output,
+                Output(
+                    self._job.output, self._form(), self._kinds, self._source.schema, progress
+                ) as output,
             ):
                 record = Record(output, progress, interrupts)
                 error = await self._ask(link.session, interrupts, record)

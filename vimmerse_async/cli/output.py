@@ -5,14 +5,15 @@ import io
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TextIO
+from typing import IO, Any, Self, TextIO
 
 from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.rows import Row
-from vimmerse_async.catalog.write import CsvWriter, JsonlWriter, OutputForm, Writer
+from vimmerse_async.catalog.values import Kind
+from vimmerse_async.catalog.write import OutputForm, Writer, writer_for
 from vimmerse_async.cli.errors import ClosedError, OutputError
 from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.terminal import note
@@ -26,7 +27,8 @@ class Output:
     Args:
         name: A file, or `-` for the standard output.
         form: What to write.
-        columns: The input's columns.
+        kinds: The input's columns and what they hold.
+        schema: The types of a Parquet input; None for all else.
         progress: Shares the terminal with rows that go there.
 
     Attributes:
@@ -37,7 +39,12 @@ class Output:
     """
 
     def __init__(
-        self, name: str, form: OutputForm, columns: Sequence[str], progress: Progress
+        self,
+        name: str,
+        form: OutputForm,
+        kinds: Mapping[str, Kind],
+        schema: str | None,
+        progress: Progress,
     ) -> None:
         self.name = name
         self.rows = 0
@@ -45,13 +52,11 @@ class Output:
         self._file: AtomicFile | None = None
         try:
             if name == "-":
-                self._stream: TextIO = standard_output(progress)
+                self._stream: IO[Any] = standard_output(progress)
             else:
-                self._file = AtomicFile(Path(name))
+                self._file = AtomicFile(Path(name), binary=form == "parquet")
                 self._stream = self._file.stream
-            self._writer: Writer = (
-                CsvWriter(self._stream, columns) if form == "csv" else JsonlWriter(self._stream)
-            )
+            self._writer: Writer = writer_for(form, self._stream, kinds, schema)
         except OSError as error:
             raise _fault(self.name, error) from None
 
@@ -107,6 +112,7 @@ class Output:
             ClosedError: Nobody reads the pipe any more.
         """
         try:
+            self._writer.close()
             if self._file is None:
                 self._stream.flush()
                 return None
