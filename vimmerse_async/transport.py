@@ -4,9 +4,11 @@ aiohttp's errors end here. They are named by where they happened, not by what th
 themselves: a garbled reply calls itself "400", and its repr holds the key.
 """
 
+import asyncio
 import errno
 import ssl as tls
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -24,6 +26,8 @@ from vimmerse_async.wire import Call, Failure, Lease, Reply
 
 MAX_ERROR_REPLY = 64 * 1024
 """Bytes of an error's body that are read."""
+ERROR_REPLY_PATIENCE = 2.0
+"""Seconds that the rest of an error's body is waited for."""
 LARGE = 1024 * 1024
 """Bytes; aiohttp warns of larger bodies that are not files."""
 
@@ -119,9 +123,12 @@ class Transport:
                 allow_redirects=False,
                 timeout=self._waits.get(connect) or self._wait(connect),
             )
-            stream = response.content
-            begun = await stream.readany()
-            body = begun if stream.at_eof() else await _read_on(response, begun)
+            if response.status < 300:
+                stream = response.content
+                begun = await stream.readany()
+                body = begun if stream.at_eof() else await _read_on(response, begun)
+            else:
+                body = await _explanation(response)
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             if not lease.spoiled:
                 return _name(error, lease, response)
@@ -179,17 +186,25 @@ def check_tls(ssl: object) -> None:
 
 async def _read_on(response: aiohttp.ClientResponse, begun: bytes) -> bytes | None:
     stream = response.content
-    most = MAX_REPLY if response.status < 400 else MAX_ERROR_REPLY
     chunks, size = [begun], len(begun)
-    while size <= most and not stream.at_eof():
+    while size <= MAX_REPLY and not stream.at_eof():
         # `readany` would wait for ever when a chunk's end and a parser's error come together.
         chunks.append((await stream.readchunk())[0])
         size += len(chunks[-1])
-    if size > most:
-        if response.status < 400:
-            return None
+    return b"".join(chunks) if size <= MAX_REPLY else None
+
+
+async def _explanation(response: aiohttp.ClientResponse) -> bytes:
+    """Read what a refusal says, as far as it comes: its status has said what happens next."""
+    stream = response.content
+    words = b""
+    with suppress(aiohttp.ClientError, HttpProcessingError, OSError):
+        async with asyncio.timeout(ERROR_REPLY_PATIENCE):
+            while len(words) <= MAX_ERROR_REPLY and not stream.at_eof():
+                words += (await stream.readchunk())[0]
+    if not stream.at_eof() or stream.exception() is not None:
         response.close()
-    return b"".join(chunks)[:most]
+    return words[:MAX_ERROR_REPLY]
 
 
 def _name(error: Exception, lease: Lease, response: aiohttp.ClientResponse | None) -> Failure:

@@ -11,7 +11,7 @@ import pytest
 import trustme
 from fault_server import FaultServer
 from secret_scan import CORE, KEY, check_error
-from wire_kit import AT_ONCE, OpenLimit, Witness, server_context
+from wire_kit import AT_ONCE, OpenLimit, Witness, nobody, server_context
 
 from vimmerse_async import VimmerseSession
 
@@ -64,6 +64,13 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 Serve = Callable[..., Awaitable[FaultServer]]
 Connect = Callable[..., Awaitable[VimmerseSession]]
+
+
+@pytest.fixture
+def unheard() -> Iterator[str]:
+    """The address of a port at which nobody listens."""
+    with nobody() as address:
+        yield address
 
 
 @pytest.fixture

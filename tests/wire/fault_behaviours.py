@@ -209,6 +209,21 @@ async def raw(link: Link, ask: Asked, text: str, close: bool = False) -> None:
 
 
 @behaviour()
+async def raw_then_reset(link: Link, ask: Asked, text: str) -> None:
+    """Send any bytes, and tear the connection down when they have arrived."""
+    await link.send(text.encode("latin-1"))
+    await asyncio.sleep(0.02)
+    link.reset()
+
+
+@behaviour()
+async def raw_then_hang(link: Link, ask: Asked, text: str) -> None:
+    """Send any bytes, and nothing more."""
+    await link.send(text.encode("latin-1"))
+    await link.hang()
+
+
+@behaviour()
 async def pieces(
     link: Link, ask: Asked, texts: list[str], every: float = 0.03, close: bool = False
 ) -> None:

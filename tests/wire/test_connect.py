@@ -8,6 +8,7 @@ import time
 
 import pytest
 from fault_server import FaultServer
+from wire_kit import nobody
 
 from vimmerse_async import (
     APIConnectionError,
@@ -20,14 +21,6 @@ from vimmerse_async import (
 )
 
 ONCE = RetryPolicy(max_attempts=1)
-
-
-@contextlib.contextmanager
-def nobody():
-    """A port that refuses connections."""
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{closed.getsockname()[1]}"
 
 
 @contextlib.contextmanager

@@ -10,7 +10,14 @@ from aiohttp.http_parser import HttpResponseParser, HttpResponseParserPy
 from wire_kit import OpenLimit
 
 import vimmerse_async
-from vimmerse_async import APIError, RetryPolicy, Timeouts, refine_prompt
+from vimmerse_async import (
+    APIError,
+    BatchStoppedError,
+    RetryPolicy,
+    Timeouts,
+    refine_prompt,
+    stream_prompts,
+)
 
 CASES = json.loads(Path(__file__).with_name("retry_cases.json").read_text(encoding="utf-8"))
 
@@ -22,24 +29,49 @@ def name_of(case: dict[str, Any]) -> str:
     return f"{case['row']}-{case['description']}"
 
 
+async def as_call(session: Any) -> Any:
+    try:
+        return await refine_prompt(session, "x")
+    except APIError as error:
+        return error
+
+
+async def as_row(session: Any) -> Any:
+    """Ask in a batch of one row, which also says why it stopped."""
+    found: list[Any] = []
+    try:
+        async with stream_prompts(session, ["x"], option="RefinePrompt") as results:
+            async for result in results:
+                found.append(result)  # noqa: PERF401 - what came before a stop is kept
+    except BatchStoppedError as stop:
+        if not found:
+            return stop
+    (result,) = found
+    assert result.attempts <= session.statistics().sends
+    assert result.possibly_charged == session.statistics().possibly_charged
+    return result.error or result.prompt
+
+
+@pytest.mark.parametrize("ask", [as_call, as_row])
 @pytest.mark.parametrize("case", CASES, ids=name_of)
-async def test_retry(case, serve, connect):
+async def test_retry(case, ask, serve, connect, unheard):
     """Each row ends as the table says, with no more calls, and is counted as it must be."""
     if PURE:
         case = {**case, **case.get("pure_parser", {})}
+    if ask is as_row:
+        case = {**case, **case.get("in_batch", {})}
     server = await serve(*case["instructions"])
+    addresses = {"nobody": unheard, "https": server.url.replace("http:", "https:")}
+    address = case.get("address", server.url)
     limit = OpenLimit()
     session = await connect(
-        server,
+        addresses.get(address, address),
         limit=limit,
         retry=RetryPolicy(backoff_base=0.0, **case.get("retry", {})),
         timeouts=Timeouts(**case.get("timeouts", {})),
     )
     begun = time.monotonic()
-    try:
-        found = await refine_prompt(session, "x")
-    except APIError as error:
-        found = error
+    found = await ask(session)
     assert time.monotonic() - begun < case.get("max_wall", 2)
     check(found, case["expect"])
     assert len(server.requests) == case["calls"]

@@ -1,6 +1,7 @@
 """What the wire tests share besides fixtures: a limit that never waits, a witness, a thread."""
 
 import asyncio
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -57,6 +58,14 @@ class Witness:
         self.calls.append(event)
         if event.error is not None:
             self.errors.append(event.error)
+
+
+@contextmanager
+def nobody() -> Iterator[str]:
+    """Yield the address of a port that refuses connections."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{closed.getsockname()[1]}"
 
 
 @contextmanager
