@@ -10,6 +10,8 @@ from vimmerse_async._version import __version__
 
 if TYPE_CHECKING:
     from vimmerse_async.batch.engine import PromptStream, gather_prompts, stream_prompts
+    from vimmerse_async.batch.journal import PromptJournal
+    from vimmerse_async.batch.reading import JournalReader
     from vimmerse_async.errors import (
         APIConnectionError,
         APIError,
@@ -66,9 +68,11 @@ __all__ = [
     "InvalidRequestError",
     "InvalidURLError",
     "JournalError",
+    "JournalReader",
     "NotFoundError",
     "OpenEvent",
     "PermissionDeniedError",
+    "PromptJournal",
     "PromptMode",
     "PromptOption",
     "PromptRequest",
@@ -99,6 +103,8 @@ __all__ = [
 
 _HOMES = {
     "batch.engine": {"PromptStream", "gather_prompts", "stream_prompts"},
+    "batch.journal": {"PromptJournal"},
+    "batch.reading": {"JournalReader"},
     "hooks": {"CallEvent", "Hook", "OpenEvent", "RetryEvent", "StartEvent", "TracingHook"},
     "models": {
         "Asset", "PromptMode", "PromptOption", "PromptRequest", "PromptResult",

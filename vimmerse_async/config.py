@@ -158,7 +158,7 @@ def _origin_fault(base_url: object) -> str | None:
         return "must not hold a user name or password"
     if not re.fullmatch(r"[a-z]+://[^/?#\\]+(?<!:)", base_url, re.IGNORECASE):
         return "must end after the host and port, without a path, query or trailing slash"
-    if url.scheme == "http" and not _is_loopback(url.host):
+    if url.scheme == "http" and not is_loopback(url.host):
         return "must begin with https:// (plain http is for loopback addresses only)"
     return host_objection(url.raw_host)
 
@@ -181,7 +181,8 @@ def _is_proxy(proxy: object) -> bool:
         return False
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine, by its name or address alone."""
     if host == "localhost":
         return True
     try:

@@ -1,0 +1,149 @@
+"""What makes two questions the same: option, mode and fields, whatever route carries them.
+
+A question's identity is a digest of the body that the general route would get for it. A row's own
+`key` takes the place of what its URL or text says.
+"""
+
+import json
+from collections.abc import Callable, Hashable
+from hashlib import blake2b
+
+from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.models import PromptOption, PromptRequest
+from vimmerse_async.wire import IMAGE_2_PROMPT, REFINE_PROMPT, Call, prompt_call
+
+DIGEST_SIZE = 16
+"""Bytes: among 10^9 questions, two that differ meet with a chance below 10^-20."""
+
+_GENERAL = {
+    IMAGE_2_PROMPT.name: b'{"option":"Image2Prompt",',
+    REFINE_PROMPT.name: b'{"option":"RefinePrompt",',
+}
+"""How the general route's body begins that asks the same as a short route's."""
+_URLS = ("image_url", "image2_url", "video_url")
+
+Identify = Callable[[object, Call], Hashable | None]
+
+
+def wording(call: Call) -> bytes:
+    """Return the question as JSON: the body that the general route would get."""
+    body = call.body or b"{}"
+    beginning = _GENERAL.get(call.operation.name)
+    return body if beginning is None else beginning + body[1:]
+
+
+def key_of(item: object) -> str | None:
+    """Return a row's own key; None when it has none.
+
+    Raises:
+        InvalidRequestError: The key is no text.
+    """
+    key = item.key if isinstance(item, PromptRequest) else None
+    if key is not None and (not isinstance(key, str) or not key):
+        raise InvalidRequestError("key must be a str that is not empty", field="key")
+    return key
+
+
+def is_repeatable(item: object) -> bool:
+    """Return whether asking twice gives two answers: the question has no input of its own."""
+    if not isinstance(item, PromptRequest) or item.key is not None:
+        return False
+    if item.option == PromptOption.SUGGEST_PROMPT:
+        return True
+    return item.prompt is None and not any(getattr(item, name) for name in _URLS)
+
+
+def digest_of(item: object, call: Call, occurrence: int = 0) -> bytes:
+    """Return the identity of a row that can be sent.
+
+    Args:
+        item: The row.
+        call: What it became.
+        occurrence: How many rows before it asked the same, where each of them is asked.
+    """
+    words = _keyed(item) if isinstance(item, PromptRequest) and item.key else wording(call)
+    if occurrence:
+        words += b"#%d" % occurrence
+    return blake2b(words, digest_size=DIGEST_SIZE).digest()
+
+
+def digest_of_refused(item: object) -> bytes:
+    """Return the identity of a row that cannot be sent."""
+    return blake2b(b"refused" + described_refused(item).encode(), digest_size=DIGEST_SIZE).digest()
+
+
+def question_of(request: PromptRequest, occurrence: int = 0) -> bytes:
+    """Return the identity under which the journal keeps a question, 16 bytes.
+
+    Args:
+        request: The question; it need not be one that can be sent.
+        occurrence: How many rows before it asked the same, where each of them is asked.
+
+    Example:
+        >>> question_of(PromptRequest("RefinePrompt", "a fox")).hex()
+        'b52421ae5fe24cad19a54fedd8de2659'
+    """
+    try:
+        key_of(request)
+        return digest_of(request, prompt_call(request), occurrence)
+    except InvalidRequestError:
+        return digest_of_refused(request)
+
+
+def described(item: object, call: Call) -> str:
+    """Return what a row asks as JSON, its key included."""
+    words = wording(call).decode()
+    key = item.key if isinstance(item, PromptRequest) else None
+    if key is None:
+        return words
+    return words[:-1] + ("," if len(words) > 2 else "") + f'"key":{json.dumps(key)}}}'
+
+
+def described_refused(item: object) -> str:
+    """Return what a row that cannot be sent holds as JSON, as far as it is text."""
+    if isinstance(item, str):
+        return json.dumps({"row": str(item)})
+    if not isinstance(item, PromptRequest):
+        return json.dumps({"type": type(item).__name__})
+    names = ("option", "prompt", *_URLS, "mode", "key")
+    fields = {name: _text(getattr(item, name)) for name in names if getattr(item, name) is not None}
+    return json.dumps(fields)
+
+
+def cheapest(template: PromptRequest) -> Identify:
+    """Return what tells questions of one batch apart at the least cost in time and memory.
+
+    Args:
+        template: What the batch's strings ask for.
+    """
+    field = "prompt"
+    if template.option == PromptOption.IMAGE_2_PROMPT or template.prompt is not None:
+        field = "image_url"
+    seed = template.prompt
+
+    def identify(item: object, call: Call) -> Hashable | None:
+        if type(item) is str:
+            return item
+        if not isinstance(item, PromptRequest):
+            return str(item)
+        if is_repeatable(item):
+            return None
+        if item.key is not None:
+            return _keyed(item)
+        text = getattr(item, field)
+        plain = PromptRequest(
+            template.option, text if field == "prompt" else seed,
+            text if field == "image_url" else None, mode=template.mode,
+        )  # fmt: skip
+        return text if item == plain else wording(call)
+
+    return identify
+
+
+def _keyed(item: PromptRequest) -> bytes:
+    seed = item.prompt if any(getattr(item, name) for name in _URLS) else None
+    return b"key" + json.dumps([item.key, item.option, item.mode, seed]).encode()
+
+
+def _text(value: object) -> str:
+    return str(value) if isinstance(value, str) else type(value).__name__

@@ -1,0 +1,196 @@
+"""The journal's file: what may be opened, by one writer at a time, and whether it is still there.
+
+The writer is known by a lock on a file beside the journal, `NAME-lock`, which the kernel gives back
+when its process ends, however it ends. It is not a lock on the database, because closing any
+descriptor of that would drop SQLite's own. Nothing here reads or writes the database.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+from pathlib import Path
+from typing import Self
+
+from vimmerse_async.errors import JournalError
+
+LOCK = "-lock"
+"""What is appended to the journal's path for its lock, as SQLite appends `-wal` and `-shm`."""
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+class Place:
+    """A journal's file, held by this process alone.
+
+    Attributes:
+        path: Absolute, symbolic links resolved.
+        is_new: True when there was no file.
+    """
+
+    def __init__(self, path: Path, lock: int, *, is_new: bool) -> None:
+        self.path = path
+        self.is_new = is_new
+        self._lock: int | None = lock
+        self._seen: dict[str, tuple[int, int, int]] = {}
+
+    @classmethod
+    def claim(cls, path: str | os.PathLike[str]) -> Self:
+        """Look at the path, lock it, and make the file if there is none.
+
+        Raises:
+            JournalError: It is no place for a journal ("write"), or another writer has it
+                ("locked").
+        """
+        try:
+            real = _resolved(path)
+            _check_file(real)
+            lock = _lock(real)
+        except OSError as error:
+            raise _unusable(os.fspath(path), error) from None
+        try:
+            _check_file(real)
+            return cls(real, lock, is_new=_make(real))
+        except BaseException as error:
+            _unlock(real, lock)
+            if isinstance(error, OSError):
+                raise _unusable(real, error) from None
+            raise
+
+    def release(self, *, unmake: bool = False) -> None:
+        """Let others write it.
+
+        Args:
+            unmake: True removes a file that was made here and never became a journal.
+        """
+        if self._lock is None:
+            return
+        if unmake and self.is_new:
+            for ending in ("", "-wal", "-shm"):
+                Path(f"{self.path}{ending}").unlink(missing_ok=True)
+        _unlock(self.path, self._lock)
+        self._lock = None
+
+    def check(self) -> None:
+        """Raise `JournalError` when the database was deleted, replaced or cut since the last look.
+
+        SQLite itself would go on writing to a file that no longer has a name.
+        """
+        for path in (str(self.path), f"{self.path}-wal"):
+            try:
+                found = os.stat(path)  # noqa: PTH116 - a tenth of Path.stat's time, in every commit
+            except OSError as error:
+                raise _lost(path, "deleted" if error.errno == errno.ENOENT else error) from None
+            now = found.st_dev, found.st_ino, found.st_size
+            before = self._seen.get(path, now)
+            if before[:2] != now[:2]:
+                raise _lost(path, "replaced")
+            if now[2] < before[2]:
+                raise _lost(path, "cut")
+            self._seen[path] = now
+
+
+def _resolved(path: str | os.PathLike[str]) -> Path:
+    given = Path(os.path.abspath(path))  # noqa: PTH100 - resolves nothing yet
+    with contextlib.suppress(FileNotFoundError):
+        link = given.lstat()
+        if stat.S_ISLNK(link.st_mode) and link.st_uid not in {os.geteuid(), 0}:
+            raise JournalError(f"{given} is another user's symbolic link", kind="write")
+    real = given.resolve()
+    if not real.parent.is_dir():
+        raise JournalError(f"there is no folder {real.parent} for a journal", kind="write")
+    return real
+
+
+def _check_file(path: Path) -> None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(found.st_mode):
+        what = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
+        raise JournalError(f"{path} is {what}; a journal is a regular file", kind="write")
+    if found.st_uid != os.geteuid() and os.geteuid() != 0:
+        raise JournalError(f"{path} belongs to another user", kind="write")
+    if found.st_nlink > 1:
+        raise JournalError(
+            f"{path} has {found.st_nlink} names (hard links), under which two runs could write it "
+            "at once: keep one of them",
+            kind="locked",
+        )
+
+
+def _lock(path: Path) -> int:
+    name = f"{path}{LOCK}"
+    while True:
+        lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_named(lock, name):
+                os.fchmod(lock, 0o600)
+                os.ftruncate(lock, 0)
+                os.write(lock, b"%d\n" % os.getpid())
+                return lock
+        except BlockingIOError:
+            holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
+            os.close(lock)
+            raise JournalError(
+                f"{path} is being written by another run" + (f", process {holder}" * bool(holder)),
+                kind="locked",
+            ) from None
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)  # the last holder removed it between our two steps
+
+
+def _unlock(path: Path, lock: int) -> None:
+    with contextlib.suppress(OSError):
+        if _is_named(lock, f"{path}{LOCK}"):
+            Path(f"{path}{LOCK}").unlink()
+    os.close(lock)
+
+
+def _is_named(descriptor: int, name: str) -> bool:
+    try:
+        named = Path(name).lstat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(descriptor), named)
+
+
+def _make(path: Path) -> bool:
+    try:
+        made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileExistsError:
+        return False
+    try:
+        os.fchmod(made, 0o600)
+    finally:
+        os.close(made)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return True
+
+
+def _unusable(path: str | Path, error: OSError) -> JournalError:
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return JournalError(f"{path} cannot be used as a journal: {reason}", kind="write")
+
+
+def _lost(path: str, how: object) -> JournalError:
+    return JournalError(
+        f"the journal {path} was {how} while it was being written" if isinstance(how, str)
+        else f"the journal {path} cannot be seen any more: {how}",
+        kind="write",
+    )  # fmt: skip

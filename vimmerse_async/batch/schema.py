@@ -1,0 +1,163 @@
+"""The journal's tables: what they hold, how they are made, and which versions can be read.
+
+A journal is one SQLite database, readable with any SQLite tool:
+
+    $ sqlite3 run.db 'SELECT prompt FROM results WHERE state = "answered" LIMIT 5'
+    $ sqlite3 run.db 'SELECT * FROM errors'
+"""
+
+import sqlite3
+import time
+
+from vimmerse_async._version import __version__
+from vimmerse_async.errors import JournalError
+
+APPLICATION_ID = 0x56494D4A
+"""What SQLite's header says the file is: "VIMJ"."""
+VERSION = 1
+"""The schema's version, in `PRAGMA user_version`."""
+SMALL = 64 << 20
+"""Bytes up to which a journal is checked as a whole when it is opened, in a fraction of a second;
+of a larger one the small tables are, and each page when it is read."""
+
+RESULT_COLUMNS = (
+    "question", "state", "prompt", "error_class", "error", "status", "request",
+    "attempts", "possibly_charged", "elapsed", "run", "finished_at",
+)  # fmt: skip
+ROW_COLUMNS = ("position", "question", "line", "fields", "run")
+
+_TABLES = """
+CREATE TABLE meta (            -- facts about the journal: origin, created_at, written_by
+    name TEXT PRIMARY KEY,
+    value
+) WITHOUT ROWID;
+
+CREATE TABLE runs (            -- one line for each time that a batch used the journal
+    run INTEGER PRIMARY KEY,
+    started_at REAL,           -- seconds since 1970, as everywhere here
+    ended_at REAL,             -- NULL: it runs, or was killed
+    outcome TEXT,              -- finished, interrupted, cancelled, failed, killed, a stop's reason
+    source TEXT,               -- where the rows came from, as far as known
+    options TEXT,              -- JSON: what was asked for
+    calls INTEGER,             -- requests that were not refused by 429
+    refused INTEGER,           -- requests answered with 429
+    answered INTEGER,          -- rows with a prompt that was asked for
+    failed INTEGER,            -- rows that failed
+    cached INTEGER,            -- rows whose answer was known already
+    possibly_charged INTEGER,  -- requests that may have been billed although no answer arrived
+    most_under_way INTEGER     -- calls that a kill can have cost: sent, their results not here yet
+);
+
+CREATE TABLE results (         -- one line for each question
+    question BLOB NOT NULL PRIMARY KEY,   -- 16 bytes that stand for what was asked
+    state TEXT NOT NULL CHECK (state IN ('answered', 'rejected', 'unfinished')),
+    prompt TEXT,               -- the answer; NULL when there is none
+    error_class TEXT,          -- why there is none
+    error TEXT,
+    status INTEGER,            -- the HTTP status of the error; NULL when there was none
+    request TEXT,              -- JSON: what was asked
+    attempts INTEGER,          -- requests made for it, those answered with 429 not counted
+    possibly_charged INTEGER,
+    elapsed REAL,              -- seconds from the first send to the answer
+    run INTEGER,               -- the run that wrote this line
+    finished_at REAL
+);
+CREATE INDEX failures ON results (state, error_class) WHERE state <> 'answered';
+
+CREATE TABLE rows (            -- the catalog's rows, in input order; empty for a run from Python
+    position INTEGER PRIMARY KEY,
+    question BLOB,
+    line INTEGER,
+    fields TEXT,               -- JSON: every column
+    run INTEGER
+);
+
+CREATE TABLE uploads (         -- what was uploaded, by the digest of its bytes
+    digest BLOB PRIMARY KEY,
+    url TEXT,
+    asset_id TEXT,
+    uploaded_at REAL
+) WITHOUT ROWID;
+
+CREATE TABLE limits (          -- what the account's limits were found to be
+    name TEXT PRIMARY KEY,
+    snapshot TEXT,             -- JSON
+    learned_at REAL
+) WITHOUT ROWID;
+
+CREATE TABLE samples (         -- every few seconds of a run, for its timeline
+    run INTEGER,
+    at REAL,
+    in_flight INTEGER,
+    window REAL,
+    rate REAL,                 -- NULL: not limited
+    done INTEGER,
+    refused INTEGER
+);
+
+CREATE VIEW errors AS
+    SELECT state, error_class, count(*) AS questions, min(error) AS example
+    FROM results WHERE state <> 'answered' GROUP BY state, error_class ORDER BY questions DESC;
+
+CREATE VIEW catalog AS
+    SELECT rows.position, rows.line, results.prompt, results.state, results.error_class,
+           results.error, results.request, rows.fields
+    FROM rows LEFT JOIN results USING (question) ORDER BY rows.position;
+"""
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Make the tables in an empty database, all of them or none."""
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _TABLES.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
+    connection.executemany(
+        "INSERT INTO meta VALUES (?, ?)",
+        [("created_at", time.time()), ("written_by", f"vimmerse-async {__version__}")],
+    )
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def is_empty(connection: sqlite3.Connection) -> bool:
+    """Return whether there is nothing in the database: it is new, or its making was cut short."""
+    count: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    return count == 0
+
+
+def check(connection: sqlite3.Connection, name: str, *, whole: bool) -> None:
+    """Raise `JournalError` unless the database is a sound journal that this version can read.
+
+    Args:
+        connection: To the database.
+        name: The file, for messages.
+        whole: Look at every page; else only at the small tables.
+    """
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise JournalError(f"{name} is a database, but no journal", kind="mismatch")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise JournalError(
+            f"{name} was written by a newer vimmerse-async (schema {version}, this one knows "
+            f"{VERSION}): upgrade, or use another journal",
+            kind="mismatch",
+        )
+    checks = ["quick_check(1)"]
+    if not whole:
+        checks = [f"quick_check({table})" for table in ("meta", "runs", "limits", "uploads")]
+    for each in checks:
+        found = connection.execute(f"PRAGMA {each}").fetchone()[0]
+        if found != "ok":
+            raise damaged(name, found)
+
+
+def damaged(name: str, fault: object) -> JournalError:
+    """Return the error for a journal that cannot be trusted."""
+    words = " ".join(str(fault).split())[:200]
+    return JournalError(
+        f"{name} is damaged ({words}); nothing was changed in it: restore a copy, or move it away "
+        "to begin anew",
+        kind="corrupt",
+    )
