@@ -13,7 +13,7 @@ demo: .venv/demo  ## caption examples/catalog with the embedded emulator
 test: .venv/dev  ## everything that is promised, in a few minutes
 	$(BIN)/python -m pytest --numprocesses auto -m "not full"
 
-test-all: .venv/dev  ## the full figures too
+test-all: .venv/ray  ## the full figures too
 	$(BIN)/python -m pytest
 
 lint: .venv/dev
@@ -45,6 +45,10 @@ clean:
 
 .venv/dev: .venv/python pyproject.toml requirements/dev.txt
 	$(BIN)/pip install --quiet --requirement requirements/dev.txt --editable .
+	@touch $@
+
+.venv/ray: .venv/dev  # large: only the whole suite needs it
+	$(BIN)/pip install --quiet --constraint requirements/dev.txt --editable '.[ray]'
 	@touch $@
 
 requirements/dev.txt: pyproject.toml

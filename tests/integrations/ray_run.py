@@ -1,0 +1,44 @@
+"""Captions rows on a Ray cluster of two simulated nodes, in a process of its own.
+
+Writes Parquet; what the server saw tells the rest.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+from threading import Thread
+
+import ray
+from ray.cluster_utils import Cluster
+
+from vimmerse_async.integrations.ray import caption_dataset
+
+SYSTEM = {"include_dashboard": False, "object_store_memory": 100 << 20}
+
+
+def main(rows: int, kill_at: int, window: int, target: str) -> None:
+    """Caption rows into Parquet; kill one node when the server has seen `kill_at` requests."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **SYSTEM})
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    victim = cluster.add_node(num_cpus=2, object_store_memory=100 << 20, resources={"other": 1.0})
+    cluster.wait_for_nodes()
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    if kill_at:
+        Thread(target=_kill, args=(cluster, victim, kill_at), daemon=True).start()
+    table = [{"id": n, "image": f"https://shop.example/{n}.jpg"} for n in range(rows)]
+    ds = caption_dataset(ray.data.from_items(table), column="image", actors=2, window=window)
+    ds.write_parquet(target, min_rows_per_file=5000)
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def _kill(cluster: Cluster, victim: object, kill_at: int) -> None:
+    counter = Path(os.environ["SEEN"])
+    while int(counter.read_text() or 0) < kill_at:
+        time.sleep(0.05)
+    cluster.remove_node(victim, allow_graceful=False)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
