@@ -9,17 +9,21 @@ The private names this relies on are pinned by a test.
 import select
 from contextvars import ContextVar
 from functools import partial
-from typing import Any
+from time import monotonic
+from typing import Any, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
 
 from vimmerse_async.wire import Lease
 
 KEEPALIVE = 15.0
 """Seconds a connection is kept idle: well below the usual 60 s of load balancers."""
+READ = 64 * 1024
+"""Bytes read at once. asyncio's 256 KiB are mapped and unmapped by malloc for every read."""
 
 
 current_lease: ContextVar[Lease] = ContextVar("current_lease", default=Lease())  # noqa: B039 - that of nobody
@@ -31,6 +35,25 @@ class GuardedProtocol(ResponseHandler):
     idle = False
     _poll: Any = None
 
+    def connection_made(self, transport: Any) -> None:
+        """Note the connection, and let it read in small pieces."""
+        super().connection_made(transport)
+        if hasattr(transport, "max_size"):
+            transport.max_size = READ
+
+    def ask(self, request: bytes, *, has_body: bool) -> None:
+        """Send a request of which `read` gets the reply's head and body.
+
+        Raises:
+            ClientConnectionResetError: The connection has ended.
+        """
+        self.set_response_params(
+            skip_payload=not has_body, read_until_eof=True, auto_decompress=False
+        )
+        if self.transport is None or self.transport.is_closing():
+            raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+        self.transport.write(request)
+
     def data_received(self, data: bytes) -> None:
         """Take bytes for the request under way, or end an idle connection.
 
@@ -41,6 +64,11 @@ class GuardedProtocol(ResponseHandler):
             self.abort()
         else:
             super().data_received(data)
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Go on reading where reading was paused; aiohttp asks twice for every reply."""
+        if self._reading_paused or self._buffer_paused:
+            super().resume_reading(resume_parser)
 
     def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
         """Note a failure; aiohttp lets the reader of a body that cannot be parsed wait for ever."""
@@ -77,13 +105,59 @@ class Body(aiohttp.BytesPayload):
 
 
 class GuardedConnector(aiohttp.TCPConnector):
-    """The pool: as many connections as the limit admits requests, checked before each reuse."""
+    """The pool: as many connections as the limit admits requests, checked before each reuse.
 
-    def __init__(self, **options: Any) -> None:
+    Args:
+        origin: Where `take` and `open` connect to.
+        options: aiohttp's own.
+    """
+
+    def __init__(self, origin: str, **options: Any) -> None:
         super().__init__(
             limit=0, keepalive_timeout=KEEPALIVE, timeout_ceil_threshold=float("inf"), **options
         )
         self._factory: Any = partial(GuardedProtocol, loop=self._loop)
+        self._request = aiohttp.ClientRequest("GET", URL(origin), loop=self._loop)
+        self._key = self._request.connection_key
+
+    def take(self, lease: Lease) -> GuardedProtocol | None:
+        """Return an idle connection on which nobody has spoken; None when there is none."""
+        waiting: Any = None if lease.fresh else self._conns.get(self._key)
+        if waiting is None:
+            return None
+        oldest = monotonic() - KEEPALIVE
+        while waiting:
+            protocol, since = waiting.popleft()
+            if not waiting:
+                del self._conns[self._key]
+            if since < oldest or not protocol.is_connected() or not protocol.fit_for_reuse():
+                protocol.close()
+                continue
+            self._acquired.add(protocol)
+            protocol.idle = False
+            lease.connected = lease.reused = True
+            return cast("GuardedProtocol", protocol)
+        return None
+
+    async def open(self, timeout: aiohttp.ClientTimeout, lease: Lease) -> GuardedProtocol:
+        """Return a new connection."""
+        outer = current_lease.get()
+        current_lease.set(lease)
+        try:
+            connection = await self.connect(self._request, [], timeout)
+        finally:
+            current_lease.set(outer)
+        protocol, connection._protocol = connection.protocol, None  # noqa: SLF001 - pinned
+        return cast("GuardedProtocol", protocol)
+
+    def give(self, protocol: GuardedProtocol, *, whole: bool) -> None:
+        """Take a connection back; it is kept if its reply was read and is `whole`."""
+        if not whole or protocol.should_close or self._closed or self._cleanup_handle is None:
+            self._release(self._key, protocol, should_close=not whole)
+            return
+        protocol.idle = True
+        self._acquired.discard(protocol)
+        self._conns[self._key].append((protocol, monotonic()))
 
     async def _get(self, key: Any, traces: Any) -> Connection | None:
         lease = current_lease.get()

@@ -1,11 +1,11 @@
 """The only client room that speaks aiohttp: a `Call` goes out, a `Reply` or a `Failure` comes back.
 
-aiohttp's errors end here. They are named by where they happened, not by what they say of
-themselves: a garbled reply calls itself "400", and its repr holds the key.
+A small request goes straight to a connection of aiohttp's pool and is read by aiohttp's parser;
+aiohttp's client session, which costs twice as much as all the rest, is asked where it is needed:
+for forms and large bodies, and where proxies, the environment or tracing have a say.
 """
 
 import asyncio
-import errno
 import ssl as tls
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,24 +14,35 @@ from typing import Any
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
+from multidict import MultiMapping
 from yarl import URL
 
 from vimmerse_async.config import Config
-from vimmerse_async.connector import Body, GuardedConnector, current_lease
+from vimmerse_async.connector import Body, GuardedConnector, GuardedProtocol, current_lease
 from vimmerse_async.decode import ERROR_HEADERS, MAX_REPLY, SUCCESS_HEADERS, unpack
 from vimmerse_async.errors import ConfigurationError
+from vimmerse_async.failures import failure_of
 from vimmerse_async.masking import MASK, Mask
-from vimmerse_async.multipart import FormError, build_form
-from vimmerse_async.wire import Call, Failure, Lease, Reply
+from vimmerse_async.multipart import build_form
+from vimmerse_async.wire import Call, Failure, Lease, Operation, Reply
 
 MAX_ERROR_REPLY = 64 * 1024
 """Bytes of an error's body that are read."""
 ERROR_REPLY_PATIENCE = 2.0
 """Seconds that the rest of an error's body is waited for."""
+SMALL = 32 * 1024
+"""Bytes; a socket takes so many at once, so that no request waits for room."""
 LARGE = 1024 * 1024
 """Bytes; aiohttp warns of larger bodies that are not files."""
 
-_LOCAL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+
+class Head(bytes):
+    """The first lines of a request, with a place for the length of its body; they hold the key."""
+
+    def __repr__(self) -> str:
+        return "<request head>"
+
+    __str__ = __repr__
 
 
 class Transport:
@@ -54,9 +65,9 @@ class Transport:
         trust_env: bool,
         trace_configs: Sequence[Any],
     ) -> None:
-        self._origin = config.origin
+        self._config = config
         self._mask = Mask(config.secrets)
-        self._connector = GuardedConnector(**({} if ssl is None else {"ssl": ssl}))
+        self._connector = GuardedConnector(config.origin, **({} if ssl is None else {"ssl": ssl}))
         # What a client session always sends, it sends to its proxy, too: then that is nothing.
         self._headers = {} if proxy is None else config.headers
         self._client = aiohttp.ClientSession(
@@ -70,7 +81,9 @@ class Transport:
         )
         # One attempt is one request: aiohttp would repeat a GET by itself, uncounted.
         self._client._retry_connection = False  # noqa: SLF001 - pinned by a test
+        self._is_direct = proxy is None and not trust_env and not trace_configs
         self._urls: dict[str, URL] = {}
+        self._heads: dict[tuple[str, str], Head] = {}
         self._waits: dict[float | None, aiohttp.ClientTimeout] = {}
 
     async def close(self) -> None:
@@ -102,10 +115,42 @@ class Transport:
             lease: What is asked of the connection, and where is noted what became of it.
             touch: Called whenever an upload makes progress; None for no wish to know.
         """
+        operation, body = call.operation, call.body or b""
+        if not self._is_direct or call.form is not None or len(body) > SMALL:
+            return await self._request(call, connect, lease, touch)
+        protocol: GuardedProtocol | None = None
+        status: int | None = None
+        whole = False
+        try:
+            head = self._heads.get((operation.method, operation.path)) or self._head(operation)
+            protocol = self._connector.take(lease)
+            if protocol is None:
+                wait = self._waits.get(connect) or self._wait(connect)
+                protocol = await self._connector.open(wait, lease)
+            protocol.ask(head % len(body) + body, has_body=operation.method != "HEAD")
+            message, stream = await protocol.read()
+            while 100 <= message.code < 200 and message.code != 101:
+                message, stream = await protocol.read()
+            status = message.code
+            if status < 300:
+                read = stream.read_nowait() if stream.is_eof() else await _read(stream)
+            else:
+                read = await _explanation(stream)
+            whole = stream.at_eof() and stream.exception() is None
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+            return failure_of(error, lease, status)
+        finally:
+            if protocol is not None:
+                self._connector.give(protocol, whole=whole)
+        return self._reply(status, message.headers, read)
+
+    async def _request(
+        self, call: Call, connect: float | None, lease: Lease, touch: Callable[[], None] | None
+    ) -> Reply | Failure:
         outer = current_lease.get()
         current_lease.set(lease)
         response: aiohttp.ClientResponse | None = None
-        body: bytes | None = None
+        whole = False
         try:
             data: Any = None
             headers = self._headers
@@ -123,28 +168,24 @@ class Transport:
                 allow_redirects=False,
                 timeout=self._waits.get(connect) or self._wait(connect),
             )
-            if response.status < 300:
-                stream = response.content
-                begun = await stream.readany()
-                body = begun if stream.at_eof() else await _read_on(response, begun)
-            else:
-                body = await _explanation(response)
+            stream = response.content
+            body = await (_read(stream) if response.status < 300 else _explanation(stream))
+            whole = stream.at_eof() and stream.exception() is None
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             if not lease.spoiled:
-                return _name(error, lease, response)
+                return failure_of(error, lease, None if response is None else response.status)
             lease.renew()
-            return await self.exchange(call, connect, lease, touch)
+            return await self._request(call, connect, lease, touch)
         finally:
             current_lease.set(outer)  # a trace callback may call within a call
-            if body is None and response is not None:
+            if response is not None and not whole:
                 response.close()
-        if response is None or body is None:
+        return self._reply(response.status, response.headers, body)
+
+    def _reply(self, status: int, headers: MultiMapping[str], body: bytes) -> Reply | Failure:
+        if len(body) > MAX_REPLY:
             message = f"the reply is larger than {MAX_REPLY:,} bytes"
             return Failure("too_large", sent=True, message=message)
-        return self._reply(response, body)
-
-    def _reply(self, response: aiohttp.ClientResponse, body: bytes) -> Reply:
-        headers, status = response.headers, response.status
         kept = {}
         for name in SUCCESS_HEADERS if status < 300 else ERROR_HEADERS:
             if name in headers:
@@ -160,7 +201,7 @@ class Transport:
         return Reply(status, kept, body)
 
     def _url(self, path: str) -> URL:
-        url = URL(self._origin + path, encoded=True)
+        url = URL(self._config.origin + path, encoded=True)
         if len(self._urls) < 64:
             self._urls[path] = url
         return url
@@ -173,6 +214,17 @@ class Transport:
             self._waits[connect] = wait
         return wait
 
+    def _head(self, operation: Operation) -> Head:
+        url, headers = self._url(operation.path), self._config.headers
+        lines = [f"{operation.method} {url.raw_path_qs} HTTP/1.1"]
+        lines += [f"Host: {url.host_port_subcomponent}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        known = "\r\n".join(lines).replace("%", "%%")
+        head = Head(f"{known}\r\nContent-Length: %d\r\n\r\n".encode())
+        if len(self._heads) < 64:
+            self._heads[operation.method, operation.path] = head
+        return head
+
 
 def check_tls(ssl: object) -> None:
     """Raise `ConfigurationError` unless `ssl` is a TLS context or None."""
@@ -184,103 +236,21 @@ def check_tls(ssl: object) -> None:
         )
 
 
-async def _read_on(response: aiohttp.ClientResponse, begun: bytes) -> bytes | None:
-    stream = response.content
-    chunks, size = [begun], len(begun)
+async def _read(stream: aiohttp.StreamReader) -> bytes:
+    """Return a body, or more of it than is wanted."""
+    chunks, size = [], 0
     while size <= MAX_REPLY and not stream.at_eof():
         # `readany` would wait for ever when a chunk's end and a parser's error come together.
         chunks.append((await stream.readchunk())[0])
         size += len(chunks[-1])
-    return b"".join(chunks) if size <= MAX_REPLY else None
+    return b"".join(chunks)
 
 
-async def _explanation(response: aiohttp.ClientResponse) -> bytes:
-    """Read what a refusal says, as far as it comes: its status has said what happens next."""
-    stream = response.content
+async def _explanation(stream: aiohttp.StreamReader) -> bytes:
+    """Return what a refusal says, as far as it comes: its status has said what happens next."""
     words = b""
     with suppress(aiohttp.ClientError, HttpProcessingError, OSError):
         async with asyncio.timeout(ERROR_REPLY_PATIENCE):
             while len(words) <= MAX_ERROR_REPLY and not stream.at_eof():
                 words += (await stream.readchunk())[0]
-    if not stream.at_eof() or stream.exception() is not None:
-        response.close()
     return words[:MAX_ERROR_REPLY]
-
-
-def _name(error: Exception, lease: Lease, response: aiohttp.ClientResponse | None) -> Failure:
-    if isinstance(error.__cause__, FormError):
-        return Failure("source", sent=False, message=str(error.__cause__))
-    if not lease.connected:
-        kind, message = _name_unsent(error)
-        return Failure(kind, sent=False, message=message)
-    status = None if response is None else response.status
-    kind, message = _name_sent(error, begun=response is not None)
-    return Failure(kind, sent=True, message=message, reused=lease.reused, status=status)
-
-
-def _name_unsent(error: Exception) -> tuple[str, str]:
-    if isinstance(error, OSError) and error.errno in _LOCAL:
-        return "local", f"this process has no sockets left ({errno.errorcode[error.errno]})"
-    for kind, name in _UNSENT:
-        if isinstance(error, kind):
-            return name(error)
-    return "connect", f"no connection ({type(error).__name__})"
-
-
-def _name_proxy(error: aiohttp.ClientHttpProxyError) -> tuple[str, str]:
-    if error.status == 407:
-        return "proxy", "the proxy wants other credentials (407)"
-    return "connect", f"the proxy refused to connect ({error.status})"
-
-
-def _name_certificate(error: aiohttp.ClientConnectorCertificateError) -> tuple[str, str]:
-    reason = getattr(error.certificate_error, "verify_message", "") or "not valid"
-    return "certificate", (
-        f"the certificate of {error.host} is not trusted ({reason}); "
-        "for a private authority pass ssl=ssl.create_default_context(cafile=…)"
-    )
-
-
-def _name_handshake(error: aiohttp.ClientConnectorSSLError) -> tuple[str, str]:
-    cause = error.certificate_error if hasattr(error, "certificate_error") else error.os_error
-    if isinstance(cause, (tls.SSLEOFError, tls.SSLZeroReturnError)):
-        return "tls", f"{error.host} ended the TLS handshake"
-    reason = getattr(cause, "reason", None) or type(cause).__name__
-    return "certificate", f"no TLS with {error.host} ({reason}); is it the right port and host?"
-
-
-_UNSENT: tuple[tuple[type[Exception], Callable[[Any], tuple[str, str]]], ...] = (
-    (aiohttp.ClientHttpProxyError, _name_proxy),
-    (aiohttp.ClientConnectorCertificateError, _name_certificate),
-    (
-        aiohttp.ClientConnectorDNSError,
-        lambda error: ("dns", f"the name {error.host} cannot be resolved"),
-    ),
-    (aiohttp.ClientConnectorSSLError, _name_handshake),
-    (TimeoutError, lambda _error: ("connect_timeout", "no connection in time")),
-    (
-        aiohttp.ClientConnectorError,
-        lambda error: ("connect", f"no connection to {error.host}: {_reason(error.os_error)}"),
-    ),
-)
-"""How a failure before the first byte is named; the first class that fits."""
-
-
-def _name_sent(error: Exception, *, begun: bool) -> tuple[str, str]:
-    if isinstance(error, (aiohttp.ClientResponseError, HttpProcessingError)):
-        return "malformed", f"the reply is not HTTP ({error.message[:100]!a})"
-    if isinstance(error, aiohttp.ClientPayloadError):
-        cause = error.__cause__
-        if isinstance(cause, HttpProcessingError) and "Not enough data" not in cause.message:
-            return "malformed", f"the reply's body is not HTTP ({cause.message[:100]!a})"
-        return "truncated", "the reply ended before it was complete"
-    if isinstance(error, TimeoutError):
-        return "timeout", "no answer in time"
-    if begun:
-        return "truncated", "the connection was lost in the middle of the reply"
-    return "lost", f"the connection was lost before a reply came ({_reason(error)})"
-
-
-def _reason(error: BaseException) -> str:
-    number = getattr(error, "errno", None)
-    return errno.errorcode.get(number, str(number)) if number else type(error).__name__

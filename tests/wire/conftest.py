@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import aiohttp
 import fault_behaviours  # noqa: F401 - registers them
 import pytest
 import trustme
@@ -84,12 +85,19 @@ def serve(stack: AsyncExitStack) -> Serve:
 
 
 @pytest.fixture
-def connect(stack: AsyncExitStack, witness: Witness) -> Connect:
+def way() -> str:
+    """Small requests go straight to a connection; modules that test both ways override this."""
+    return "direct"
+
+
+@pytest.fixture
+def connect(stack: AsyncExitStack, witness: Witness, way: str) -> Connect:
     """Open a session to a server; nothing holds its requests back but what is asked for."""
+    traced = {} if way == "direct" else {"trace_configs": [aiohttp.TraceConfig()]}
 
     async def open_session(server: FaultServer | str, **options: Any) -> VimmerseSession:
         base_url = server if isinstance(server, str) else server.url
-        options = {"limit": OpenLimit(), "retry": AT_ONCE, "hooks": [witness], **options}
+        options = {"limit": OpenLimit(), "retry": AT_ONCE, "hooks": [witness], **traced, **options}
         return await stack.enter_async_context(VimmerseSession(KEY, base_url=base_url, **options))
 
     return open_session

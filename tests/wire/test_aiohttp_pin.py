@@ -9,7 +9,8 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import BaseConnector, Connection, TCPConnector
 from aiohttp.http_exceptions import HttpProcessingError
 
-from vimmerse_async.connector import GuardedConnector, GuardedProtocol
+from vimmerse_async import refine_prompt
+from vimmerse_async.connector import READ, GuardedConnector, GuardedProtocol
 
 
 def parameters(function):
@@ -37,7 +38,7 @@ def test_the_protocol_has_its_names():
 
 async def test_the_instances_have_their_names():
     """What is set on instances is there, and connections come from our factory."""
-    connector = GuardedConnector()
+    connector = GuardedConnector("http://127.0.0.1:9")
     try:
         protocol = connector._factory()
         assert type(protocol) is GuardedProtocol
@@ -45,6 +46,47 @@ async def test_the_instances_have_their_names():
         assert {"_conns", "_acquired", "_factory"} <= vars(connector).keys()
     finally:
         await connector.close()
+
+
+def test_a_connection_is_asked_for_and_driven_by_these_names():
+    """A small request is written to a connection, and its reply is read from it."""
+    assert parameters(BaseConnector.connect) == ["self", "req", "traces", "timeout"]
+    assert {"method", "url", "loop"} <= set(parameters(aiohttp.ClientRequest.__init__))
+    assert isinstance(inspect.getattr_static(aiohttp.ClientRequest, "connection_key"), property)
+    assert {"skip_payload", "read_until_eof", "auto_decompress"} <= set(
+        parameters(ResponseHandler.set_response_params)
+    )
+    assert parameters(ResponseHandler.resume_reading) == ["self", "resume_parser"]
+    assert inspect.iscoroutinefunction(ResponseHandler.read)
+    for name in ("is_eof", "at_eof", "read_nowait", "readchunk", "exception"):
+        assert callable(getattr(aiohttp.StreamReader, name))
+
+
+async def test_a_new_connection_has_these_names(serve):
+    """Its reads are made small, pausing is looked up, and it leaves aiohttp's `Connection`."""
+    server = await serve()
+    connector = GuardedConnector(server.url)
+    try:
+        connection = await connector.connect(connector._request, [], aiohttp.ClientTimeout())
+        protocol = connection._protocol
+        assert protocol is connection.protocol
+        assert (protocol._reading_paused, protocol._buffer_paused) == (False, False)
+        assert protocol.transport.max_size == READ
+        assert type(protocol.transport).max_size > READ
+        connection.close()
+        assert connector._cleanup_handle is None
+    finally:
+        await connector.close()
+
+
+async def test_the_pools_of_both_ways_are_one(serve, connect):
+    """A connection that carried an upload's kind of request is used by a small one, too."""
+    server = await serve()
+    session = await connect(server)
+    await refine_prompt(session, "x" * 100_000)
+    await refine_prompt(session, "x")
+    await refine_prompt(session, "x" * 100_000)
+    assert [ask.connection for ask in server.requests] == [0, 0, 0]
 
 
 async def test_the_session_has_its_name():

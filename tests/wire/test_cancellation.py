@@ -5,8 +5,11 @@ import gc
 
 import aiohttp
 import pytest
+from wire_kit import both_ways
 
 from vimmerse_async import APIConnectionError, RetryPolicy, refine_prompt, upload_image
+
+way = both_ways
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100_000)
 

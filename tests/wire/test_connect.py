@@ -8,7 +8,7 @@ import time
 
 import pytest
 from fault_server import FaultServer
-from wire_kit import nobody
+from wire_kit import both_ways, nobody
 
 from vimmerse_async import (
     APIConnectionError,
@@ -19,6 +19,8 @@ from vimmerse_async import (
     refine_prompt,
     suggest_prompt,
 )
+
+way = both_ways
 
 ONCE = RetryPolicy(max_attempts=1)
 

@@ -13,6 +13,7 @@ from openapi_core import OpenAPI
 from openapi_core.datatypes import RequestParameters
 from openapi_core.exceptions import OpenAPIError
 from werkzeug.datastructures import Headers, ImmutableMultiDict
+from wire_kit import both_ways
 
 from vimmerse_async import (
     BadRequestError,
@@ -30,6 +31,8 @@ from vimmerse_async import (
     upload_image,
     upload_video,
 )
+
+way = both_ways
 
 SPEC = OpenAPI.from_dict(json.loads(Path(__file__).with_name("contract.openapi.json").read_text()))
 ACCEPTED = web.AppKey("accepted", list)

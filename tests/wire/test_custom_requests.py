@@ -1,6 +1,7 @@
 """`session.request`: any other route, with the same care and no more re-sends."""
 
 import pytest
+from wire_kit import both_ways
 
 from vimmerse_async import (
     APIConnectionError,
@@ -9,6 +10,8 @@ from vimmerse_async import (
     NotFoundError,
     UnprocessableEntityError,
 )
+
+way = both_ways
 
 
 @pytest.mark.parametrize(

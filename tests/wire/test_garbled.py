@@ -3,8 +3,11 @@
 import random
 
 import pytest
+from wire_kit import both_ways
 
 from vimmerse_async import APIError, APIStatusError, RetryPolicy, Timeouts, refine_prompt
+
+way = both_ways
 
 OK, CHUNKED = "HTTP/1.1 200 OK\r\n", "Transfer-Encoding: chunked\r\n\r\n"
 GOOD = [

@@ -5,6 +5,7 @@ import platform
 
 import pytest
 from secret_scan import KEY, OTHER_SECRET
+from wire_kit import both_ways
 
 from vimmerse_async import (
     APIConnectionError,
@@ -19,6 +20,8 @@ from vimmerse_async import (
     text_prompt,
     upload_image,
 )
+
+way = both_ways
 
 URL = "https://a.example/1.png"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)

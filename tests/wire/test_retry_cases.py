@@ -52,7 +52,9 @@ async def as_row(session: Any) -> Any:
     return result.error or result.prompt
 
 
-@pytest.mark.parametrize("ask", [as_call, as_row])
+@pytest.mark.parametrize(
+    ("ask", "way"), [(as_call, "direct"), (as_row, "direct"), (as_call, "session")]
+)
 @pytest.mark.parametrize("case", CASES, ids=name_of)
 async def test_retry(case, ask, serve, connect, unheard):
     """Each row ends as the table says, with no more calls, and is counted as it must be."""

@@ -4,11 +4,14 @@ import asyncio
 import sys
 import time
 
+import aiohttp
 import pytest
 from fault_server import FaultServer
-from wire_kit import in_thread
+from wire_kit import both_ways, in_thread
 
 from vimmerse_async import RetryPolicy, Timeouts, refine_prompt, upload_image
+
+way = both_ways
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 STRAYS = {
@@ -80,9 +83,9 @@ async def test_A28_while_the_loop_is_blocked(stray, connect):
     ids=["short body", "long body", "upload"],
 )
 async def test_A28_between_checking_out_and_writing(ask, stray, connect):
-    """On Python 3.11 a turn of the loop passes in between: it is looked once more."""
+    """In aiohttp's session, on Python 3.11, a turn of the loop passes: it is looked once more."""
     with in_thread(FaultServer([{"do": "ok_then_stray", "stray": stray, "after": 0.03}])) as server:
-        session = await connect(server)
+        session = await connect(server, trace_configs=[aiohttp.TraceConfig()])
         assert await refine_prompt(session, "one") == "answer to one"
         call = asyncio.ensure_future(ask(session))
         while not session.gate.in_flight:  # noqa: ASYNC110 - until it has its connection

@@ -9,7 +9,7 @@ import threading
 import warnings
 
 import pytest
-from wire_kit import server_context
+from wire_kit import both_ways, server_context
 
 from vimmerse_async import (
     APIConnectionError,
@@ -21,6 +21,8 @@ from vimmerse_async import (
     VimmerseSession,
     refine_prompt,
 )
+
+way = both_ways
 
 
 async def failure(session):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import trustme
 from fault_server import FaultServer
 
@@ -16,6 +17,13 @@ from vimmerse_async import CallEvent, RetryEvent, RetryPolicy
 from vimmerse_async.control.limit import LimitSnapshot, Outcome
 
 AT_ONCE = RetryPolicy(backoff_base=0.0)
+
+
+@pytest.fixture(params=["direct", "session"])
+def both_ways(request: pytest.FixtureRequest) -> str:
+    """Run each test twice: straight to a connection, and through aiohttp's client session."""
+    way: str = request.param
+    return way
 
 
 class OpenLimit:
