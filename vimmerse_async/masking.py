@@ -54,4 +54,4 @@ def _spellings(secret: str) -> Iterable[bytes]:
 
 def _letter(code: int) -> bytes:
     plain = re.escape(bytes([code]))
-    return b"(?:\\\\%s|%s|\\\\u00(?i:%02x))" % (plain, plain, code)
+    return b"(?:\\\\u00(?i:%02x)|\\\\%s|%s)" % (code, plain, plain)

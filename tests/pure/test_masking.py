@@ -5,7 +5,7 @@ import html
 import json
 import urllib.parse
 
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from vimmerse_async.masking import MASK, SHORTEST_MASKED, Mask
@@ -31,6 +31,7 @@ def letter_as(letter, way):
 
 
 @given(spelled(), st.text(), st.text())
+@example(("0000000\\", "0000000\\u005c"), "", "")
 def test_F8_every_json_spelling(pair, before, after):
     """However JSON writes the secret, the decoded text is free of it."""
     secret, spelling = pair
