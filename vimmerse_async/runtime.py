@@ -152,16 +152,20 @@ class Runtime:
         if self._state is not State.OPEN:
             raise SessionError(
                 "this session is not open yet; write `async with VimmerseSession() as session:` "
-                "and make the call inside"
+                "and make the call inside (a web app enters it in its lifespan, which test "
+                "clients run inside `with TestClient(app) as client:` only)"
                 if self._state is State.NEW
-                else "this session is closed; make the call inside its `async with` block"
+                else "this session is closed; make the call inside its `async with` block, or in "
+                "a notebook open one for all cells: "
+                "`session = await VimmerseSession().__aenter__()`"
             )
         if os.getpid() != self._pid:
             raise SessionError("this session was opened before a fork; open one in each process")
         if asyncio.get_running_loop() is not self._loop:
             raise SessionError(
                 "this session belongs to another event loop; open one in each loop "
-                "(each asyncio.run and each thread has its own)"
+                "(each asyncio.run, each thread and, in Django under WSGI, each request has its "
+                "own)"
             )
 
     async def close(self, grace: float) -> None:
