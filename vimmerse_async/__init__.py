@@ -4,10 +4,10 @@ Importing this package loads nothing heavy; each name is loaded when it is first
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from vimmerse_async._version import __version__
 
+TYPE_CHECKING = False  # type checkers take it for true; `typing` costs two thirds of an import
 if TYPE_CHECKING:
     from vimmerse_async.batch.engine import PromptStream, gather_prompts, stream_prompts
     from vimmerse_async.batch.journal import PromptJournal
@@ -118,11 +118,11 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOME_OF.get(name, "errors")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
+    value: object = getattr(import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value
 

@@ -176,11 +176,12 @@ class Transport:
                 return failure_of(error, lease, None if response is None else response.status)
             lease.renew()
             return await self._request(call, connect, lease, touch)
+        else:
+            return self._reply(response.status, response.headers, body)
         finally:
             current_lease.set(outer)  # a trace callback may call within a call
             if response is not None and not whole:
                 response.close()
-        return self._reply(response.status, response.headers, body)
 
     def _reply(self, status: int, headers: MultiMapping[str], body: bytes) -> Reply | Failure:
         if len(body) > MAX_REPLY:
