@@ -76,7 +76,8 @@ def test_refused(questions: Questions, given: Row, reason: str) -> None:
     request = questions.ask(given)
     assert reason in request.tag.error
     assert (request.image_url, request.video_url, request.prompt) == (None, None, None)
-    assert request.option == IMAGE
+    assert reason in request.reason
+    assert request.key == f"line {given.line}: {request.reason}"
 
 
 SETTLED = {

@@ -57,7 +57,7 @@ def test_version_imports_next_to_nothing() -> None:
 
 def test_help_needs_no_client() -> None:
     """The help of every command is shown without loading the HTTP library."""
-    commands = ["caption", "refine", "prompt", "suggest", "upload", "emulator"]
+    commands = ["caption", "refine", "prompt", "suggest", "upload", "export", "report", "emulator"]
     ended = python(
         "import sys; from vimmerse_async.cli.app import run\n"
         f"codes = [run([command, '--help']) for command in {commands}]\n"

@@ -181,6 +181,14 @@ class PromptJournal:
         """
         self.put(Entry("rows", (position, question, line, fields, self._facts.last_run)))
 
+    def end_rows(self, count: int) -> None:
+        """Forget what an earlier, longer catalog had after its first `count` rows."""
+        self.put(Entry("DELETE FROM rows WHERE position >= ?", (count,)))
+
+    def add_fact(self, name: str, value: str) -> None:
+        """Keep something about the catalog, for `JournalReader.fact`."""
+        self.put(Entry("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value)))
+
     def uploaded(self, digest: bytes) -> str | None:
         """Return the address of an upload by the digest of its bytes; None when there is none."""
         if digest in self._uploads:

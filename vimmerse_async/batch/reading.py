@@ -171,7 +171,11 @@ class JournalReader:
     @property
     def origin(self) -> str | None:
         """Whose answers it holds: "emulator", else scheme and host; None: nobody's yet."""
-        found = self._all("SELECT value FROM meta WHERE name = 'origin'")
+        return self.fact("origin")
+
+    def fact(self, name: str) -> str | None:
+        """Return what is kept about the journal under a name; None when nothing is."""
+        found = self._all("SELECT value FROM meta WHERE name = ?", [name])
         return found[0][0] if found else None
 
     def runs(self) -> list[RunRecord]:

@@ -4,10 +4,23 @@ from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Any
 
+import attrs
+
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.models import ModeLike, OptionLike, PromptOption, PromptRequest
 from vimmerse_async.urls import shown
 from vimmerse_async.wire import Call, image_call, mode_of, option_of, prompt_call, refine_call
+
+
+@attrs.frozen(kw_only=True)
+class RefusedRequest(PromptRequest):
+    """A row that cannot be asked, as was found out before it came here: it fails with a reason.
+
+    Attributes:
+        reason: Why.
+    """
+
+    reason: str
 
 
 def row_reader(
@@ -38,6 +51,8 @@ def row_reader(
     def read(item: object) -> Call:
         if type(item) is str:
             return read_text(item)
+        if isinstance(item, RefusedRequest):
+            raise InvalidRequestError(item.reason)
         if isinstance(item, PromptRequest):
             return prompt_call(item)
         if isinstance(item, str):

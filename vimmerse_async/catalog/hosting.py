@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import hashlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from pathlib import Path
+from typing import Protocol
 
+import anyio
 import attrs
 
 from vimmerse_async.catalog.questions import Questions, refusal
@@ -22,25 +25,40 @@ AHEAD = 8
 """Uploads under way or waiting for their caption."""
 
 
+class Known(Protocol):
+    """Remembers what was uploaded; a `PromptJournal` does."""
+
+    def uploaded(self, digest: bytes) -> str | None:
+        """Return the address of an upload by the digest of its bytes; None when there is none."""
+        ...
+
+    def add_upload(self, digest: bytes, url: str, asset_id: str | None) -> None:
+        """Remember the address of an upload."""
+        ...
+
+
 @contextlib.asynccontextmanager
 async def hosted(
-    session: VimmerseSession, rows: Iterable[Row], questions: Questions
+    session: VimmerseSession, rows: Iterable[Row], questions: Questions, known: Known | None
 ) -> AsyncGenerator[AsyncIterator[PromptRequest], None]:
     """Upload the files of rows, a few ahead, and give what is asked about them, in order.
 
-    A file that is refused is a row that fails. An account or a service that takes no file at all
+    The same bytes are uploaded once, whatever they are called, and asked under their digest. A file
+    that is refused is a row that fails. An account or a service that takes no file at all
     ends the iteration with its error. What is still under way at the end is cancelled.
 
     Args:
         session: An open session.
         rows: Rows with a path.
         questions: What is asked.
+        known: What was uploaded before; None when nobody remembers.
     """
+    host = _Host(session, questions, known)
     uploads: deque[asyncio.Task[PromptRequest]] = deque()
 
     async def requests() -> AsyncIterator[PromptRequest]:
         for row in rows:
-            uploads.append(asyncio.create_task(_host(session, row, questions)))
+            uploads.append(asyncio.create_task(host.ask(row)))
             if len(uploads) >= AHEAD:
                 yield await uploads.popleft()
         while uploads:
@@ -53,6 +71,7 @@ async def hosted(
         for upload in uploads:
             upload.cancel()
         await asyncio.gather(*uploads, return_exceptions=True)
+        await host.close()
 
 
 async def upload_file(session: VimmerseSession, path: Path) -> Asset:
@@ -78,21 +97,71 @@ def is_video(path: Path) -> bool:
         return False
 
 
-async def _host(session: VimmerseSession, row: Row, questions: Questions) -> PromptRequest:
-    path = row.path
-    if row.error is not None or path is None:
-        return questions.ask(row)
-    begun = asyncio.get_running_loop().time()
-    try:
-        asset = await upload_file(session, path)
-    except InvalidRequestError as error:
-        return refusal(row, error.message.removeprefix("source "))
-    except APIError as error:
-        silent = isinstance(error, SERVICE) and session.gate.accepted_at < begun
-        if isinstance(error, ACCOUNT) or silent:
-            raise
-        return refusal(row, f"the upload failed: {type(error).__name__}: {error}")
-    if asset.url is None:
-        return refusal(row, "the upload was accepted, but the answer holds no URL")
-    row = attrs.evolve(row, fields={**row.fields, URL_COLUMN: asset.url})
-    return questions.ask_hosted(row, asset.url, video=is_video(path))
+def digest_of_file(path: Path) -> bytes:
+    """Return what a file's bytes are known by.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+
+
+class _Host:
+    """Uploads each content once."""
+
+    def __init__(self, session: VimmerseSession, questions: Questions, known: Known | None) -> None:
+        self._session = session
+        self._questions = questions
+        self._known = known
+        self._under_way: dict[bytes, asyncio.Task[Asset]] = {}
+
+    async def ask(self, row: Row) -> PromptRequest:
+        """Return what is asked about a file, once it is hosted."""
+        path = row.path
+        if row.error is not None or path is None:
+            return self._questions.ask(row)
+        begun = asyncio.get_running_loop().time()
+        try:
+            digest = await anyio.to_thread.run_sync(digest_of_file, path)
+            url = await self._url(digest, path)
+        except APIError as error:
+            silent = isinstance(error, SERVICE) and self._session.gate.accepted_at < begun
+            if isinstance(error, ACCOUNT) or silent:
+                raise
+            return refusal(row, f"the upload failed: {type(error).__name__}: {error}")
+        except (OSError, ValueError) as error:
+            return refusal(row, _reason(error))
+        if url is None:
+            return refusal(row, "the upload was accepted, but the answer holds no URL")
+        row = attrs.evolve(row, fields={**row.fields, URL_COLUMN: url})
+        return self._questions.ask_hosted(row, url, digest.hex(), video=is_video(path))
+
+    async def close(self) -> None:
+        """Cancel what is still being uploaded."""
+        for task in self._under_way.values():
+            task.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+    async def _url(self, digest: bytes, path: Path) -> str | None:
+        url = None if self._known is None else self._known.uploaded(digest)
+        if url is not None:
+            return url
+        task = self._under_way.get(digest)
+        if task is None:
+            task = asyncio.create_task(upload_file(self._session, path))
+            self._under_way[digest] = task
+        try:
+            asset = await asyncio.shield(task)
+        finally:
+            if task.done():
+                self._under_way.pop(digest, None)
+        if self._known is not None and asset.url is not None:
+            self._known.add_upload(digest, asset.url, asset.id)
+        return asset.url
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, InvalidRequestError):
+        return error.message.removeprefix("source ")
+    return f"cannot be read: {getattr(error, 'strerror', None) or error}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from vimmerse_async.batch.rows import RefusedRequest
 from vimmerse_async.catalog.read import TEXT_COLUMN, URL_COLUMN, is_address
 from vimmerse_async.catalog.rows import Row
 from vimmerse_async.errors import InvalidRequestError
@@ -15,9 +16,14 @@ class RowError(ValueError):
     """A row that cannot be asked; the others can."""
 
 
-def refusal(row: Row, reason: str) -> PromptRequest:
-    """Return a request that is refused before it is sent, for a row that cannot be asked."""
-    return PromptRequest(PromptOption.IMAGE_2_PROMPT, tag=attrs.evolve(row, error=reason))
+def refusal(row: Row, reason: str) -> RefusedRequest:
+    """Return a request that is refused before it is sent, for a row that cannot be asked.
+
+    It is the row's own: no other row shares its identity.
+    """
+    return RefusedRequest(
+        reason=reason, key=f"line {row.line}: {reason}", tag=attrs.evolve(row, error=reason)
+    )
 
 
 @attrs.frozen
@@ -32,6 +38,7 @@ class Questions:
         column2: Of the second pictures' URLs; None for none.
         video_column: Of the videos' URLs; None for none.
         prompt_column: Of the texts to start from; None for none.
+        key_column: Of what a row is known by when its URL changes; None: by what is asked.
     """
 
     option: OptionLike = PromptOption.IMAGE_2_PROMPT
@@ -41,6 +48,7 @@ class Questions:
     column2: str | None = None
     video_column: str | None = None
     prompt_column: str | None = None
+    key_column: str | None = None
 
     @property
     def about_text(self) -> bool:
@@ -63,7 +71,7 @@ class Questions:
         Raises:
             InvalidRequestError: A given column does not exist, or the right one cannot be told.
         """
-        for option in ("column", "column2", "video_column", "prompt_column"):
+        for option in ("column", "column2", "video_column", "prompt_column", "key_column"):
             name = getattr(self, option)
             if name is not None and name not in columns:
                 raise _no_column(option, name, columns)
@@ -79,30 +87,38 @@ class Questions:
         except RowError as error:
             return refusal(row, str(error))
 
-    def ask_hosted(self, row: Row, url: str, *, video: bool) -> PromptRequest:
-        """Return what is asked about a row whose picture or video was uploaded."""
+    def ask_hosted(self, row: Row, url: str, key: str, *, video: bool) -> PromptRequest:
+        """Return what is asked about a row whose picture or video was uploaded.
+
+        Args:
+            row: The row.
+            url: Where the upload is.
+            key: What it is known by, wherever it is hosted.
+            video: Whether it is a video.
+        """
         image_url, video_url = (None, url) if video else (url, None)
         return PromptRequest(
-            self.option, self.prompt, image_url, None, video_url, self.mode, tag=row
+            self.option, self.prompt, image_url, None, video_url, self.mode, key=key, tag=row
         )
 
     def _asked(self, row: Row) -> PromptRequest:
         if row.error is not None:
             raise RowError(row.error)
         text = _cell(row, self.column)
+        key = _key(row, self.key_column)
         if self.about_text:
             _refuse_address(self.column, text)
-            return PromptRequest(self.option, text, mode=self.mode, tag=row)
+            return PromptRequest(self.option, text, mode=self.mode, key=key, tag=row)
         seed = _cell(row, self.prompt_column) or self.prompt
         second = _cell(row, self.column2)
         video = _cell(row, self.video_column)
         columns = [name for name in (self.column, self.video_column) if name is not None]
         if not (text or video) if columns else seed is None:
             raise RowError(_missing(columns or [self.prompt_column or ""]))
-        return PromptRequest(self.option, seed, text, second, video, self.mode, tag=row)
+        return PromptRequest(self.option, seed, text, second, video, self.mode, key=key, tag=row)
 
     def _guess(self, columns: Sequence[str], sample: Sequence[Row]) -> str:
-        taken = {self.column2, self.video_column, self.prompt_column}
+        taken = {self.column2, self.video_column, self.prompt_column, self.key_column}
         free = [name for name in columns if name not in taken]
         if len(free) == 1:
             return free[0]
@@ -131,6 +147,14 @@ def _cell(row: Row, column: str | None) -> str | None:
         )
         raise RowError(f"column {column!a} holds {kind}, not a text")
     return value.strip() or None
+
+
+def _key(row: Row, column: str | None) -> str | None:
+    """Return what a row is known by; None where nothing is given."""
+    value: Any = None if column is None else row.fields.get(column)
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    return str(value).strip() or None
 
 
 def _refuse_address(column: str | None, text: str | None) -> None:

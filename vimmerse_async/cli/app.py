@@ -15,6 +15,8 @@ _COMMANDS: Mapping[str, str] = {
     "prompt": "ask",
     "suggest": "ask",
     "upload": "upload",
+    "export": "export",
+    "report": "report",
     "emulator": "emulator",
 }
 """In the order of the help page: the command and its module."""

@@ -32,6 +32,12 @@ from vimmerse_async.cli.options import (
 @click.option("--video-column", metavar="NAME", help="Of URLs of videos.", panel=CATALOG)
 @click.option("--prompt-column", metavar="NAME", help="Of texts to start from.", panel=CATALOG)
 @click.option(
+    "--key-column",
+    metavar="NAME",
+    help="Of what a row is known by, where URLs change. Else: what is asked.",
+    panel=CATALOG,
+)
+@click.option(
     "--rows", type=click.IntRange(1), metavar="N", help="Take the first N rows.", panel=CATALOG
 )
 @click.option(

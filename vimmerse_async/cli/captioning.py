@@ -142,7 +142,7 @@ class Captioning:
         source, questions, most = self._source, self._questions, self._job.rows
         if source.folder is not None:
             rows = itertools.islice(source.rows(), most)
-            async with hosted(session, rows, questions) as requests:
+            async with hosted(session, rows, questions, None) as requests:
                 yield requests
         elif source.regular:
             yield map(questions.ask, itertools.islice(source.rows(), most))
@@ -191,7 +191,10 @@ def _check_paths(job: Job) -> None:
 
 
 def _about_files(questions: Questions) -> Questions:
-    columns = (questions.column, questions.column2, questions.video_column, questions.prompt_column)
+    columns = (
+        questions.column, questions.column2, questions.video_column, questions.prompt_column,
+        questions.key_column,
+    )  # fmt: skip
     if any(columns):
         raise InvalidRequestError("a folder has no columns to choose", field="column")
     if questions.about_text:

@@ -11,12 +11,12 @@ from types import TracebackType
 from typing import IO, Any, Self, TextIO
 
 from vimmerse_async.catalog.atomic import AtomicFile
-from vimmerse_async.catalog.rows import Row
 from vimmerse_async.catalog.values import Kind
 from vimmerse_async.catalog.write import OutputForm, Writer, writer_for
 from vimmerse_async.cli.errors import ClosedError, OutputError
 from vimmerse_async.cli.progress import Progress
-from vimmerse_async.cli.terminal import note
+from vimmerse_async.cli.terminal import note, visible
+from vimmerse_async.errors import InvalidRequestError
 
 _FLUSH_EVERY = 1.0
 
@@ -29,7 +29,8 @@ class Output:
         form: What to write.
         kinds: The input's columns and what they hold.
         schema: The types of a Parquet input; None for all else.
-        progress: Shares the terminal with rows that go there.
+        progress: Shares the terminal with rows that go there; None: nobody does.
+        derived: True when the rows are kept elsewhere: a file that was not finished is removed.
 
     Attributes:
         rows: How many were written.
@@ -44,21 +45,26 @@ class Output:
         form: OutputForm,
         kinds: Mapping[str, Kind],
         schema: str | None,
-        progress: Progress,
+        progress: Progress | None,
+        *,
+        derived: bool = False,
     ) -> None:
         self.name = name
         self.rows = 0
+        self._derived = derived
         self._flushed = time.monotonic()
         self._file: AtomicFile | None = None
         try:
+            if name == "-" and form == "parquet":
+                raise InvalidRequestError("Parquet goes into a file: give -o FILE", field="output")
             if name == "-":
                 self._stream: IO[Any] = standard_output(progress)
             else:
-                self._file = AtomicFile(Path(name), binary=form == "parquet")
+                self._file = AtomicFile(Path(name), binary=form == "parquet", derived=derived)
                 self._stream = self._file.stream
             self._writer: Writer = writer_for(form, self._stream, kinds, schema)
         except OSError as error:
-            raise _fault(self.name, error) from None
+            raise fault(self.name, error) from None
 
     def __enter__(self) -> Self:
         return self
@@ -74,7 +80,7 @@ class Output:
             self._stream.close()
         if self._file is None or self._file.temporary is None:
             return
-        if self.rows:
+        if self.rows and not self._derived:
             note(f"the rows so far are in {self._file.temporary}")
         else:
             self._file.discard()
@@ -84,7 +90,7 @@ class Output:
         """Fields of the input that the output has no column for."""
         return list(getattr(self._writer, "left_out", ()))
 
-    def write(self, row: Row, prompt: str | None, error: str | None) -> None:
+    def write(self, fields: Mapping[str, Any], prompt: str | None, error: str | None) -> None:
         """Write a row; it is on its way to the disk within a second.
 
         Raises:
@@ -92,14 +98,14 @@ class Output:
             ClosedError: Nobody reads the pipe any more.
         """
         try:
-            self._writer.write(row.fields, prompt, error)
+            self._writer.write(fields, prompt, error)
             self.rows += 1
             now = time.monotonic()
             if now - self._flushed >= _FLUSH_EVERY:
                 self._flushed = now
                 self._stream.flush()
-        except OSError as fault:
-            raise _fault(self.name, fault) from None
+        except OSError as failure:
+            raise fault(self.name, failure) from None
 
     def finish(self, *, whole: bool) -> Path | None:
         """Give the file its name and return it; None when there is none.
@@ -120,7 +126,7 @@ class Output:
                 return None
             path = self._file.commit(whole=whole)
         except OSError as error:
-            raise _fault(self.name, error) from None
+            raise fault(self.name, error) from None
         typed = Path(self.name).with_name(path.name)
         return typed if typed.exists() and typed.samefile(path) else path
 
@@ -128,16 +134,19 @@ class Output:
 class _Screen(io.TextIOBase):
     """A terminal that may show a progress bar below what is written."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress | None) -> None:
         super().__init__()
         self._progress = progress
 
     def write(self, text: str) -> int:
-        self._progress.print(text)
+        if self._progress is None:
+            sys.stdout.write(visible(text))
+        else:
+            self._progress.print(text)
         return len(text)
 
 
-def standard_output(progress: Progress) -> TextIO:
+def standard_output(progress: Progress | None) -> TextIO:
     """Return a stream to the standard output, written line by line; whoever takes it closes it."""
     if sys.stdout.isatty():
         return _Screen(progress)  # type: ignore[return-value]  # writes and flushes, as all need
@@ -160,13 +169,14 @@ def printing(progress: Progress) -> Iterator[TextIO]:
         yield stream
         stream.flush()
     except OSError as error:
-        raise _fault("-", error) from None
+        raise fault("-", error) from None
     finally:
         with contextlib.suppress(OSError):
             stream.close()
 
 
-def _fault(name: str, error: OSError) -> Exception:
+def fault(name: str, error: OSError) -> Exception:
+    """Return what is raised when a place cannot be written, or nobody reads it any more."""
     if isinstance(error, BrokenPipeError):
         return ClosedError()
     place = "the standard output" if name == "-" else ascii(name)[:200]

@@ -2,6 +2,7 @@
 
 import time
 
+from vimmerse_async.catalog.export import reason
 from vimmerse_async.catalog.folder import FILE_COLUMN
 from vimmerse_async.catalog.rows import Row
 from vimmerse_async.catalog.unfinished import FATAL, UNFINISHED
@@ -47,10 +48,10 @@ class Record:
             return
         self.progress.count(ok=result.ok)
         row: Row = result.tag
-        reason = None if error is None else _reason(row, error)
-        self._output.write(row, result.prompt, reason)
-        if reason is not None and len(self._examples) < _EXAMPLES:
-            self._examples.append(reason)
+        text = None if error is None else _reason(row, error)
+        self._output.write(row.fields, result.prompt, text)
+        if text is not None and len(self._examples) < _EXAMPLES:
+            self._examples.append(text)
 
     def close(self, *, whole: bool) -> None:
         """Give the output its name.
@@ -86,9 +87,6 @@ def _reason(row: Row, error: VimmerseError) -> str:
     """Return in one line which row failed, and why."""
     place = f"line {row.line}" if row.path is None else row.fields[FILE_COLUMN]
     if row.error is not None:
-        text = row.error
-    elif isinstance(error, InvalidRequestError):
-        text = error.message
-    else:
-        text = f"{type(error).__name__}: {error}"
-    return " ".join(f"{place}: {text}".splitlines())
+        return " ".join(f"{place}: {row.error}".splitlines())
+    invalid = isinstance(error, InvalidRequestError)
+    return reason(place, type(error).__name__, error.message if invalid else str(error))

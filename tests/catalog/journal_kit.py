@@ -1,0 +1,74 @@
+"""Journals made of nothing, as a run would have left them."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from vimmerse_async.batch import schema
+
+BEGUN = 1_767_322_800.0
+NASTY = "</script><img src=x onerror=\"document.title='owned'\"> & <b>bold</b> \u2028 <!-- ]]> 猫"
+
+
+def make_journal(
+    path: Path,
+    rows: Iterable[dict[str, Any]],
+    *,
+    source: str = "catalog.csv",
+    samples: int = 0,
+) -> Path:
+    """Write a journal; a row has `fields`, and `prompt`, `error` (class, text), or neither."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    schema.create(connection)
+    connection.execute("INSERT INTO meta VALUES ('origin', 'https://api.vimmerse.net')")
+    connection.execute("BEGIN")
+    count = 0
+    for place, row in enumerate(rows):
+        question = place.to_bytes(16, "big")
+        connection.execute(
+            "INSERT INTO rows VALUES (?, ?, ?, ?, 1)",
+            (place, question, place + 2, json.dumps(row["fields"])),
+        )
+        name, text = row.get("error", (None, None))
+        if row.get("prompt") is None and name is None:
+            continue
+        state = row.get("state", "answered" if name is None else "rejected")
+        request = json.dumps(row.get("request", {"image_url": row["fields"].get("image")}))
+        connection.execute(
+            "INSERT INTO results VALUES (?, ?, ?, ?, ?, NULL, ?, 1, 0, 2.5, 1, ?)",
+            (question, state, row.get("prompt"), name, text, request, BEGUN + place),
+        )
+        count += 1
+    connection.execute(
+        "INSERT INTO runs VALUES (1, ?, ?, 'finished', ?, '{}', ?, 7, ?, 2, 30, 1, 16)",
+        (BEGUN, BEGUN + 600, source, count, count),
+    )
+    connection.executemany(
+        "INSERT INTO samples VALUES (1, ?, ?, ?, NULL, ?, ?)",
+        [
+            (BEGUN + 5 * n, 10 + n % 7, 16 + n % 9, n * 40 + n % 11, n // 9)
+            for n in range(samples)
+        ],
+    )  # fmt: skip
+    connection.execute("COMMIT")
+    connection.close()
+    return path
+
+
+def some_rows(count: int) -> Iterable[dict[str, Any]]:
+    """Rows of a shop: most captioned, every 40th failed, every 90th not asked."""
+    for place in range(count):
+        fields = {
+            "sku": f"VM-{place:06}",
+            "title": f"Canvas sneaker number {place}, low and white",
+            "image": f"https://img{place % 3}.example/{place}.jpg",
+        }
+        if place % 90 == 89:
+            yield {"fields": fields}
+        elif place % 40 == 39:
+            yield {"fields": fields, "error": ("UnprocessableEntityError", f"no picture {place}")}
+        else:
+            prompt = f"A cinematic photograph of a sneaker on a colourful background, take {place}."
+            yield {"fields": fields, "prompt": prompt}

@@ -1,0 +1,88 @@
+"""Where the picture of a row is: on this machine, or at its URL."""
+
+import base64
+import io
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from vimmerse_async.batch.reading import JournalRow
+from vimmerse_async.catalog.folder import FILE_COLUMN
+from vimmerse_async.errors import InvalidRequestError
+
+_SIZE = (480, 360)
+_ASKED = ("image_url", "video_url", "image2_url")
+
+
+@attrs.frozen
+class Pictures:
+    """Finds pictures.
+
+    Attributes:
+        folder: The folder that was captioned, or the one file; None when there was none.
+        maps: The beginnings of URLs whose pictures are in a folder here.
+        embed: True to put small copies of local pictures into the page; needs Pillow.
+    """
+
+    folder: Path | None = None
+    maps: Mapping[str, Path] = attrs.field(factory=dict[str, Path])
+    embed: bool = False
+
+    def find(self, row: JournalRow) -> tuple[str | None, str | None]:
+        """Return the address of a row's picture and, of a local one, its name."""
+        name = row.fields.get(FILE_COLUMN)
+        address = _address(row)
+        if self.folder is not None and isinstance(name, str):
+            path = self.folder / name if self.folder.is_dir() else self.folder
+            return self._local(path, address), name
+        for beginning, folder in self.maps.items():
+            if address is not None and address.startswith(beginning):
+                rest = address.removeprefix(beginning).partition("?")[0].lstrip("/")
+                return self._local(folder / rest, address), rest
+        return address, None
+
+    def _local(self, path: Path, address: str | None) -> str | None:
+        try:
+            if not path.is_file():
+                return address
+            small = thumbnail(path) if self.embed else None
+            return small or Path(os.path.abspath(path)).as_uri()  # noqa: PTH100 - links stay
+        except (OSError, ValueError):
+            return address
+
+
+def thumbnail(path: Path) -> str | None:
+    """Return a small copy of a picture as a `data:` URL; None when it is none.
+
+    Raises:
+        InvalidRequestError: Pillow is missing.
+    """
+    try:
+        pillow: Any = import_module("PIL.Image")
+        operations: Any = import_module("PIL.ImageOps")
+    except ImportError:
+        raise InvalidRequestError(
+            "--embed needs Pillow: pip install 'vimmerse-async[emulator]'", field="embed"
+        ) from None
+    out = io.BytesIO()
+    try:
+        with pillow.open(path) as picture:
+            picture.draft("RGB", _SIZE)
+            small = operations.exif_transpose(picture).convert("RGB")
+            small.thumbnail(_SIZE)
+            small.save(out, "WEBP", quality=70)
+    except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError):
+        return None
+    return f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
+
+
+def _address(row: JournalRow) -> str | None:
+    asked = (row.request.get(name) for name in _ASKED)
+    held = (value for value in row.fields.values())
+    return next(
+        (text for text in (*asked, *held) if isinstance(text, str) and text[:8] == "https://"), None
+    )

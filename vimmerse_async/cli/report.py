@@ -1,0 +1,38 @@
+"""`vimmerse report`: what a journal holds, as a page for the browser."""
+
+from typing import Any
+
+import rich_click as click
+
+
+@click.command("report", short_help="Show a journal as one page for the browser.")
+@click.argument("journal")
+@click.option(
+    "-o", "--output", default="report.html", metavar="FILE", show_default=True, help="The page."
+)
+@click.option("--title", metavar="TEXT", help="What it is called. Else: as the catalog is.")
+@click.option(
+    "--pictures",
+    metavar="FOLDER",
+    help="Where the pictures of a folder are now. Else: where they were.",
+)
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="PREFIX=FOLDER",
+    help="Show pictures of URLs with this beginning from a folder.",
+)
+@click.option(
+    "--embed", is_flag=True, help="Put small copies of local pictures into the page, to send it."
+)
+def report_command(**given: Any) -> int:
+    """Make a page to look at: every row of JOURNAL with its picture and prompt, to search and copy.
+
+    It is one file without a network: pictures are shown from where they are, on this machine or at
+    their URLs, when they come into view. The name of a run's output stands for the journal beside
+    it.
+    """
+    from vimmerse_async.cli.exporting import report  # noqa: PLC0415 - `--help` must not pay
+
+    return report(**given)
