@@ -51,11 +51,6 @@ _parse = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant
 def decode(operation: Operation, reply: Reply) -> Any:
     """Return the value that a 2xx carries, or the `APIResponseError` that says why it has none."""
     body = reply.body
-    if "content-encoding" in reply.headers:
-        unpacked = unpack(body, reply.headers["content-encoding"])
-        if isinstance(unpacked, str):
-            return _mistake(operation, reply, unpacked, "the body's Content-Encoding is broken")
-        body = unpacked
     try:
         value = _parse(body.decode())
     except (ValueError, RecursionError):
@@ -177,9 +172,6 @@ def _mistake(operation: Operation, reply: Reply, kind: str, message: str) -> API
 
 def _refused(reply: Reply) -> APIError:
     body = reply.body
-    if "content-encoding" in reply.headers:
-        unpacked = unpack(body, reply.headers["content-encoding"])
-        body = unpacked if isinstance(unpacked, bytes) else b""
     try:
         content = _parse(body.decode(json.detect_encoding(body)))
     except (ValueError, RecursionError):

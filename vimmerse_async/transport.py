@@ -32,6 +32,8 @@ ERROR_REPLY_PATIENCE = 2.0
 """Seconds that the rest of an error's body is waited for."""
 SMALL = 32 * 1024
 """Bytes; a socket takes so many at once, so that no request waits for room."""
+PIECE_COST = 64
+"""Bytes that each piece of a body counts at least: a flood of tiny chunks takes time, not room."""
 LARGE = 1024 * 1024
 """Bytes; aiohttp warns of larger bodies that are not files."""
 
@@ -183,19 +185,22 @@ class Transport:
             if response is not None and not whole:
                 response.close()
 
-    def _reply(self, status: int, headers: MultiMapping[str], body: bytes) -> Reply | Failure:
-        if len(body) > MAX_REPLY:
-            message = f"the reply is larger than {MAX_REPLY:,} bytes"
+    def _reply(
+        self, status: int, headers: MultiMapping[str], body: bytes | None
+    ) -> Reply | Failure:
+        if body is None or len(body) > MAX_REPLY:
+            message = f"the reply is larger than {MAX_REPLY:,} bytes, or in too many pieces"
             return Failure("too_large", sent=True, message=message)
         kept = {}
         for name in SUCCESS_HEADERS if status < 300 else ERROR_HEADERS:
             if name in headers:
                 kept[name] = self._mask.text(", ".join(headers.getall(name)))
         if "content-encoding" in kept:
-            unpacked = unpack(body, kept["content-encoding"])
-            if isinstance(unpacked, bytes):
-                body = unpacked
-                del kept["content-encoding"]
+            unpacked = unpack(body, kept.pop("content-encoding"))
+            if isinstance(unpacked, str) and status < 300:
+                message = f"the server answered {status}, but its Content-Encoding is broken"
+                return Failure(unpacked, sent=True, message=message, status=status)
+            body = unpacked if isinstance(unpacked, bytes) else b""
         body = self._mask.swift(MASK, body)
         if status >= 300 or b"\\u00" in body or b"\\/" in body or b"\0" in body:
             body = self._mask.thorough(MASK, body)
@@ -237,14 +242,14 @@ def check_tls(ssl: object) -> None:
         )
 
 
-async def _read(stream: aiohttp.StreamReader) -> bytes:
-    """Return a body, or more of it than is wanted."""
+async def _read(stream: aiohttp.StreamReader) -> bytes | None:
+    """Return a body; None when it is too large."""
     chunks, size = [], 0
     while size <= MAX_REPLY and not stream.at_eof():
         # `readany` would wait for ever when a chunk's end and a parser's error come together.
         chunks.append((await stream.readchunk())[0])
-        size += len(chunks[-1])
-    return b"".join(chunks)
+        size += max(len(chunks[-1]), PIECE_COST)
+    return b"".join(chunks) if size <= MAX_REPLY else None
 
 
 async def _explanation(stream: aiohttp.StreamReader) -> bytes:

@@ -45,7 +45,8 @@ def shown(value: object) -> str:
         return f"{type(value).__name__} {ascii(value)[:80]}"
     head = _TO_LAST_AT(r"\1***@", value[: MAX_LENGTH + 1])
     head = re.split(r"[?#]", head, maxsplit=1)[0]
-    return ascii(head if len(head) <= 100 else head[:100] + "…")
+    text = ascii(head[:100])
+    return text if len(head) <= 100 and len(text) <= 200 else f"{text[:200]}…"
 
 
 def _objection(url: object) -> str | None:

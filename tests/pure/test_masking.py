@@ -32,6 +32,7 @@ def letter_as(letter, way):
 
 @given(spelled(), st.text(), st.text())
 @example(("0000000\\", "0000000\\u005c"), "", "")
+@example(("password-u", "password-\\u0075"), "", "")
 def test_F8_every_json_spelling(pair, before, after):
     """However JSON writes the secret, the decoded text is free of it."""
     secret, spelling = pair

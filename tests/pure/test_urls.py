@@ -34,6 +34,7 @@ URLS = st.one_of(
 @example("https://" + "a." * 200 + "example")
 @example("https://a.example:99999999999999999999")
 @example("https://\u0130.example")
+@example("\U0001d54f" * 200)
 def test_C5_a_url_is_accepted_or_refused(url):
     """There is no third way: no other error, whatever the text."""
     error = objection_to(url)

@@ -351,6 +351,21 @@ def squeezed(content: bytes, repeat: int) -> bytes:
 
 
 @behaviour()
+async def bomb(link: Link, ask: Asked, megabytes: int, encoding: str = "gzip") -> None:
+    """Answer with a packed body that unpacks to so much: a piece repeated, not compressed anew."""
+    packer = zlib.compressobj(wbits={"gzip": 31, "deflate": 15}[encoding])
+    head = packer.compress(b'"') + packer.flush(zlib.Z_FULL_FLUSH)
+    piece = packer.compress(b"a" * 2**20) + packer.flush(zlib.Z_FULL_FLUSH)
+    await link.send(
+        f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\n"
+        f"Content-Length: {len(head) + len(piece) * megabytes}\r\n\r\n".encode()
+        + head
+    )
+    for _ in range(megabytes):
+        await link.send(piece)
+
+
+@behaviour()
 async def garbage(link: Link, ask: Asked, seed: int, size: int = 200) -> None:
     await link.send(random.Random(seed).randbytes(size))
     link.close()

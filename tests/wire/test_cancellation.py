@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import random
 
 import aiohttp
 import pytest
@@ -50,6 +51,32 @@ async def test_D1_D4_cancelled_after_any_number_of_turns(how, warm, serve, conne
                 link.writer.close()
             await server.forsaken()
     pytest.fail("the call never ended")
+
+
+@pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.full)])
+async def test_D4_cancelled_as_the_answer_comes(count, serve, connect):
+    """At any moment around the answer: a whole answer or a cancellation, and nothing half."""
+    chance = random.Random(count)
+    server = await serve()
+    session = await connect(server)
+    endings = {"answered": 0, "cancelled": 0}
+    for at in range(count):
+        after = chance.uniform(0.001, 0.004)
+        server.order({"do": "ok", "after": after})
+        task = asyncio.ensure_future(refine_prompt(session, f"asked {at}"))
+        asyncio.get_running_loop().call_later(after + chance.uniform(-0.001, 0.003), task.cancel)
+        try:
+            assert await task == f"answer to asked {at}"
+            endings["answered"] += 1
+        except asyncio.CancelledError:
+            endings["cancelled"] += 1
+        assert session.gate.in_flight == 0
+        server.instructions.clear()
+        assert await refine_prompt(session, f"next {at}") == f"answer to next {at}"
+    statistics = session.statistics()
+    assert statistics.succeeded == count + endings["answered"]
+    assert statistics.failed == 0
+    assert min(endings.values()) > count / 20
 
 
 async def test_D1_an_upload_cancelled_after_any_number_of_turns(serve, connect):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
 import pytest
 from fault_server import FaultServer
@@ -17,12 +18,12 @@ from vimmerse_async import APITimeoutError, RetryPolicy, Timeouts, refine_prompt
 MEMORY = 2 * 2**30
 
 
-def run(program: str, *arguments: str) -> dict:
+def run(program: str, *arguments: str, memory: int = MEMORY) -> Any:
     """Run a program in a process of bounded memory, and return the JSON that it prints."""
-    limited = f"import resource\nresource.setrlimit(resource.RLIMIT_AS, ({MEMORY},) * 2)\n"
+    limited = f"import resource\nresource.setrlimit(resource.RLIMIT_AS, ({memory},) * 2)\n"
     done = subprocess.run(
         [sys.executable, "-c", limited + textwrap.dedent(program), *arguments],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -76,6 +77,81 @@ def test_A29_no_descriptors_left():
         assert found["window"] < 16
         assert found["charged"] == 0
         assert len(server.requests) == 61
+
+
+FLOODED = """
+    import asyncio, json, sys, time
+    from pathlib import Path
+    from vimmerse_async import APIError, RetryPolicy, VimmerseSession, refine_prompt
+
+    async def watch(pauses):
+        last = time.thread_time()
+        while True:
+            await asyncio.sleep(0)
+            now = time.thread_time()
+            pauses.append(max(pauses.pop(), now - last))
+            last = now
+
+    def peak_since_reset():
+        line = next(line for line in Path("/proc/self/status").open() if "VmHWM" in line)
+        Path("/proc/self/clear_refs").write_text("5")
+        return int(line.split()[1]) / 1024
+
+    async def main(url, count):
+        retry = RetryPolicy(max_attempts=1)
+        found = []
+        async with VimmerseSession("test-only-key", base_url=url, retry=retry,
+                                   limit=1) as session:
+            await refine_prompt(session, "warm")
+            peak_since_reset()
+            before = peak_since_reset()
+            for _ in range(count):
+                pauses = [0.0]
+                watching = asyncio.ensure_future(watch(pauses))
+                try:
+                    kind = await refine_prompt(session, "x")
+                except APIError as error:
+                    kind = getattr(error, "kind", None) or error.status
+                await asyncio.sleep(0.001)
+                watching.cancel()
+                found.append([kind, peak_since_reset() - before, pauses[0]])
+        print(json.dumps(found))
+
+    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+"""
+
+OK = "HTTP/1.1 200 OK\r\n"
+FLOODS = {
+    "a bomb of 50 MB": ({"do": "bomb", "megabytes": 50}, "too_large"),
+    "a bomb of 3 GB": ({"do": "bomb", "megabytes": 3000}, "too_large"),
+    "a bomb of 10 GB": ({"do": "bomb", "megabytes": 10_000}, "too_large"),
+    "a deflate bomb": ({"do": "bomb", "megabytes": 3000, "encoding": "deflate"}, "too_large"),
+    "200,000 members": ({"do": "zipped", "text": '"a"', "members": 200_000}, "encoding"),
+    "a million members": ({"do": "zipped", "text": '"a"', "members": 10**6}, "too_large"),
+    "1 GB": ({"do": "big", "size": 2**30}, "too_large"),
+    "endless": ({"do": "big", "size": 2**30, "length": False}, "too_large"),
+    "an endless error": ({"do": "big", "size": 2**30, "status": 500}, 500),
+    "endless chunks": (
+        {"do": "drip", "head": f"{OK}Transfer-Encoding: chunked\r\n\r\n",
+         "piece": "8000\r\n{{x*32768}}\r\n", "every": 0}, "too_large",
+    ),
+    "tiny chunks": (
+        {"do": "drip", "head": f"{OK}Transfer-Encoding: chunked\r\n\r\n",
+         "piece": "1\r\nx\r\n" * 8000, "every": 0}, "too_large",
+    ),
+    "headers": ({"do": "headers_flood", "count": 100_000, "size": 100}, "malformed"),
+    "trailers": ({"do": "trailers_flood", "count": 20_000}, "malformed"),
+}  # fmt: skip
+
+
+def test_B13_B14_B15_B18_memory_stays_flat():
+    """Whatever is poured out, a client of bounded memory grows by 32 MB at most, nor stalls."""
+    orders = [order for order, _ in FLOODS.values()]
+    with in_thread(FaultServer(["ok", *orders])) as server:
+        found = run(FLOODED, server.url, str(len(orders)), memory=2**30)
+    assert [kind for kind, _, _ in found] == [kind for _, kind in FLOODS.values()]
+    assert max(growth for _, growth, _ in found) <= 32, dict(zip(FLOODS, found, strict=True))
+    assert max(pause for _, _, pause in found) <= 0.1, dict(zip(FLOODS, found, strict=True))
 
 
 SERVER = """

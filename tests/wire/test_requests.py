@@ -9,11 +9,9 @@ from wire_kit import both_ways
 
 from vimmerse_async import (
     APIConnectionError,
-    APIResponseError,
     PromptMode,
     PromptOption,
     __version__,
-    get_asset,
     image_2_prompt,
     refine_prompt,
     suggest_prompt,
@@ -136,41 +134,6 @@ async def test_C18_a_prompt_goes_out_as_it_was_written(prompt, serve, connect):
     assert await refine_prompt(await connect(server), prompt) == "fine"
     assert server.requests[0].fields == {"prompt": prompt}
     assert server.requests[0].all("content-length") == [str(len(server.requests[0].body))]
-
-
-@pytest.mark.parametrize("status", [300, 301, 302, 303, 305, 307, 308])
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_B1_redirect_to_another_origin(status, host, serve, connect):
-    """Whatever the redirect, the other origin sees no connection and no byte."""
-    canary = await serve()
-    location = f"http://{host}:{canary.port}/v2/text/refine-prompt"
-    server = await serve({"do": "redirect", "status": status, "location": location})
-    with pytest.raises(APIResponseError) as raised:
-        await refine_prompt(await connect(server), "x")
-    assert (raised.value.kind, raised.value.status) == ("redirect", status)
-    assert len(server.requests) == 1
-    assert (canary.connections, canary.received) == (0, 0)
-
-
-async def test_B1_a_redirected_get(serve, connect):
-    """A GET is not redirected either."""
-    canary = await serve()
-    server = await serve({"do": "redirect", "status": 302, "location": canary.url})
-    with pytest.raises(APIResponseError):
-        await get_asset(await connect(server), "a")
-    assert canary.received == 0
-
-
-@pytest.mark.parametrize(
-    "location", ["/{{é*3000}}", "http://a.example/{{x*8000}}", "javascript:{{x*500}}", "/\xff" * 50]
-)
-async def test_B3_a_long_location_makes_a_short_message(location, serve, connect):
-    """An error shows at most 200 characters of where a redirect would have led."""
-    server = await serve(*[{"do": "redirect", "location": location}] * 2)
-    with pytest.raises(APIResponseError) as raised:
-        await refine_prompt(await connect(server), "x")
-    assert len(raised.value.message) <= 200
-    assert raised.value.message.isascii()
 
 
 async def test_B33_cookies_are_not_kept(serve, connect):

@@ -3,17 +3,15 @@
 import asyncio
 import random
 import time
-import tracemalloc
 
 import pytest
-from fault_server import FaultServer
-from wire_kit import in_thread
+from wire_kit import OpenLimit
 
 from vimmerse_async import (
-    APIResponseError,
     InternalServerError,
     RateLimitError,
     RetryPolicy,
+    SessionError,
     Timeouts,
     refine_prompt,
 )
@@ -128,27 +126,37 @@ async def test_B24_429_for_ever(serve, connect):
 
 
 @pytest.mark.parametrize(
-    "reply",
-    [
-        {"do": "big", "size": 2**30, "length": True},
-        {"do": "big", "size": 2**30, "length": False},
-        {"do": "big", "size": 2**30, "status": 500},
-        {"do": "zipped", "text": "aaaaaaaa", "repeat": 2**24},
-        {"do": "headers_flood", "count": 100_000, "size": 100},
-        {"do": "trailers_flood", "count": 20_000},
-    ],
-    ids=["1 GB", "endless", "an endless error", "a bomb", "headers", "trailers"],
+    "words", ["rate limit exceeded", "concurrency limit reached", "no credits", "", "<html>", None]
 )
-async def test_B13_B18_memory_stays_flat(reply, connect):
-    """Whatever a server pours out, the client holds a few megabytes of it."""
-    with in_thread(FaultServer([reply] * 2)) as server:
-        session = await connect(server, retry=RetryPolicy(max_attempts=1))
-        tracemalloc.start()
-        try:
-            with pytest.raises((APIResponseError, InternalServerError)):
-                await refine_prompt(session, "x")
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-        await session.aclose()
-    assert peak < 32 * 2**20
+async def test_B25_the_words_of_a_429_are_not_interpreted(words, serve, connect):
+    """Whatever a 429 says, the limit is told the same, and the call is sent again."""
+    refusal = {"do": "say", "status": 429, "value": {"message": words}}
+    limit = OpenLimit()
+    session = await connect(await serve(refusal), limit=limit)
+    assert await refine_prompt(session, "x") == "answer to x"
+    assert limit.outcomes == ["throttle", "ok"]
+    assert session.statistics().possibly_charged == 0
+
+
+async def test_D22_ten_thousand_calls_when_the_session_closes(serve, connect):
+    """Whoever waits is told at once, and each once: no call begins another one's end."""
+    server = await serve("hang")
+    session = await connect(server, limit=1)
+    calls = [asyncio.ensure_future(refine_prompt(session, str(at))) for at in range(10_000)]
+    while not server.requests:  # noqa: ASYNC110 - the server tells nobody
+        await asyncio.sleep(0.01)
+    turns = 0
+
+    async def count():
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = asyncio.ensure_future(count())
+    await session.aclose()
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    counting.cancel()
+    assert {type(each) for each in found} == {SessionError}
+    assert turns < 200
+    assert len(server.requests) == 1

@@ -14,7 +14,6 @@ from wire_kit import both_ways, server_context
 from vimmerse_async import (
     APIConnectionError,
     APIError,
-    APIResponseError,
     APITimeoutError,
     ConfigurationError,
     Timeouts,
@@ -162,18 +161,6 @@ async def test_A28_over_tls(stray, serve, connect, certified, trusting):
     await asyncio.sleep(0.05)
     assert await refine_prompt(session, "two") == "answer to two"
     assert [ask.connection for ask in server.requests] == [0, 1]
-
-
-async def test_B2_downgrade(serve, connect, certified, trusting):
-    """A redirect from https to http is not followed: the plain server sees no byte."""
-    plain = await serve()
-    location = f"{plain.url}/v2/text/refine-prompt"
-    server = await serve({"do": "redirect", "status": 308, "location": location}, ssl=certified)
-    session = await connect(server, ssl=trusting)
-    with pytest.raises(APIResponseError, match="http://127") as raised:
-        await refine_prompt(session, "x")
-    assert raised.value.kind == "redirect"
-    assert (plain.connections, plain.received) == (0, 0)
 
 
 @pytest.mark.parametrize("ssl_argument", [False, True, "ca.pem", 0])
