@@ -71,7 +71,8 @@ class PromptResult:
         attempts: Requests made for it; those answered with 429 are not counted.
         elapsed: Seconds from the first send; 0.0 when nothing was sent.
         possibly_charged: Sends that may have been billed although no answer arrived.
-        cached: True when nothing was sent because the answer was known.
+        cached: True when nothing was sent for it: the answer was known, or another row's call
+            gave it.
     """
 
     index: int

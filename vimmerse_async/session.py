@@ -296,6 +296,7 @@ class VimmerseSession:
             outcome = rule_of(result).outcome
         finally:
             attempts.scout = permit.scout
+            attempts.sends += 1
             runtime.counters.sends += 1
             gate.release(permit, outcome, runtime.now() - begun, retry_after)
         return result
@@ -336,6 +337,8 @@ class VimmerseSession:
             accepted_at=runtime.gate.accepted_at,
         )
         if wait is None or (lane is not None and lane.closed):
+            return False
+        if attempts.allowance is not None and not attempts.may_send_again(error):
             return False
         runtime.retrying(call, error, attempts, wait)
         if wait:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from vimmerse_async import PromptRequest
 from vimmerse_async.batch.identity import described, digest_of, is_repeatable, question_of
-from vimmerse_async.batch.rows import row_reader
+from vimmerse_async.batch.rows import row_reader, template_of
 from vimmerse_async.wire import image_call, refine_call
 
 URL = "https://a.example/1.jpg"
@@ -20,7 +20,7 @@ def test_the_route_makes_no_difference():
     assert digest_of(URL, image_call(URL)) == question_of(picture)
     text = PromptRequest("RefinePrompt", "a fox")
     assert digest_of("a fox", refine_call("a fox")) == question_of(text)
-    read = row_reader("Image2Prompt", None, "scene")
+    read = row_reader(template_of("Image2Prompt", None, "scene"))
     wanted = question_of(PromptRequest("Image2Prompt", image_url=URL, mode="scene"))
     assert digest_of(URL, read(URL)) == wanted
 
@@ -73,11 +73,12 @@ def test_questions_without_an_input_are_repeatable():
 
 def test_the_description_is_json_with_the_key():
     """What is kept of a question can be read again."""
+    read = row_reader(template_of("Image2Prompt", None, None))
     request = PromptRequest("SuggestPrompt", key="k\ud800")
-    call = row_reader("Image2Prompt", None, None)(request)
+    call = read(request)
     assert described(request, call) == '{"option":"SuggestPrompt","key":"k\\ud800"}'
     request = PromptRequest(key="k")
-    assert described(request, row_reader("Image2Prompt", None, None)(request)) == '{"key":"k"}'
+    assert described(request, read(request)) == '{"key":"k"}'
 
 
 @given(st.builds(PromptRequest, st.none() | st.text(), st.text(), key=st.none() | st.text()))

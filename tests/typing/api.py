@@ -25,7 +25,11 @@ async def batches(session: va.VimmerseSession, urls: list[str]) -> None:
     assert_type(both, list[str | va.VimmerseError])
     await va.gather_prompts(session, (va.PromptRequest(prompt=url, tag=1) for url in urls))
     await va.gather_prompts(session, urls, option="Describe")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    async with va.PromptJournal("run.db") as journal:
+        await va.gather_prompts(session, urls, journal=journal, dedupe=False, max_calls=10)
+    await va.gather_prompts(session, urls, journal="run.db", retry_errors=["NotFoundError"])
     async with va.stream_prompts(session, urls, ordered=True) as results:
+        assert_type(results.stopping, bool)
         async for result in results:
             assert_type(result, va.PromptResult)
             assert_type(result.prompt, str | None)

@@ -1,16 +1,17 @@
 """`stream_prompts` and `gather_prompts`: many questions, a bounded window, every answer."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, overload
 
 import anyio
 
-from vimmerse_async.batch.rows import check_inputs, row_reader
-from vimmerse_async.batch.run import HINTS, Run
+from vimmerse_async.batch.job import Job, Journal, OnResult
+from vimmerse_async.batch.run import Run
 from vimmerse_async.batch.sinks import ListSink, QueueSink
-from vimmerse_async.batch.source import Source
-from vimmerse_async.errors import BatchError, BatchStoppedError, VimmerseError
+from vimmerse_async.batch.stopping import HINTS
+from vimmerse_async.errors import BatchError, BatchStoppedError, JournalError, VimmerseError
 from vimmerse_async.models import ModeLike, OptionLike, PromptOption, PromptRequest, PromptResult
 from vimmerse_async.session import VimmerseSession
 
@@ -18,39 +19,26 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
 Inputs = Iterable[str | PromptRequest] | AsyncIterable[str | PromptRequest]
-OnResult = Callable[[PromptResult], object]
 
 
 class PromptStream(AsyncIterator[PromptResult]):
     """The results of a running batch; made by `stream_prompts`."""
 
-    def __init__(
-        self,
-        session: VimmerseSession,
-        inputs: Inputs,
-        *,
-        option: OptionLike,
-        prompt: str | None,
-        mode: ModeLike | None,
-        ordered: bool,
-        on_result: OnResult | None,
-    ) -> None:
-        check_inputs(inputs, on_result)
-        self._session = session
-        self._inputs = inputs
-        self._read = row_reader(option, prompt, mode)
+    def __init__(self, job: Job, *, ordered: bool) -> None:
+        self._job = job
         self._sink = QueueSink(ordered=ordered)
-        self._on_result = on_result
+        self._exit: AsyncExitStack | None = None
         self._tasks: TaskGroup | None = None
         self._run: Run | None = None
 
     async def __aenter__(self) -> Self:
         if self._run is not None:
             raise RuntimeError("a stream of prompts runs once; call stream_prompts again")
-        run = Run(self._session, Source(self._inputs), self._read, self._sink, self._on_result)
-        self._tasks = await anyio.create_task_group().__aenter__()
-        run.start(self._tasks)
-        self._run = run
+        async with AsyncExitStack() as stack:
+            run = await stack.enter_async_context(self._job.opened(self._sink))
+            self._tasks = await stack.enter_async_context(anyio.create_task_group())
+            run.start(self._tasks)
+            self._exit, self._run = stack.pop_all(), run
         return self
 
     async def __aexit__(
@@ -59,15 +47,11 @@ class PromptStream(AsyncIterator[PromptResult]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._tasks is None or self._run is None:
+        if self._tasks is None or self._run is None or self._exit is None:
             return
-        self._run.halt()
+        self._run.leave()
         self._tasks.cancel_scope.cancel()
-        try:
-            await self._tasks.__aexit__(None, None, None)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await self._run.close()
+        await self._exit.aclose()
 
     def __aiter__(self) -> Self:
         if self._run is None:
@@ -92,6 +76,11 @@ class PromptStream(AsyncIterator[PromptResult]):
             raise run.error
         raise StopAsyncIteration
 
+    @property
+    def stopping(self) -> bool:
+        """True once nothing new is sent: after `stop()`, and when the run ends early by itself."""
+        return self._run is not None and self._run.halted
+
     def stop(self) -> None:
         """Send nothing new; the iteration ends when what is in flight has been delivered."""
         if self._run is not None:
@@ -107,6 +96,10 @@ def stream_prompts(
     mode: ModeLike | None = None,
     ordered: bool = False,
     on_result: OnResult | None = None,
+    journal: Journal | None = None,
+    dedupe: bool = True,
+    max_calls: int | None = None,
+    retry_errors: bool | Collection[str] = False,
 ) -> PromptStream:
     """Ask any number of questions and read the results as they come, in flat memory.
 
@@ -122,6 +115,13 @@ def stream_prompts(
         ordered: True gives results in input order; False as they come.
         on_result: A plain function called with each result before it is delivered; what it
             raises ends the run. None for nobody.
+        journal: A path or an open `PromptJournal` in which every result is kept before it is
+            delivered, and from which answered questions are answered; None keeps nothing.
+        dedupe: True asks each question once, whoever asks it; False each occurrence.
+        max_calls: Requests that may be sent, those of repeated attempts included and those that
+            were refused with 429 not counted; None for any number.
+        retry_errors: True asks again what the journal says was rejected, a list of error class
+            names what was rejected with one of these; False what is unfinished only.
 
     Returns:
         An async context manager that gives an async iterator of `PromptResult`.
@@ -130,6 +130,8 @@ def stream_prompts(
         TypeError: `inputs` is one string or not iterable, or `on_result` no plain function.
         InvalidRequestError: An argument cannot be sent with any row. A row that cannot be sent
             fails alone, in its result.
+        JournalError: On entering, when the journal cannot be used; at the end of the iteration,
+            when it could not be written any more.
         BatchStoppedError: At the end of the iteration, when the run ended early.
 
     Example:
@@ -138,15 +140,10 @@ def stream_prompts(
         ...         async for result in results:
         ...             print(result.index, result.prompt or result.error)
     """
-    return PromptStream(
-        session,
-        inputs,
-        option=option,
-        prompt=prompt,
-        mode=mode,
-        ordered=ordered,
-        on_result=on_result,
+    job = Job.of(
+        session, inputs, option, prompt, mode, on_result, journal, dedupe, max_calls, retry_errors
     )
+    return PromptStream(job, ordered=ordered)
 
 
 @overload
@@ -159,6 +156,10 @@ async def gather_prompts(
     mode: ModeLike | None = ...,
     return_exceptions: Literal[False] = ...,
     on_result: OnResult | None = ...,
+    journal: Journal | None = ...,
+    dedupe: bool = ...,
+    max_calls: int | None = ...,
+    retry_errors: bool | Collection[str] = ...,
 ) -> list[str]: ...
 @overload
 async def gather_prompts(
@@ -170,6 +171,10 @@ async def gather_prompts(
     mode: ModeLike | None = ...,
     return_exceptions: Literal[True],
     on_result: OnResult | None = ...,
+    journal: Journal | None = ...,
+    dedupe: bool = ...,
+    max_calls: int | None = ...,
+    retry_errors: bool | Collection[str] = ...,
 ) -> list[str | VimmerseError]: ...
 
 
@@ -182,6 +187,10 @@ async def gather_prompts(
     mode: ModeLike | None = None,
     return_exceptions: bool = False,
     on_result: OnResult | None = None,
+    journal: Journal | None = None,
+    dedupe: bool = True,
+    max_calls: int | None = None,
+    retry_errors: bool | Collection[str] = False,
 ) -> list[str] | list[str | VimmerseError]:
     """Ask all questions and return all answers, in input order.
 
@@ -197,10 +206,18 @@ async def gather_prompts(
         return_exceptions: True puts a failed row's error into its place.
         on_result: A plain function called with each result as it comes; what it raises ends the
             run. None for nobody.
+        journal: A path or an open `PromptJournal` in which every result is kept before it is
+            delivered, and from which answered questions are answered; None keeps nothing.
+        dedupe: True asks each question once, whoever asks it; False each occurrence.
+        max_calls: Requests that may be sent, those of repeated attempts included and those that
+            were refused with 429 not counted; None for any number.
+        retry_errors: True asks again what the journal says was rejected, a list of error class
+            names what was rejected with one of these; False what is unfinished only.
 
     Raises:
         TypeError: `inputs` is one string or not iterable, or `on_result` no plain function.
         InvalidRequestError: An argument cannot be sent with any row.
+        JournalError: The journal cannot be used, or not written any more.
         BatchError: Some rows failed; `.results` holds every row.
         BatchStoppedError: The run ended early; `.results` holds the rows so far.
 
@@ -208,15 +225,14 @@ async def gather_prompts(
         >>> async def caption(session, urls):
         ...     return await gather_prompts(session, urls)
     """
-    check_inputs(inputs, on_result)
+    job = Job.of(
+        session, inputs, option, prompt, mode, on_result, journal, dedupe, max_calls, retry_errors
+    )
     sink = ListSink()
-    run = Run(session, Source(inputs), row_reader(option, prompt, mode), sink, on_result)
-    try:
+    async with job.opened(sink) as run:
         async with anyio.create_task_group() as tasks:
             run.start(tasks)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await run.close()
+        await run.settled()
     results = sink.results()
     _raise_stopped(run, results)
     if return_exceptions:
@@ -236,6 +252,8 @@ def _raise_stopped(run: Run, results: list[PromptResult]) -> None:
             not_attempted=run.not_attempted,
             results=results,
         )
+    if isinstance(run.error, JournalError):
+        raise run.error
     if run.error is not None:
         raise BatchStoppedError(
             f"the batch stopped: {type(run.error).__name__}: {run.error}",

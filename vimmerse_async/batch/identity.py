@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Hashable
 from hashlib import blake2b
 
+from vimmerse_async.batch.refused import RefusedRequest
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.models import PromptOption, PromptRequest
 from vimmerse_async.wire import IMAGE_2_PROMPT, REFINE_PROMPT, Call, prompt_call
@@ -83,6 +84,8 @@ def question_of(request: PromptRequest, occurrence: int = 0) -> bytes:
         >>> question_of(PromptRequest("RefinePrompt", "a fox")).hex()
         'b52421ae5fe24cad19a54fedd8de2659'
     """
+    if isinstance(request, RefusedRequest):
+        return digest_of_refused(request)
     try:
         key_of(request)
         return digest_of(request, prompt_call(request), occurrence)
@@ -105,8 +108,9 @@ def described_refused(item: object) -> str:
         return json.dumps({"row": str(item)})
     if not isinstance(item, PromptRequest):
         return json.dumps({"type": type(item).__name__})
-    names = ("option", "prompt", *_URLS, "mode", "key")
-    fields = {name: _text(getattr(item, name)) for name in names if getattr(item, name) is not None}
+    names = ("option", "prompt", *_URLS, "mode", "key", "reason")
+    values = {name: getattr(item, name, None) for name in names}
+    fields = {name: _text(value) for name, value in values.items() if value is not None}
     return json.dumps(fields)
 
 

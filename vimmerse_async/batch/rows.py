@@ -4,34 +4,21 @@ from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Any
 
-import attrs
-
+from vimmerse_async.batch.identity import key_of
+from vimmerse_async.batch.refused import RefusedRequest
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.models import ModeLike, OptionLike, PromptOption, PromptRequest
 from vimmerse_async.urls import shown
 from vimmerse_async.wire import Call, image_call, mode_of, option_of, prompt_call, refine_call
 
 
-@attrs.frozen(kw_only=True)
-class RefusedRequest(PromptRequest):
-    """A row that cannot be asked, as was found out before it came here: it fails with a reason.
-
-    Attributes:
-        reason: Why.
-    """
-
-    reason: str
-
-
-def row_reader(
-    option: OptionLike, prompt: str | None, mode: ModeLike | None
-) -> Callable[[object], Call]:
-    """Return the function that turns a batch's items into calls.
+def template_of(option: OptionLike, prompt: str | None, mode: ModeLike | None) -> PromptRequest:
+    """Return what a batch's strings ask for, but for the string itself.
 
     Args:
-        option: What strings ask for: `IMAGE_2_PROMPT` or `REFINE_PROMPT`.
-        prompt: A text to start from, for all strings; they are image URLs then.
-        mode: What the prompts are for, for all strings.
+        option: `IMAGE_2_PROMPT` or `REFINE_PROMPT`.
+        prompt: A text to start from; the strings are image URLs then.
+        mode: What the prompts are for.
 
     Raises:
         InvalidRequestError: An argument cannot be sent with any row.
@@ -43,9 +30,17 @@ def row_reader(
             "wrap other questions in PromptRequest(…)",
             field="option",
         )
-    template = PromptRequest(chosen, prompt, mode=mode_of(mode))
     if prompt is not None:
         prompt_call(PromptRequest(PromptOption.REFINE_PROMPT, prompt))
+    return PromptRequest(chosen, prompt, mode=mode_of(mode))
+
+
+def row_reader(template: PromptRequest) -> Callable[[object], Call]:
+    """Return the function that turns a batch's items into calls.
+
+    Args:
+        template: What strings ask for.
+    """
     read_text = _text_reader(template)
 
     def read(item: object) -> Call:
@@ -54,6 +49,7 @@ def row_reader(
         if isinstance(item, RefusedRequest):
             raise InvalidRequestError(item.reason)
         if isinstance(item, PromptRequest):
+            key_of(item)
             return prompt_call(item)
         if isinstance(item, str):
             return read_text(str(item))

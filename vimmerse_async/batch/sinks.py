@@ -1,14 +1,33 @@
 """Where results go: into a list, or to a reader who may be slower than the server."""
 
 import asyncio
+import sys
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from vimmerse_async.models import PromptResult
 
 
 class Sink(Protocol):
-    """What a run needs of the place its results go to."""
+    """What a run needs of the place its results go to.
+
+    Attributes:
+        streams: True when results are read one by one; False when they are kept to the end.
+        on_read: Called when one was read; None for nobody.
+    """
+
+    streams: bool
+    on_read: Callable[[], None] | None
+
+    @property
+    def unread(self) -> int:
+        """Results that could be read and are not yet."""
+        ...
+
+    def space(self, window: int, ahead: int, begun: int) -> int:
+        """Return how many rows more may be pulled."""
+        ...
 
     def put(self, result: PromptResult) -> None:
         """Take a finished row."""
@@ -34,7 +53,11 @@ class Sink(Protocol):
 class ListSink:
     """Keeps every result, in input order."""
 
+    streams = False
+    unread = 0
+
     def __init__(self) -> None:
+        self.on_read: Callable[[], None] | None = None
         self._results: list[PromptResult | None] = []
 
     def put(self, result: PromptResult) -> None:
@@ -47,6 +70,10 @@ class ListSink:
     def has_room(self, window: int, begun: int) -> bool:  # noqa: ARG002 - a list is never full
         """Return True: a list is never full."""
         return True
+
+    def space(self, window: int, ahead: int, begun: int) -> int:  # noqa: ARG002 - never full
+        """Return a large number: a list is never full."""
+        return sys.maxsize
 
     async def room(self) -> None:
         """Return at once."""
@@ -69,7 +96,10 @@ class QueueSink:
         ordered: Whether the reader gets them in input order.
     """
 
+    streams = True
+
     def __init__(self, *, ordered: bool) -> None:
+        self.on_read: Callable[[], None] | None = None
         self._ordered = ordered
         self._ready: deque[PromptResult] = deque()
         self._early: dict[int, PromptResult] = {}
@@ -98,6 +128,16 @@ class QueueSink:
         """
         return begun - self._delivered < (2 * window if self._ordered else window + 1)
 
+    @property
+    def unread(self) -> int:
+        """Results that could be read and are not; in order, `space` alone bounds them."""
+        return 0 if self._ordered else len(self._ready)
+
+    def space(self, window: int, ahead: int, begun: int) -> int:
+        """Return how many rows more may be pulled: a window ahead of the reader, in order two."""
+        most = max(2 * window, window + ahead) if self._ordered else window + ahead
+        return most - (begun - self._delivered)
+
     async def room(self) -> None:
         """Wait until the reader has taken something."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -123,7 +163,10 @@ class QueueSink:
                 _wake(self._readers, len(self._ready))
                 raise
         self._delivered += 1
-        _wake(self._writers, 1)
+        if self._writers:
+            _wake(self._writers, 1)
+        elif self.on_read is not None:
+            self.on_read()
         return self._ready.popleft()
 
     def wake(self, count: int) -> None:

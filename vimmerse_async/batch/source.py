@@ -3,20 +3,32 @@
 import asyncio
 import inspect
 from collections import deque
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import attrs
+
+from vimmerse_async.wire import Call
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Row:
-    """One item of the input and its position, from 0."""
+    """One item of the input.
+
+    Attributes:
+        index: Its position, from 0.
+        item: The item.
+        call: What it becomes; None until it was read, and when it cannot be sent.
+        question: What tells whether another row asks the same; None: none ever does.
+    """
 
     index: int
     item: Any
+    call: Call | None = None
+    question: Hashable | None = None
 
 
 class Source:
@@ -108,14 +120,12 @@ class Source:
         """Take a row back; it is the next to be handed out."""
         self._back.appendleft(row)
 
-    def end(self) -> int:
-        """Hand out nothing more, stop waiting for an input, and return how many were given back."""
+    def end(self) -> None:
+        """Hand out nothing more, and stop waiting for an input."""
         self._exhausted = True
         if self._puller is not None:
             self._puller.cancel()
-        unsent = len(self._back)
         self._back.clear()
-        return unsent
 
     async def close(self) -> None:
         """Let a generator run its `finally` blocks."""

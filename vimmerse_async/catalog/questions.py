@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from vimmerse_async.batch.rows import RefusedRequest
+from vimmerse_async.batch.refused import RefusedRequest
 from vimmerse_async.catalog.read import TEXT_COLUMN, URL_COLUMN, is_address
 from vimmerse_async.catalog.rows import Row
 from vimmerse_async.errors import InvalidRequestError

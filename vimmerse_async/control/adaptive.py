@@ -114,12 +114,19 @@ class AdaptiveLimit:
         self._blamed_at, self._accepted_then = 0.0, 0
         self._paced = self._queues = False
         self._size, self._speed = start, float(start)
-        if warm is not None and warm.suspect is not None:
-            self._suspect = Suspect(warm.suspect)
-            rate_binds = self._suspect is Suspect.RATE
-            (self._rate if rate_binds else self._window).settle(
-                warm.rate if rate_binds else warm.window
-            )
+        self._tie()
+        if warm is not None:
+            self.warm_up(warm)
+
+    def warm_up(self, snapshot: LimitSnapshot) -> None:
+        """Go on from what an earlier run learned, unless this one has learned something itself."""
+        if snapshot.suspect is None or self._answers or self._refusals:
+            return
+        self._suspect = Suspect(snapshot.suspect)
+        rate_binds = self._suspect is Suspect.RATE
+        (self._rate if rate_binds else self._window).settle(
+            snapshot.rate if rate_binds else snapshot.window
+        )
         self._tie()
 
     def admit(self, now: float, route: str = "text") -> Permit | float:

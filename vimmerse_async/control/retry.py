@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from random import Random
-from typing import Literal
+from typing import Literal, Protocol
 
 import attrs
 
@@ -138,11 +138,22 @@ class RetryBudget:
             self.tokens = min(self.capacity, self.tokens + SUCCESS_REFUND)
 
 
+class SendAllowance(Protocol):
+    """Whoever says how many requests may still be sent."""
+
+    def take(self) -> bool:
+        """Count a request that is about to be sent; False: it must not be."""
+        ...
+
+
 class Attempts:
     """One call's history, and the decision what comes next.
 
     Attributes:
         started: Time of the first send; None before it.
+        sends: Requests sent.
+        allowed: Requests that were allowed to be sent, those answered with 429 not counted.
+        allowance: Asked before a request is sent again; None: nobody has to be.
         deadline: When the call has to end; `inf` while nothing bounds it.
         count: Requests that count as attempts.
         possibly_charged: Sends that may have been billed although no answer arrived.
@@ -156,6 +167,9 @@ class Attempts:
     """
 
     started: float | None = None
+    sends: int = 0
+    allowed: int = 0
+    allowance: "SendAllowance | None" = None
     deadline: float = math.inf
     count: int = 0
     possibly_charged: int = 0
@@ -211,6 +225,15 @@ class Attempts:
         elif asked > LONGEST_BATCH_WAIT:
             return None  # up to it, the limit holds the row back while its clock stands still
         return self._within(wait, now) if budget.spend() else self._spent(wait, now, batch=batch)
+
+    def may_send_again(self, error: APIError) -> bool:
+        """Return whether the allowance has room for one more request after a failed one."""
+        if self.allowance is None or rule_of(error).resend == "throttle":
+            return True
+        if not self.allowance.take():
+            return False
+        self.allowed += 1
+        return True
 
     def _is_own_fault(self, now: float, accepted_at: float, *, batch: bool) -> bool:
         if self.failed_at is None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import attrs
 
 from vimmerse_async.batch.engine import stream_prompts
-from vimmerse_async.batch.rows import row_reader
+from vimmerse_async.batch.rows import template_of
 from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.errors import BatchStoppedError
 from vimmerse_async.models import ModeLike, OptionLike, PromptOption
@@ -163,7 +163,7 @@ def caption_dataset(
     )
 
     check_number("window", window, least=1, whole=True)
-    row_reader(option, prompt, mode)
+    template_of(option, prompt, mode)
     least, most = actors if isinstance(actors, tuple) else (actors, actors)
     blocks = min(BLOCKS, window)
     task = Task(

@@ -1,0 +1,247 @@
+"""The rows of a run with a journal: pulled in groups, looked up, and handed on if unanswered.
+
+Two tasks at most work here, however many rows there are: one looks groups up, and for an async
+input one awaits its rows meanwhile. What the journal answers goes straight to the reader.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection
+from typing import cast
+
+import attrs
+
+from vimmerse_async.batch.delivery import Delivery
+from vimmerse_async.batch.identity import digest_of, digest_of_refused, is_repeatable
+from vimmerse_async.batch.ledger import Ledger
+from vimmerse_async.batch.records import Finding, rebuilt
+from vimmerse_async.batch.sharing import Sharing
+from vimmerse_async.batch.sinks import Sink
+from vimmerse_async.batch.source import Row, Source
+from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.models import PromptResult
+from vimmerse_async.wire import Call
+
+AHEAD = 16
+"""Rows that are pulled beyond the window."""
+GROUP = 256
+"""Rows that are looked up at once."""
+ENOUGH = 8
+"""Rows that there must be room for before more are pulled while others wait to be asked."""
+
+
+@attrs.frozen
+class Policy:
+    """Which rows are asked.
+
+    Attributes:
+        dedupe: True asks each question once; False each occurrence.
+        retry: Which rejected questions are asked again: all, none, or those of these classes.
+    """
+
+    dedupe: bool
+    retry: bool | Collection[str]
+
+    def is_final(self, finding: Finding) -> bool:
+        """Return whether what the journal knows of a question is its row's result."""
+        state, _, error_class, _, _ = finding
+        if state == "rejected":
+            return self.retry is False or (self.retry is not True and error_class not in self.retry)
+        return state == "answered"
+
+
+class Intake:
+    """Hands out the rows of a source that the journal does not answer.
+
+    Args:
+        source: The rows.
+        read: Turns them into calls.
+        policy: Which of them are asked.
+        ledger: The journal's page.
+        sharing: Knows which questions are under way.
+        delivery: Takes what is answered or refused.
+        sink: Tells how far the reader is behind.
+        window: Tells how many requests may be in flight.
+
+    Attributes:
+        is_async: True: rows have to be awaited.
+    """
+
+    is_async = True
+
+    def __init__(
+        self,
+        source: Source,
+        read: Callable[[object], Call],
+        policy: Policy,
+        ledger: Ledger,
+        sharing: Sharing,
+        delivery: Delivery,
+        sink: Sink,
+        window: Callable[[], int],
+    ) -> None:
+        self._source = source
+        self._read = read
+        self._policy = policy
+        self._ledger = ledger
+        self._sharing = sharing
+        self._delivery = delivery
+        self._sink = sink
+        self._window = window
+        self._bell = ledger.bell
+        self._counter = f"run_{id(self)}"
+        self._pulled: deque[Row] = deque()
+        self._ready: deque[Row] = deque()
+        self._looked = False
+        self._halted = False
+
+    @property
+    def error(self) -> Exception | None:
+        """What the input raised; None when it did not."""
+        return self._source.error
+
+    @property
+    def taken(self) -> int:
+        """Rows pulled so far."""
+        return self._source.taken
+
+    @property
+    def never_taken(self) -> int:
+        """Rows of a sized input that were never pulled."""
+        return self._source.never_taken
+
+    @property
+    def ended(self) -> bool:
+        """True when there are no more rows."""
+        return self._looked and not self._ready
+
+    @property
+    def out(self) -> int:
+        """Rows that the reader may get without more being handed out."""
+        return self._source.taken - len(self._ready)
+
+    def take(self) -> Row | None:
+        """Return the next row to be asked, if it is there already."""
+        return self._ready.popleft() if self._ready else None
+
+    async def take_later(self) -> Row | None:
+        """Await the next row to be asked; None when there is none."""
+        while not self._ready:
+            if self._looked:
+                return None
+            await self._bell.wait()
+        return self._ready.popleft()
+
+    def give_back(self, row: Row) -> None:
+        """Take a row back; it is the next to be handed out."""
+        self._ready.appendleft(row)
+
+    def end(self) -> None:
+        """Hand out nothing more."""
+        self._halted = True
+        self._source.end()
+        self._ready.clear()
+        self._bell.ring()
+
+    async def close(self) -> None:
+        """Let a generator run its `finally` blocks."""
+        await self._source.close()
+
+    def tenders(self) -> list[Callable[[], Awaitable[None]]]:
+        """Return what has to run meanwhile."""
+        return [self.look_up, self.fetch] if self._source.is_async else [self.look_up]
+
+    async def fetch(self) -> None:
+        """Await the rows of an async input, as far ahead as is allowed."""
+        while not self._source.ended:
+            if self._space() < 1:
+                await self._bell.wait()
+                continue
+            row = await self._source.take_later()
+            if row is None:
+                break
+            self._pulled.append(row)
+            self._bell.ring()
+        self._bell.ring()
+
+    async def look_up(self) -> None:
+        """Pull groups of rows and look them up until there are no more."""
+        try:
+            while group := await self._group():
+                await self._sort(group)
+        finally:
+            self._looked = True
+            self._bell.ring()
+
+    async def _group(self) -> list[Row]:
+        source = self._source
+        while not self._halted:
+            if source.is_async:
+                if self._pulled:
+                    return [self._pulled.popleft() for _ in range(min(GROUP, len(self._pulled)))]
+                if source.ended:
+                    break
+            else:
+                space = self._space()
+                if space >= (ENOUGH if self._ready else 1):
+                    return self._taken(min(space, GROUP))
+            await self._bell.wait()
+        return []
+
+    def _taken(self, count: int) -> list[Row]:
+        rows: list[Row] = []
+        while len(rows) < count and (row := self._source.take()) is not None:
+            rows.append(row)
+        return rows
+
+    def _space(self) -> int:
+        window, taken = self._window(), self._source.taken
+        unfinished = window + AHEAD - (taken - self._delivery.finished)
+        return min(unfinished, self._sink.space(window, AHEAD, taken - self._ledger.unacknowledged))
+
+    async def _sort(self, group: list[Row]) -> None:
+        rows = [row for row in group if self._prepared(row)]
+        await self._number([row for row in rows if row.question is None])
+        for row in rows:
+            self._note(row)
+        leaders = [row for row in rows if self._sharing.lead(row)]
+        if not leaders:
+            return
+        questions = [cast("bytes", row.question) for row in leaders]
+        found = await self._ledger.journal.find(questions)
+        for row, question in zip(leaders, questions, strict=True):
+            finding = found.get(question)
+            if finding is not None and self._policy.is_final(finding):
+                error = rebuilt(finding)
+                result = PromptResult(row.index, row.item, finding[1], error, cached=True)
+                self._delivery.know(row, result)
+            elif not self._halted:
+                self._ready.append(row)
+        self._bell.ring()
+
+    def _prepared(self, row: Row) -> bool:
+        try:
+            row.call = self._read(row.item)
+        except InvalidRequestError as error:
+            row.question = digest_of_refused(row.item)
+            self._note(row)
+            result = PromptResult(row.index, row.item, error=error.at(row.index))
+            self._delivery.finish(row, result)
+            return False
+        if self._policy.dedupe and not is_repeatable(row.item):
+            row.question = digest_of(row.item, row.call)
+        return True
+
+    async def _number(self, rows: list[Row]) -> None:
+        """Give rows that are asked at each occurrence their identities."""
+        if not rows:
+            return
+        plain = [digest_of(row.item, row.call) for row in rows if row.call is not None]
+        counts = await self._ledger.journal.count(self._counter, plain)
+        for row, count in zip(rows, counts, strict=True):
+            if row.call is not None:
+                row.question = digest_of(row.item, row.call, count)
+
+    def _note(self, row: Row) -> None:
+        on_question = self._ledger.journal.on_question
+        if on_question is not None and isinstance(row.question, bytes):
+            on_question(row.index, row.item, row.question)

@@ -1,0 +1,137 @@
+"""What a batch was told: its arguments, checked, and the run that they make."""
+
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from os import PathLike
+from typing import Any
+
+import anyio
+import attrs
+
+from vimmerse_async.batch.allowance import Allowance
+from vimmerse_async.batch.identity import cheapest
+from vimmerse_async.batch.intake import Policy
+from vimmerse_async.batch.journal import PromptJournal
+from vimmerse_async.batch.ledger import Ledger
+from vimmerse_async.batch.rows import check_inputs, row_reader, template_of
+from vimmerse_async.batch.run import Plan, Run
+from vimmerse_async.batch.sinks import Sink
+from vimmerse_async.batch.source import Source
+from vimmerse_async.models import ModeLike, OptionLike, PromptRequest, PromptResult
+from vimmerse_async.options import check_number
+from vimmerse_async.session import VimmerseSession
+
+OnResult = Callable[[PromptResult], object]
+Journal = str | PathLike[str] | PromptJournal
+
+
+@attrs.frozen
+class Job:
+    """One batch, before it runs.
+
+    Attributes:
+        session: Who asks.
+        inputs: What.
+        template: What strings ask for.
+        on_result: Called with each result; None for nobody.
+        journal: Where results are kept; None: nowhere.
+        dedupe: True asks each question once.
+        max_calls: Requests that may be sent; None: any number.
+        retry_errors: Which rejected questions of the journal are asked again.
+    """
+
+    session: VimmerseSession
+    inputs: Any
+    template: PromptRequest
+    on_result: OnResult | None
+    journal: Journal | None
+    dedupe: bool
+    max_calls: int | None
+    retry_errors: bool | Collection[str]
+
+    @classmethod
+    def of(
+        cls,
+        session: VimmerseSession,
+        inputs: Any,
+        option: OptionLike,
+        prompt: str | None,
+        mode: ModeLike | None,
+        on_result: OnResult | None,
+        journal: Journal | None,
+        dedupe: bool,
+        max_calls: int | None,
+        retry_errors: bool | Collection[str],
+    ) -> "Job":
+        """Check the arguments and return the job.
+
+        Raises:
+            TypeError: `inputs` gives no rows, `on_result` is no plain function, `journal` no path
+                or journal, or `retry_errors` one string.
+            InvalidRequestError: An argument cannot be sent with any row.
+            ConfigurationError: `max_calls` is no number of calls.
+        """
+        check_inputs(inputs, on_result)
+        if journal is not None and not isinstance(journal, (str, PathLike, PromptJournal)):
+            raise TypeError(
+                f"journal must be a path or a PromptJournal, not {type(journal).__name__}"
+            )
+        if isinstance(retry_errors, str):
+            raise TypeError("retry_errors must be True, False or a list of error class names")
+        if max_calls is not None:
+            check_number("max_calls", max_calls, least=0, most=10**12, whole=True)
+        template = template_of(option, prompt, mode)
+        return cls(session, inputs, template, on_result, journal, dedupe, max_calls, retry_errors)
+
+    @asynccontextmanager
+    async def opened(self, sink: Sink) -> AsyncIterator[Run]:
+        """Open the journal, give the run, and close it and what it used."""
+        journal = self.journal
+        if journal is None:
+            async with self._run(sink, None) as run:
+                yield run
+        elif isinstance(journal, PromptJournal):
+            async with self._run_with(journal, sink) as run:
+                yield run
+        else:
+            async with PromptJournal(journal) as own, self._run_with(own, sink) as run:
+                yield run
+
+    @asynccontextmanager
+    async def _run_with(self, journal: PromptJournal, sink: Sink) -> AsyncIterator[Run]:
+        ledger = Ledger(journal, self.session.gate, self.session.origin, self._options())
+        async with self._run(sink, ledger) as run:
+            yield run
+
+    @asynccontextmanager
+    async def _run(self, sink: Sink, ledger: Ledger | None) -> AsyncIterator[Run]:
+        run = Run(self.session, Source(self.inputs), sink, self._plan(ledger))
+        try:
+            yield run
+        except BaseException:
+            run.leave(cancelled=True)
+            raise
+        finally:
+            with anyio.CancelScope(shield=True):
+                await run.close()
+
+    def _plan(self, ledger: Ledger | None) -> Plan:
+        return Plan(
+            read=row_reader(self.template),
+            on_result=self.on_result,
+            identify=cheapest(self.template) if self.dedupe else None,
+            policy=Policy(self.dedupe, self.retry_errors),
+            ledger=ledger,
+            allowance=None if self.max_calls is None else Allowance(self.max_calls),
+        )
+
+    def _options(self) -> dict[str, Any]:
+        retry = self.retry_errors
+        return {
+            "option": self.template.option,
+            "prompt": self.template.prompt,
+            "mode": self.template.mode,
+            "dedupe": self.dedupe,
+            "max_calls": self.max_calls,
+            "retry_errors": retry if isinstance(retry, bool) else sorted(retry),
+        }

@@ -1,0 +1,123 @@
+"""When a batch gives up as a whole: what one row's error says about all rows."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from vimmerse_async.control.limit import Outcome
+from vimmerse_async.control.retry import LONGEST_BATCH_WAIT
+from vimmerse_async.errors import (
+    AuthenticationError,
+    BatchStoppedError,
+    InsufficientCreditsError,
+    InternalServerError,
+    PermissionDeniedError,
+    RateLimitError,
+    StopReason,
+    VimmerseError,
+)
+from vimmerse_async.gate import Gate
+
+if TYPE_CHECKING:
+    import asyncio
+
+FORBIDDEN_IN_A_ROW = 3
+"""403s without a success between them after which the key, not the row, is to blame."""
+WATCH = 5.0
+"""Seconds between looks at whether the server still accepts anything."""
+JITTER = 1.1
+"""How much longer than it was told a limit may wait, and the answer may take."""
+
+HINTS: dict[StopReason, str] = {
+    "auth": "check the API key, then run it again",
+    "credits": "add credits to the account, then run it again",
+    "permission": "the key may not use this route: check its permissions, then run it again",
+    "max_calls": "allow more calls, then run it again",
+    "throttled": "the account's limit is used up for a longer time: run it again later",
+    "unavailable": "the service does not answer: run it again later",
+    "input": "mend the input, then run it again",
+}
+
+
+class Judge:
+    """Sees every error of a batch and says once that it stops, and why.
+
+    Args:
+        stop: Called with what the batch shall raise in the end.
+
+    Attributes:
+        forbidden: 403s since the last success.
+    """
+
+    def __init__(self, stop: Callable[[BatchStoppedError], None]) -> None:
+        self.forbidden = 0
+        self._stop = stop
+
+    def see(self, error: VimmerseError) -> None:
+        """Judge one row's error."""
+        if isinstance(error, AuthenticationError):
+            self.stop("auth", str(error))
+        elif isinstance(error, InsufficientCreditsError):
+            self.stop("credits", str(error))
+        elif isinstance(error, PermissionDeniedError):
+            self.forbidden += 1
+            if self.forbidden >= FORBIDDEN_IN_A_ROW:
+                self.stop("permission", str(error))
+        elif isinstance(error, (RateLimitError, InternalServerError)):
+            after = error.retry_after
+            if after is not None and after > LONGEST_BATCH_WAIT:
+                throttled = isinstance(error, RateLimitError)
+                self.stop("throttled" if throttled else "unavailable", str(error), after)
+
+    def stop(self, reason: StopReason, message: str, after: float | None = None) -> None:
+        """Say that the batch stops."""
+        self._stop(
+            BatchStoppedError(
+                f"the batch stopped ({reason}): {message}",
+                reason=reason,
+                resume_hint=HINTS[reason],
+                resume_after=after,
+            )
+        )
+
+
+class Watch:
+    """Stops a batch when the server accepts nothing for long.
+
+    Args:
+        gate: Where it is seen what the server accepts.
+        loop: Where the timer runs.
+        judge: Who says that the batch stops.
+        is_idle: Tells that the batch wants nothing of the server at the moment.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        loop: "asyncio.AbstractEventLoop",
+        judge: Judge,
+        is_idle: Callable[[], bool],
+    ) -> None:
+        self._gate = gate
+        self._loop = loop
+        self._judge = judge
+        self._is_idle = is_idle
+        self._accepted_at = gate.accepted_at
+        self._stalled = 0.0
+        self._timer = loop.call_later(WATCH, self._look)
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        self._timer = self._loop.call_later(WATCH, self._look)
+        gate = self._gate
+        moved = gate.accepted_at > self._accepted_at
+        self._accepted_at = gate.accepted_at
+        self._stalled = 0.0 if moved or self._is_idle() else self._stalled + WATCH
+        if self._stalled >= max(LONGEST_BATCH_WAIT, JITTER * gate.told):
+            throttled = gate.troubled is Outcome.THROTTLE
+            self._judge.stop(
+                "throttled" if throttled else "unavailable",
+                f"nothing was accepted for {self._stalled:.0f} s",
+            )
