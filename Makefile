@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all lint format bench-quick clean
+.PHONY: demo test test-all lint format docs bench-quick clean
 
 demo: .venv/demo  ## caption examples/catalog with the embedded emulator
 	@mkdir -p demo
@@ -27,11 +27,14 @@ format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: .venv/docs  ## the pages, in docs/_build/html
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet docs docs/_build/html
+
 bench-quick: .venv/dev  ## requests/s and CPU per request beside idiomatic aiohttp
 	$(BIN)/python -m benchmarks.throughput
 
 clean:
-	rm -rf .venv demo dist build
+	rm -rf .venv demo dist build docs/_build
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -47,6 +50,10 @@ clean:
 	$(BIN)/pip install --quiet --requirement requirements/dev.txt --editable .
 	@touch $@
 
+.venv/docs: .venv/dev requirements/docs.txt
+	$(BIN)/pip install --quiet --requirement requirements/docs.txt
+	@touch $@
+
 .venv/ray: .venv/dev  # large: only the whole suite needs it
 	$(BIN)/pip install --quiet --constraint requirements/dev.txt --editable '.[ray]'
 	@touch $@
@@ -60,3 +67,5 @@ requirements: .venv/python  ## pin the newest versions anew
 	$(BIN)/uv pip compile pyproject.toml --universal --extra cli --extra emulator --extra video \
 		--extra parquet --extra speed --extra otel --group dev --upgrade --quiet \
 		--no-annotate --no-header --output-file requirements/dev.txt
+	$(BIN)/uv pip compile pyproject.toml --universal --group docs --constraint requirements/dev.txt \
+		--quiet --no-annotate --no-header --output-file requirements/docs.txt

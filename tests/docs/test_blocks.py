@@ -1,0 +1,150 @@
+"""Every block of code on every page runs, in the page's order, beside an emulator."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import attrs
+import pytest
+
+from vimmerse_async.emulator import Emulator
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(ROOT.glob("docs/*.md"))
+OWN_TEST = {"testing.md"}
+"""Pages whose blocks are a project that another test runs."""
+BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+NOT_RUN = {
+    "pip install": "everything is installed",
+    "python3 -m venv": "everything is installed",
+    ". .venv/bin/activate": "everything is installed",
+    "export ": "the test sets the variables",
+    "make ": "the test is part of it",
+    "curl ": "asks the server of the line below",
+    "vimmerse emulator exec -- uvicorn": "serves for ever; the examples' test runs it",
+    "vimmerse emulator --port": "serves for ever; the emulator's tests run it",
+}
+"""Commands by their beginning, and why they are left out."""
+SLOW = {"distribute.md"}
+"""Pages that need Ray."""
+
+
+@attrs.frozen
+class Block:
+    """One block of a page."""
+
+    language: str
+    name: str
+    text: str
+
+
+def blocks(page: Path) -> list[Block]:
+    return [Block(*found) for found in BLOCK.findall(page.read_text("utf-8"))]
+
+
+def typed_in(block: Block) -> list[str]:
+    """Return what a reader types in a block, and is run."""
+    lines = block.text.splitlines() if block.language == "console" else []
+    typed = [line[2:] for line in lines if line.startswith("$ ")]
+    return [line for line in typed if not line.startswith(tuple(NOT_RUN))]
+
+
+def commands(page: Path) -> list[str]:
+    return [line for block in blocks(page) for line in typed_in(block)]
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator(unknown_media="placeholder") as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def environment(emulator: Emulator) -> dict[str, str]:
+    bin_ = str(Path(sys.executable).parent)
+    return {
+        **os.environ,
+        "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}",
+        "VIMMERSE_API_KEY": emulator.key,
+        "VIMMERSE_BASE_URL": emulator.url,
+        "PYTHONWARNINGS": "default",
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A reader's folder: some pictures and a catalog, under the names that the pages use."""
+    pictures = sorted((ROOT / "examples" / "catalog").rglob("*.*"))
+    found = {kind: next(p for p in pictures if p.suffix == kind) for kind in (".png", ".mp4")}
+    jpeg = next((p for p in pictures if p.suffix == ".jpg"), found[".png"])
+    (tmp_path / "photos").mkdir()
+    for name in ("photo.jpg", "before.jpg", "after.jpg", "photos/one.jpg", "photos/two.jpg"):
+        shutil.copy(jpeg, tmp_path / name)
+    shutil.copy(found[".mp4"], tmp_path / "clip.mp4")
+    urls = [f"https://shop.example/{n}.jpg" for n in range(1, 6)]
+    (tmp_path / "urls.txt").write_text("\n".join(urls))
+    rows = "".join(f"{n},{url}\n" for n, url in enumerate(urls))
+    (tmp_path / "catalog.csv").write_text(f"sku,image\n{rows}")
+    return tmp_path
+
+
+def run(words: list[str], folder: Path, environment: dict[str, str], allowed: set[int]) -> None:
+    done = subprocess.run(
+        words, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode in allowed, f"{shlex.join(words)}\n{done.stdout}\n{done.stderr}"
+
+
+def pages() -> Iterator[object]:
+    for page in PAGES:
+        if page.name in OWN_TEST or not blocks(page):
+            continue
+        marks = []
+        if page.name in SLOW:
+            absent = find_spec("ray") is None
+            marks = [pytest.mark.full, pytest.mark.skipif(absent, reason="Ray is not installed")]
+        yield pytest.param(page, id=page.stem, marks=marks)
+
+
+@pytest.mark.parametrize("page", list(pages()))
+def test_the_blocks_of_a_page_run(page: Path, folder: Path, environment: dict[str, str]) -> None:
+    """Files are written as named, commands typed as shown, and Python without a name is run."""
+    if page.name in SLOW:
+        _tables(folder)
+        environment |= {"RAY_USAGE_STATS_ENABLED": "0"}
+    typed = " ".join(commands(page)).split()
+    for block in blocks(page):
+        if block.name:
+            (folder / block.name).write_text(block.text)
+        if block.language == "python" and block.name not in typed:
+            (folder / (block.name or "block.py")).write_text(block.text)
+            words = [sys.executable, "-W", "error", block.name or "block.py"]
+            run(words, folder, environment, {0})
+        for line in typed_in(block):
+            allowed = {0, 1} if " caption " in line else {0}
+            run(["bash", "-c", line], folder, environment, allowed)
+
+
+def test_every_block_is_of_a_language_that_is_run() -> None:
+    """A block in no known language would be a block that nothing runs."""
+    known = {"python", "console", "text", "csv", "toml", "json", "sql"}
+    for page in PAGES:
+        for block in blocks(page):
+            assert block.language in known, f"{page.name}: {block.language}"
+
+
+def _tables(folder: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    (folder / "catalog").mkdir()
+    for part in range(2):
+        urls = [f"https://shop.example/{part}-{n}.jpg" for n in range(50)]
+        urls[0] = "http://shop.example/old.jpg"
+        parquet.write_table(pa.table({"image": urls}), folder / "catalog" / f"{part}.parquet")
