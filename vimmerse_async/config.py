@@ -60,6 +60,10 @@ class Config:
     headers: Mapping[str, str] = attrs.field(repr=False)
     secrets: tuple[Secret, ...] = attrs.field(repr=False)
 
+    def without_secrets(self) -> "Config":
+        """Return what may be kept of it when nothing more is sent."""
+        return Config(self.origin, {}, ())
+
 
 def build_config(
     api_key: str | None,

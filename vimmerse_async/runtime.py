@@ -303,6 +303,8 @@ class Runtime:
             self.deadlines.close()
             leave_gate(asyncio.get_running_loop(), self._gate_name, self.gate)
             await self.transport.close()
+            del self.transport  # the key goes with it
+            self.config, self._connection = self.config.without_secrets(), {}
 
     async def _calls_end(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()

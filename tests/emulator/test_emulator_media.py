@@ -178,24 +178,6 @@ async def test_a_changed_file_is_looked_at_anew(call, picture, tmp_path):
     assert said[0] != said[1]
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://127.0.0.1/a.png",
-        "https://169.254.169.254/latest/meta-data",
-        "https://[::1]/a.png",
-        "https://2130706433/a.png",
-        "https://example.com/a.png",
-    ],
-)
-async def test_a_foreign_url_is_refused_with_the_mend_and_never_fetched(call, url):
-    """The server makes no connection of its own; it says how the host can be mapped."""
-    caller = await call()
-    answer = await caller.post("/v2/text/image-2-prompt", {"image_url": url})
-    assert answer.status == 400
-    assert "--map" in answer.value["message"]
-
-
 async def test_a_placeholder_says_that_the_picture_was_not_seen(call):
     """Where it was asked for, a foreign URL gets the same unseeing sentence every time."""
     caller = await call(unknown_media="placeholder")

@@ -2,12 +2,13 @@
 
 import asyncio
 import gzip
+import re
 import socket
 import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from vimmerse_async.emulator import Emulator
@@ -41,12 +42,22 @@ def served():
         yield emulator
 
 
+@pytest.fixture
+def hosting():
+    with Emulator() as emulator:
+        yield emulator
+
+
 @pytest.mark.parametrize(
     "data",
     [
         HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
         HEAD + b"Content-Length: -5\r\n\r\n",
+        HEAD + b"Content-Length: +5\r\n\r\nabcde",
+        HEAD + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+        HEAD + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+        HEAD + b"Host: evil.test\r\nContent-Length: 0\r\n\r\n",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n",
         HEAD + b"X-Nul: a\x00b\r\n\r\n",
         HEAD + b"X-Long: " + b"a" * 20_000 + b"\r\n\r\n",
@@ -67,9 +78,9 @@ def test_G11_smuggling_and_nonsense_are_refused_and_the_connection_closed(served
 
 
 def test_G11_pipelined_requests_are_answered_in_order(served):
-    """A thousand requests in one go get a thousand answers."""
-    got = talk(served, (HEAD + b"Content-Length: 0\r\n\r\n") * 1_000, 20)
-    assert got.count(b"HTTP/1.1 200 OK") == 1_000
+    """Ten thousand requests in one go get ten thousand answers."""
+    got = talk(served, (HEAD + b"Content-Length: 0\r\n\r\n") * 10_000, 60)
+    assert got.count(b"HTTP/1.1 200 OK") == 10_000
 
 
 @pytest.mark.parametrize(
@@ -124,6 +135,7 @@ def multipart(parts: list[tuple[bytes, bytes]]) -> bytes:
     return UPLOAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
+OWN_NAME = re.compile(r"[0-9a-f-]+(\.\w+)?").fullmatch
 NAMED = b'Content-Disposition: form-data; name="%b"'
 
 
@@ -184,6 +196,28 @@ def test_no_bytes_take_the_server_down(served, data):
     """Foreign bytes get a refusal or silence, never a 500."""
     for prefix in (b"", HEAD, HEAD + b"Content-Length: 300\r\n\r\n"):
         assert b" 500 " not in talk(served, prefix + data, leave=True).partition(b"\r\n")[0]
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.binary(max_size=300)
+    | st.text(max_size=200).map(str.encode)
+    | st.lists(st.sampled_from([b"..", b"/", b"\\", b"%2e", b"%2f", b"\0", b"etc", b"CON"])).map(
+        b"".join
+    )
+)
+@example(b"a.png")
+@example(b"../../a.png")
+@example(b"/etc/a.png")
+def test_G7_a_file_s_name_is_never_a_path(hosting, picture, name):
+    """Whatever a file is called, it is kept flat, under a name of the emulator's own."""
+    head = NAMED % b"image_file" + b'; filename="' + name + b'"'
+    status = talk(hosting, multipart([(head, picture((1, 2, 3)))])).split(b" ", 2)[1:2]
+    assert status == [b"200"] or not re.fullmatch(rb"[a-z./]*", name)
+    folder = Path(hosting._hosting._folder.name)
+    assert all(OWN_NAME(path.name) and path.is_file() for path in folder.rglob("*"))
 
 
 def test_callers_who_reset_are_forgotten(served):

@@ -68,6 +68,13 @@ async def test_G13_a_port_in_use_is_named():
             pass
 
 
+def test_G13_the_other_loopback_address():
+    """IPv6 alone works, and its URL is one that clients can use."""
+    with Emulator(host="::1") as emulator:
+        assert emulator.url.startswith("http://[::1]:")
+        assert get_health(emulator) == 200
+
+
 def test_G13_other_machines_are_let_in_only_when_told_to():
     """An address beyond this machine needs a flag, and warns."""
     with pytest.raises(ValueError, match="expose=True"):

@@ -136,7 +136,7 @@ async def test_rows_of_a_batch_are_spans_side_by_side(
     assert {row.parent.span_id for row in rows} == {batch.get_span_context().span_id}
 
 
-async def test_f6_spans_and_metrics_tell_no_secrets(
+async def test_F6_spans_and_metrics_tell_no_secrets(
     server: ScriptedServer, telemetry: Telemetry
 ) -> None:
     """F6: attributes, events and labels hold nothing asked or answered, no query and no key."""

@@ -71,6 +71,32 @@ async def test_F1_nothing_shows_the_key(serve, connect):
     assert shown > 20
 
 
+def texts_of(root):
+    """Yield every text that can be reached through objects of ours, aiohttp's, and containers."""
+    for each in everything_of(root):
+        for value in gc.get_referents(each):
+            yield from (text for text in flat(value) if isinstance(text, (str, bytes)))
+
+
+def flat(value):
+    yield value
+    if isinstance(value, (dict, list, tuple, set)):
+        for each in gc.get_referents(value):
+            yield from flat(each)
+
+
+async def test_F12_a_closed_session_lets_go_of_the_key(serve):
+    """After its end nothing of a session leads to the key any more."""
+    server = await serve()
+    session = VimmerseSession(KEY, base_url=server.url, authorization=OTHER_SECRET)
+    async with session:
+        await refine_prompt(session, "x")
+        assert any(CORE in str(text) for text in texts_of(session))
+    assert not [text for text in texts_of(session) if CORE in str(text)]
+    assert server.url in repr(session)
+    assert session.statistics().succeeded == 1
+
+
 def test_F1_configuration():
     """The configuration hides its secrets also as a dict."""
     config = build_config(KEY, None, OTHER_SECRET, None, None)
