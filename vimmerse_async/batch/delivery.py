@@ -1,13 +1,16 @@
 """The way of a result to its reader: onto the disk, to `on_result`, into the sink, to its likes."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from vimmerse_async.batch.ledger import Ledger
 from vimmerse_async.batch.sharing import Sharing, shared
 from vimmerse_async.batch.sinks import Sink
 from vimmerse_async.batch.source import Row
 from vimmerse_async.errors import JournalError
 from vimmerse_async.models import PromptResult
+
+if TYPE_CHECKING:
+    from vimmerse_async.batch.ledger import Ledger
 
 
 class Delivery:
@@ -30,7 +33,7 @@ class Delivery:
         sink: Sink,
         on_result: Callable[[PromptResult], object] | None,
         sharing: Sharing | None,
-        ledger: Ledger | None,
+        ledger: "Ledger | None",
         fail: Callable[[Exception], None],
     ) -> None:
         self.finished = 0

@@ -5,15 +5,13 @@ input one awaits its rows meanwhile. What the journal answers goes straight to t
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import cast
-
-import attrs
 
 from vimmerse_async.batch.delivery import Delivery
 from vimmerse_async.batch.identity import digest_of, digest_of_refused, is_repeatable
 from vimmerse_async.batch.ledger import Ledger
-from vimmerse_async.batch.records import Finding, rebuilt
+from vimmerse_async.batch.records import Policy, rebuilt
 from vimmerse_async.batch.sharing import Sharing
 from vimmerse_async.batch.sinks import Sink
 from vimmerse_async.batch.source import Row, Source
@@ -27,26 +25,6 @@ GROUP = 256
 """Rows that are looked up at once."""
 ENOUGH = 8
 """Rows that there must be room for before more are pulled while others wait to be asked."""
-
-
-@attrs.frozen
-class Policy:
-    """Which rows are asked.
-
-    Attributes:
-        dedupe: True asks each question once; False each occurrence.
-        retry: Which rejected questions are asked again: all, none, or those of these classes.
-    """
-
-    dedupe: bool
-    retry: bool | Collection[str]
-
-    def is_final(self, finding: Finding) -> bool:
-        """Return whether what the journal knows of a question is its row's result."""
-        state, _, error_class, _, _ = finding
-        if state == "rejected":
-            return self.retry is False or (self.retry is not True and error_class not in self.retry)
-        return state == "answered"
 
 
 class Intake:
@@ -146,9 +124,9 @@ class Intake:
         """Let a generator run its `finally` blocks."""
         await self._source.close()
 
-    def tenders(self) -> list[Callable[[], Awaitable[None]]]:
+    def tenders(self) -> tuple[Callable[[], Awaitable[None]], ...]:
         """Return what has to run meanwhile."""
-        return [self.look_up, self.fetch] if self._source.is_async else [self.look_up]
+        return (self.look_up, self.fetch) if self._source.is_async else (self.look_up,)
 
     async def fetch(self) -> None:
         """Await the rows of an async input, as far ahead as is allowed."""

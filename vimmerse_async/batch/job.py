@@ -1,18 +1,16 @@
 """What a batch was told: its arguments, checked, and the run that they make."""
 
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
 import anyio
 import attrs
 
 from vimmerse_async.batch.allowance import Allowance
 from vimmerse_async.batch.identity import cheapest
-from vimmerse_async.batch.intake import Policy
-from vimmerse_async.batch.journal import PromptJournal
-from vimmerse_async.batch.ledger import Ledger
+from vimmerse_async.batch.records import Policy
 from vimmerse_async.batch.rows import check_inputs, row_reader, template_of
 from vimmerse_async.batch.run import Plan, Run
 from vimmerse_async.batch.sinks import Sink
@@ -21,8 +19,12 @@ from vimmerse_async.models import ModeLike, OptionLike, PromptRequest, PromptRes
 from vimmerse_async.options import check_number
 from vimmerse_async.session import VimmerseSession
 
+if TYPE_CHECKING:
+    from vimmerse_async.batch.journal import PromptJournal
+    from vimmerse_async.batch.ledger import Ledger
+
 OnResult = Callable[[PromptResult], object]
-Journal = str | PathLike[str] | PromptJournal
+Journal = Union[str, PathLike[str], "PromptJournal"]
 
 
 @attrs.frozen
@@ -72,7 +74,7 @@ class Job:
             ConfigurationError: `max_calls` is no number of calls.
         """
         check_inputs(inputs, on_result)
-        if journal is not None and not isinstance(journal, (str, PathLike, PromptJournal)):
+        if journal is not None and not _is_journal(journal):
             raise TypeError(
                 f"journal must be a path or a PromptJournal, not {type(journal).__name__}"
             )
@@ -86,36 +88,33 @@ class Job:
     @asynccontextmanager
     async def opened(self, sink: Sink) -> AsyncIterator[Run]:
         """Open the journal, give the run, and close it and what it used."""
-        journal = self.journal
-        if journal is None:
-            async with self._run(sink, None) as run:
+        source = Source(self.inputs)
+        async with AsyncExitStack() as stack:
+            ledger = None
+            if self.journal is not None:
+                ledger = await self._ledger(self.journal, stack)
+            run = Run(self.session, source, sink, self._plan(ledger))
+            try:
                 yield run
-        elif isinstance(journal, PromptJournal):
-            async with self._run_with(journal, sink) as run:
-                yield run
-        else:
-            async with PromptJournal(journal) as own, self._run_with(own, sink) as run:
-                yield run
+            except BaseException:
+                run.leave(cancelled=True)
+                raise
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await run.close()
 
-    @asynccontextmanager
-    async def _run_with(self, journal: PromptJournal, sink: Sink) -> AsyncIterator[Run]:
-        ledger = Ledger(journal, self.session.gate, self.session.origin, self._options())
-        async with self._run(sink, ledger) as run:
-            yield run
+    async def _ledger(self, journal: Journal, stack: AsyncExitStack) -> "Ledger":
+        from vimmerse_async.batch.journal import (  # noqa: PLC0415 - SQLite, which few runs need
+            PromptJournal,
+        )
+        from vimmerse_async.batch.ledger import Ledger  # noqa: PLC0415 - the same
 
-    @asynccontextmanager
-    async def _run(self, sink: Sink, ledger: Ledger | None) -> AsyncIterator[Run]:
-        run = Run(self.session, Source(self.inputs), sink, self._plan(ledger))
-        try:
-            yield run
-        except BaseException:
-            run.leave(cancelled=True)
-            raise
-        finally:
-            with anyio.CancelScope(shield=True):
-                await run.close()
+        gate = self.session.gate
+        if not isinstance(journal, PromptJournal):
+            journal = await stack.enter_async_context(PromptJournal(journal))
+        return Ledger(journal, gate, self.session.origin, self._options())
 
-    def _plan(self, ledger: Ledger | None) -> Plan:
+    def _plan(self, ledger: "Ledger | None") -> Plan:
         return Plan(
             read=row_reader(self.template),
             on_result=self.on_result,
@@ -135,3 +134,7 @@ class Job:
             "max_calls": self.max_calls,
             "retry_errors": retry if isinstance(retry, bool) else sorted(retry),
         }
+
+
+def _is_journal(journal: object) -> bool:
+    return isinstance(journal, (str, PathLike)) or hasattr(journal, "add_result")

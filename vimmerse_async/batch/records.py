@@ -1,6 +1,9 @@
 """What the journal keeps of a row: its result as values of a table, and back."""
 
+from collections.abc import Collection
 from typing import Literal
+
+import attrs
 
 from vimmerse_async import errors
 from vimmerse_async.errors import (
@@ -62,3 +65,23 @@ def error_values(error: BaseException | None) -> tuple[str | None, str | None, i
     # a lone surrogate cannot be stored, and tells more when it is visible
     text = message.encode("utf-8", "backslashreplace").decode()
     return type(error).__name__, text, getattr(error, "status", None)
+
+
+@attrs.frozen
+class Policy:
+    """Which rows are asked.
+
+    Attributes:
+        dedupe: True asks each question once; False each occurrence.
+        retry: Which rejected questions are asked again: all, none, or those of these classes.
+    """
+
+    dedupe: bool
+    retry: bool | Collection[str]
+
+    def is_final(self, finding: Finding) -> bool:
+        """Return whether what the journal knows of a question is its row's result."""
+        state, _, error_class, _, _ = finding
+        if state == "rejected":
+            return self.retry is False or (self.retry is not True and error_class not in self.retry)
+        return state == "answered"

@@ -9,6 +9,7 @@ wait and the others give their rows back and end.
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import attrs
 from anyio.abc import TaskGroup
@@ -16,8 +17,7 @@ from anyio.abc import TaskGroup
 from vimmerse_async.batch.allowance import Allowance
 from vimmerse_async.batch.delivery import Delivery
 from vimmerse_async.batch.identity import Identify
-from vimmerse_async.batch.intake import Intake, Policy
-from vimmerse_async.batch.ledger import Ledger
+from vimmerse_async.batch.records import Policy
 from vimmerse_async.batch.sharing import Sharing
 from vimmerse_async.batch.sinks import Sink
 from vimmerse_async.batch.source import Row, Source
@@ -34,6 +34,10 @@ from vimmerse_async.gate import LaneClosedError
 from vimmerse_async.models import PromptResult
 from vimmerse_async.session import VimmerseSession
 from vimmerse_async.wire import Call
+
+if TYPE_CHECKING:
+    from vimmerse_async.batch.intake import Intake
+    from vimmerse_async.batch.ledger import Ledger
 
 AHEAD = 16
 """Rows that may wait at the gate, and as many to be sent again, before fewer are pulled."""
@@ -62,7 +66,7 @@ class Plan:
     on_result: Callable[[PromptResult], object] | None
     identify: Identify | None
     policy: Policy
-    ledger: Ledger | None = None
+    ledger: "Ledger | None" = None
     allowance: Allowance | None = None
 
 
@@ -103,7 +107,9 @@ class Run:
         self._sharing = None if asks_each else Sharing(keep=keep)
         self._delivery = Delivery(sink, plan.on_result, self._sharing, plan.ledger, self._fail)
         self._deliver = self._delivery.finish if plan.ledger else self._delivery.settle
-        self._source = source if plan.ledger is None else self._intake(source, plan.ledger)
+        self._source: Source | Intake = source
+        if plan.ledger is not None:
+            self._source = self._intake(source, plan.ledger)
 
     @property
     def not_attempted(self) -> int:
@@ -114,10 +120,9 @@ class Run:
         """Begin to ask, in tasks of the given group."""
         self._tasks = tasks
         self._watch = Watch(self._gate, self._loop, self._judge, self._is_idle)
-        if isinstance(self._source, Intake):
-            for tender in self._source.tenders():
-                self._tending += 1
-                tasks.start_soon(self._tend, tender)
+        for tender in self._source.tenders():
+            self._tending += 1
+            tasks.start_soon(self._tend, tender)
         self._spawn(None)
         self._spawn(None)  # in a window of one, a row that failed must not be the only one tried
 
@@ -151,7 +156,11 @@ class Run:
             self._ledger.close(self._outcome or "cancelled")
         await self._source.close()
 
-    def _intake(self, source: Source, ledger: Ledger) -> Intake:
+    def _intake(self, source: Source, ledger: "Ledger") -> "Intake":
+        from vimmerse_async.batch.intake import (  # noqa: PLC0415 - SQLite, which few runs need
+            Intake,
+        )
+
         ledger.listen(self._fail, self._end_if_done)
         self._sink.on_read = ledger.bell.ring
         assert self._sharing is not None  # noqa: S101 - there always is one with a journal
@@ -231,7 +240,7 @@ class Run:
             await self._sink.room()
         return not self._source.ended
 
-    async def _room_behind(self, ledger: Ledger) -> bool:
+    async def _room_behind(self, ledger: "Ledger") -> bool:
         while not self._source.ended:
             if self._has_room():
                 return True

@@ -11,7 +11,7 @@ import attrs
 from vimmerse_async.wire import Call
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 
 @attrs.define(eq=False)
@@ -54,6 +54,10 @@ class Source:
         self._puller: asyncio.Task[Any] | None = None
         self._back: deque[Row] = deque()
         self._exhausted = False
+
+    def tenders(self) -> "tuple[Callable[[], Awaitable[None]], ...]":
+        """Return what has to run meanwhile: nothing."""
+        return ()
 
     @property
     def ended(self) -> bool:
