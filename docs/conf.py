@@ -45,7 +45,10 @@ html_css_files = ["site.css"]
 def name_files(_app: Sphinx, _page: str, source: list[str]) -> None:
     """Show the name of a block that is a file: "```python app.py"."""
     source[0] = re.sub(
-        r"^```(\w+) (\S+\.\w+)$", r"```{code-block} \1\n:caption: \2\n", source[0], flags=re.M
+        r"^```(\w+) (\S+\.\w+)$",
+        r"```{code-block} \1\n:caption: \2\n",
+        source[0],
+        flags=re.MULTILINE,
     )
 
 
