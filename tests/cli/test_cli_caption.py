@@ -242,15 +242,18 @@ def test_wrong_key(
 def test_stopped_run_replaces_nothing(
     vimmerse: Callable[..., Any], place: Path, emulator: Emulator
 ) -> None:
-    """A complete output of an earlier run survives a stopped one, whose rows go beside it."""
+    """A complete output survives a run that began anew and was stopped; its rows go beside it."""
     write_urls(place / "in.txt", 30)
     vimmerse("caption", "in.txt", "-o", "out.csv")
-    emulator.reset(credits=5)
-    ended = vimmerse("caption", "in.txt", "-o", "out.csv")
-    assert ended.code == 3
-    assert len(table((place / "out.csv").read_text())) == 30
-    assert len(table((place / "out.partial.csv").read_text())) == 5
-    assert "written to out.partial.csv" in ended.err
+    for word in ("--fresh", "--no-journal"):
+        emulator.reset(credits=5)
+        ended = vimmerse("caption", "in.txt", "-o", "out.csv", word)
+        assert ended.code == 3
+        assert len(table((place / "out.csv").read_text())) == 30
+        partial = place / "out.partial.csv"
+        assert len(table(partial.read_text())) == 5
+        assert "written to out.partial.csv" in ended.err.replace(f"{place}/", "")
+        partial.unlink()
 
 
 def test_failures_amid_answers(

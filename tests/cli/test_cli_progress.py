@@ -30,21 +30,29 @@ def tally(total: int | None, *marks: tuple[float, int], failed: int = 0) -> Tall
         (tally(100, (10, 100), failed=3), IDLE, "", "100 of 100, 3 failed, 10/s"),
         (
             tally(5_000), LimitSnapshot(16, math.inf, 16, binding="window"), "",
-            "0 of 5,000, 16 in flight, held by the limit of 16 in flight",
+            "0 of 5,000, 16 of 16 in flight, held by that limit",
         ),
         (tally(9), LimitSnapshot(16, 2.5, 1, binding="rate"), "",
-         "0 of 9, 1 in flight, held by the limit of 2.5/s"),
+         "0 of 9, 1 of 16 in flight, held by the limit of 2.5/s"),
         (tally(9), LimitSnapshot(16, 1, 0, gate=7.4, binding="gate"), "",
          "0 of 9, waiting up to 8 s for the server"),
         (tally(9), LimitSnapshot(16, 1, 0, gate=7.4, binding="gate"), "no connection",
          "0 of 9, waiting up to 8 s for the server, retrying: no connection"),
         (tally(9), LimitSnapshot(16, 1, 2, binding="server"), "",
-         "0 of 9, 2 in flight, held by the server"),
+         "0 of 9, 2 of 16 in flight, held by the server"),
     ],
 )  # fmt: skip
 def test_line(counted: Tally, limit: LimitSnapshot, trouble: str, line: str) -> None:
     """One line says what is done, what failed, how fast, how long still, and what holds it back."""
     assert describe(counted, limit, trouble) == line
+
+
+def test_known_rows_and_calls_left() -> None:
+    """Rows whose answer was known are told apart and do not count as pace; calls left are told."""
+    counted = Tally(5_000, 0.0, most=500)
+    counted.done, counted.cached, counted.calls = 1_100, 1_000, 120
+    counted.mark(10.0)
+    assert describe(counted, IDLE) == "1,100 of 5,000, 1,000 known, 10/s, 6:30 left, 380 calls left"
 
 
 def test_rate_is_of_late() -> None:

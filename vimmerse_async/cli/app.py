@@ -54,7 +54,9 @@ def vimmerse() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; an error becomes one line on stderr."""
     try:
-        code = vimmerse.main(list(arguments), prog_name="vimmerse", standalone_mode=False)
+        code = vimmerse.main(
+            list(arguments), prog_name="vimmerse", standalone_mode=False, obj=tuple(arguments)
+        )
         sys.stdout.flush()
     except BrokenPipeError:
         return end_quietly()

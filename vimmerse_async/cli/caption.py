@@ -1,12 +1,15 @@
 """`vimmerse caption`: a catalog goes in, the same rows come out with prompts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import rich_click as click
 
 from vimmerse_async.cli.options import (
     CATALOG,
+    EVERY,
     MODES,
+    MONEY,
     OPTIONS,
     QUESTION,
     Connection,
@@ -67,8 +70,35 @@ from vimmerse_async.cli.options import (
     "--prompt", metavar="TEXT", help="A text to start from, for every row.", panel=QUESTION
 )
 @click.option("--mode", **choice(MODES), help="What the prompts are for.", panel=QUESTION)
+@click.option(
+    "--journal",
+    metavar="FILE",
+    help="Keep every result here, to go on from. Else: FILE.journal beside the output.",
+    panel=MONEY,
+)
+@click.option("--no-journal", is_flag=True, help="Keep no journal.", panel=MONEY)
+@click.option(
+    "--fresh", is_flag=True, help="Begin anew; an older journal is kept aside.", panel=MONEY
+)
+@click.option(
+    "--retry-errors",
+    is_flag=False,
+    flag_value=EVERY,
+    metavar="[CLASS,...]",
+    help="Also ask again what was rejected, with any error or with these; stands behind SOURCE.",
+    panel=MONEY,
+)
+@click.option(
+    "--max-calls", type=click.IntRange(0), metavar="N", help="Make at most N calls.", panel=MONEY
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Say what it would ask and cost; send nothing.", panel=MONEY
+)
 @connection_options
+@click.pass_obj
 def caption_command(
+    words: Sequence[str] | None,
+    /,
     *,
     source: str,
     output: str,
@@ -77,6 +107,12 @@ def caption_command(
     encoding: str | None,
     rows: int | None,
     connection: Connection,
+    journal: str | None,
+    no_journal: bool,
+    fresh: bool,
+    retry_errors: str | None,
+    max_calls: int | None,
+    dry_run: bool,
     **asked: Any,
 ) -> int:
     """Ask for a prompt about every row of SOURCE.
@@ -84,19 +120,30 @@ def caption_command(
     SOURCE is a CSV, JSONL or Parquet file, a text file with a URL a line, a folder of pictures and
     videos (they are uploaded first), or - for stdin. The output has the columns of SOURCE, then
     prompt and error, in the same order.
+
+    Results are kept in a journal beside the output: the same command goes on where it stopped, and
+    nothing is paid for twice.
     """
+    if journal is not None and no_journal:
+        raise click.UsageError("--journal and --no-journal exclude each other")
     from vimmerse_async.catalog.questions import Questions  # noqa: PLC0415 - `--help` must not pay
     from vimmerse_async.cli.captioning import Job, start  # noqa: PLC0415
+    from vimmerse_async.cli.captioning import dry_run as plan  # noqa: PLC0415
+    from vimmerse_async.cli.journaling import journal_path, rejections  # noqa: PLC0415
 
-    return start(
-        Job(
-            source=source,
-            output=output,
-            read_as=read_as,
-            write_as=write_as,
-            encoding=encoding,
-            rows=rows,
-            questions=Questions(**asked),
-            connection=connection,
-        )
+    job = Job(
+        source=source,
+        output=output,
+        read_as=read_as,
+        write_as=write_as,
+        encoding=encoding,
+        rows=rows,
+        questions=Questions(**asked),
+        connection=connection,
+        journal=journal_path(output, journal, wanted=not no_journal),
+        fresh=fresh,
+        retry_errors=rejections(retry_errors),
+        max_calls=max_calls,
+        words=tuple(words or ()),
     )
+    return plan(job) if dry_run else start(job)

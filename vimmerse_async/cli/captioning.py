@@ -4,21 +4,29 @@ import asyncio
 import contextlib
 import functools
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+import json
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Collection, Iterable
 from pathlib import Path
 
 import attrs
 
 from vimmerse_async.batch.engine import PromptStream, stream_prompts
+from vimmerse_async.batch.journal import PromptJournal
+from vimmerse_async.batch.origin import EMULATOR, origin_of
+from vimmerse_async.batch.reading import JournalReader
+from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.hosting import hosted
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.read import URL_COLUMN, Form
 from vimmerse_async.catalog.source import Source
 from vimmerse_async.catalog.write import OutputForm, output_form
-from vimmerse_async.cli.connection import connected
+from vimmerse_async.cli import journaling, planning
+from vimmerse_async.cli.connection import Link, connected
 from vimmerse_async.cli.errors import FAILED, OK, exit_code, explain
+from vimmerse_async.cli.exporting import SCHEMA, write_export
 from vimmerse_async.cli.options import Connection
-from vimmerse_async.cli.output import Output
+from vimmerse_async.cli.output import Output, fault
 from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.record import Record
 from vimmerse_async.cli.runner import Interrupts, run
@@ -26,10 +34,6 @@ from vimmerse_async.cli.terminal import note
 from vimmerse_async.errors import InvalidRequestError, VimmerseError
 from vimmerse_async.models import PromptRequest
 from vimmerse_async.session import VimmerseSession
-
-_EXAMPLES = 3
-_MOST_HELD = 1_000
-"""Rows that wait in memory until it is known whether the run goes on."""
 
 _LONG_FILE = 100 << 20
 """Bytes; to count its rows takes some seconds."""
@@ -50,6 +54,11 @@ class Job:
         rows: How many rows to take; None: all.
         questions: What is asked about each.
         connection: Who is asked.
+        journal: Where results are kept; None: nowhere.
+        fresh: True sets an older journal aside.
+        retry_errors: Which rows that were rejected before are asked again.
+        max_calls: Calls that may be made; None for any number.
+        words: The command, to be typed again.
     """
 
     source: str
@@ -60,6 +69,11 @@ class Job:
     rows: int | None
     questions: Questions
     connection: Connection
+    journal: Path | None
+    fresh: bool
+    retry_errors: bool | Collection[str]
+    max_calls: int | None
+    words: tuple[str, ...]
 
 
 def start(job: Job) -> int:
@@ -67,87 +81,188 @@ def start(job: Job) -> int:
 
     Raises:
         InvalidRequestError: The job makes no sense; nothing was sent.
+        JournalError: The journal cannot be used; nothing was sent.
         OutputError: The results cannot be written.
     """
     _check_paths(job)
-    with Source(
-        job.source, form=job.read_as, encoding=job.encoding, column=job.questions.text_column
-    ) as source:
-        return run(Captioning(job, source).run)
+    with _source(job) as source:
+        captioning = Captioning(job, source)
+        if job.journal is None:
+            return run(captioning.run)
+        _check_output(job.output)
+        if job.fresh and (aside := journaling.set_aside(job.journal)) is not None:
+            note(f"the journal of before is now {aside}")
+        code = run(captioning.run)
+        return captioning.export(job.journal) or code
+
+
+def dry_run(job: Job) -> int:
+    """Print what a run would ask and cost, send nothing, and return the exit code.
+
+    Raises:
+        InvalidRequestError: The job makes no sense.
+        JournalError: The journal cannot be read.
+    """
+    with _source(job) as source:
+        captioning = Captioning(job, source)
+        rows = itertools.islice(source.rows(), job.rows)
+        known = None if job.fresh else job.journal
+        planning.show(
+            planning.plan(rows, captioning.questions, known, job.retry_errors), job.max_calls
+        )
+    return OK
 
 
 class Captioning:
-    """A job at work."""
+    """A job at work.
+
+    Attributes:
+        questions: What is asked about each row, its columns found out.
+    """
 
     def __init__(self, job: Job, source: Source) -> None:
         self._job = job
         self._source = source
+        self._record: Record | None = None
+        self._error: VimmerseError | None = None
+        self._whole = False
+        self._charged = 0
         if source.size > _LONG_FILE:
             note(f"counting the rows of {source.name}")
         survey = source.survey(job.rows)
         self._total = survey.total
         if source.folder is None:
-            self._questions = job.questions.settled(survey.columns, source.sample)
+            self.questions = job.questions.settled(survey.columns, source.sample)
             self._kinds = survey.kinds
         else:
-            self._questions = _about_files(job.questions)
+            self.questions = _about_files(job.questions)
             self._kinds = {**survey.kinds, URL_COLUMN: "text"}
 
     async def run(self, interrupts: Interrupts) -> int:
-        """Do it, and return the exit code."""
-        async with connected(self._job.connection) as link:
+        """Do it, and return the exit code; with a journal, rows are not written yet."""
+        job = self._job
+        async with connected(job.connection) as link, self._journal() as journal:
             self._announce()
-            with (
-                Progress(self._total, link) as progress,
-                Output(
-                    self._job.output, self._form(), self._kinds, self._source.schema, progress
-                ) as output,
-            ):
-                record = Record(output, progress, interrupts)
-                error = await self._ask(link.session, interrupts, record)
-                record.close(whole=error is None and interrupts.signal is None)
-            record.tell()
-            _tell_charges(link.session)
-        if error is not None:
-            note(f"vimmerse: {explain(error)}")
-            return exit_code(error)
+            with Progress(self._total, link, most=job.max_calls) as progress:
+                if journal is None:
+                    with self._output(progress) as output:
+                        record = Record(progress, interrupts, output)
+                        await self._ask(link, interrupts, record, None)
+                        path = output.finish(whole=self._whole)
+                else:
+                    self._record = record = Record(progress, interrupts, None)
+                    await self._ask(link, interrupts, record, journal)
+            if journal is None:
+                record.tell(path, output.left_out, whole=self._whole)
+            self._charged = link.session.statistics().possibly_charged
+            if journal is None:
+                _tell_charges(self._charged, self._charged)
+        if self._error is not None and journal is None:
+            note(f"vimmerse: {explain(self._error)}")
+        if self._error is not None:
+            return exit_code(self._error)
         return FAILED if progress.tally.failed else OK
 
+    def export(self, path: Path) -> int:
+        """Write what the journal holds, say how it went, and return an exit code, 0 for none.
+
+        Raises:
+            JournalError: It cannot be read.
+            OutputError: The rows cannot be written.
+            ClosedError: Nobody reads the output any more.
+        """
+        record, job = self._record, self._job
+        if record is None or not path.exists():
+            return OK
+        with JournalReader(path) as journal:
+            charged = sum(run.possibly_charged for run in journal.runs())
+            replace = self._whole or _is_older(journal, Path(job.output))
+            rows = record.progress.tally.done or self._whole
+            written = (
+                write_export(journal, job.output, self._form(), whole=replace) if rows else None
+            )
+        left_out = written.left_out if written is not None else ()
+        where = written.path if written is not None else None
+        record.tell(where, left_out, whole=self._whole)
+        _tell_charges(self._charged, charged)
+        command = journaling.resume_command(job.words)
+        if self._error is not None:
+            note(f"vimmerse: {explain(self._error)}")
+        if not self._whole:
+            note(f"to go on: {command}")
+        elif record.retriable and job.retry_errors is False:
+            note(f"to ask failed rows again: {command} --retry-errors")
+        return OK
+
     async def _ask(
-        self, session: VimmerseSession, interrupts: Interrupts, record: Record
-    ) -> VimmerseError | None:
-        """Ask about every row; return what ended the run early, None if nothing or a signal did."""
-        questions = self._questions
+        self, link: Link, interrupts: Interrupts, record: Record, journal: PromptJournal | None
+    ) -> None:
+        """Ask about every row; note what ended the run early, if not a signal."""
+        job, questions = self._job, self.questions
         try:
             async with (
-                self._inputs(session) as inputs,
+                self._inputs(link.session, journal) as inputs,
                 stream_prompts(
-                    session, inputs, prompt=questions.prompt, mode=questions.mode, ordered=True
+                    link.session,
+                    inputs,
+                    prompt=questions.prompt,
+                    mode=questions.mode,
+                    ordered=journal is None,
+                    journal=journal,
+                    max_calls=job.max_calls,
+                    retry_errors=job.retry_errors,
                 ) as results,
             ):
                 with interrupts.softly(functools.partial(_stop, results, record.progress)):
                     async for result in results:
                         record.take(result)
+            self._whole = interrupts.signal is None
+            if journal is not None and self._whole:
+                journal.end_rows(record.progress.tally.done)
+                await journal.flush()
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if interrupts.signal is None or task is None:
                 raise
             task.uncancel()
         except VimmerseError as error:
-            return error
-        return None
+            self._error = error
 
     @contextlib.asynccontextmanager
-    async def _inputs(self, session: VimmerseSession) -> AsyncGenerator[_Inputs, None]:
-        source, questions, most = self._source, self._questions, self._job.rows
+    async def _journal(self) -> AsyncGenerator[PromptJournal | None, None]:
+        if self._job.journal is None:
+            yield None
+            return
+        async with PromptJournal(self._job.journal, source=_absolute(self._job.source)) as journal:
+            journaling.announce(journal)
+            if self._source.schema is not None:
+                journal.add_fact(SCHEMA, self._source.schema)
+
+            def keep(position: int, request: PromptRequest, question: bytes) -> None:
+                row = request.tag
+                journal.add_row(position, question, row.line, json.dumps(row.fields))
+
+            journal.on_question = keep
+            yield journal
+
+    @contextlib.asynccontextmanager
+    async def _inputs(
+        self, session: VimmerseSession, journal: PromptJournal | None
+    ) -> AsyncGenerator[_Inputs, None]:
+        source, questions, most = self._source, self.questions, self._job.rows
         if source.folder is not None:
             rows = itertools.islice(source.rows(), most)
-            async with hosted(session, rows, questions, None) as requests:
+            # what an emulator hosts is gone when it ends
+            known = None if origin_of(session.origin) == EMULATOR else journal
+            async with hosted(session, rows, questions, known) as requests:
                 yield requests
         elif source.regular:
             yield map(questions.ask, itertools.islice(source.rows(), most))
         else:
             yield _arriving(source, questions, most)
+
+    def _output(self, progress: Progress) -> Output:
+        return Output(self._job.output, self._form(), self._kinds, self._source.schema, progress)
 
     def _form(self) -> OutputForm:
         if self._job.write_as is not None:
@@ -157,12 +272,12 @@ class Captioning:
         return "jsonl" if self._source.form == "jsonl" else "csv"
 
     def _announce(self) -> None:
-        urls = self._source.folder is None and not self._questions.about_text
+        urls = self._source.folder is None and not self.questions.about_text
         if self._job.connection.emulator and urls:
             note("it fetches nothing: pictures behind URLs get a placeholder")
         count = "the rows" if self._total is None else f"{self._total:,} rows"
         name = "the standard input" if self._job.source == "-" else self._job.source
-        column = self._questions.column
+        column = self.questions.column
         by = f" by column {column}" if column and self._source.form != "text" else ""
         note(f"captioning {count} of {name}{by}")
         if self._source.folder is not None and self._source.folder.skipped:
@@ -182,12 +297,43 @@ async def _arriving(
             return
 
 
+def _source(job: Job) -> Source:
+    column = job.questions.text_column
+    return Source(job.source, form=job.read_as, encoding=job.encoding, column=column)
+
+
+def _absolute(source: str) -> str | None:
+    """Return a path that means the same from every folder; None of a pipe."""
+    return None if source == "-" else os.path.realpath(source)
+
+
 def _check_paths(job: Job) -> None:
     if job.write_as is None and job.output != "-":
         output_form(job.output)
     with contextlib.suppress(OSError):
         if "-" not in {job.source, job.output} and Path(job.output).samefile(job.source):
             raise InvalidRequestError("the output is the source; give it another name")
+
+
+def _check_output(output: str) -> None:
+    """Raise `OutputError` where nothing can be written, before anything is sent."""
+    if output == "-":
+        return
+    try:
+        file = AtomicFile(Path(output), derived=True)
+    except OSError as error:
+        raise fault(output, error) from None
+    file.stream.close()
+    file.discard()
+
+
+def _is_older(journal: JournalReader, output: Path) -> bool:
+    """Return whether a journal is older than an output, which then holds nothing else."""
+    runs = journal.runs()
+    try:
+        return bool(runs) and output.stat().st_mtime >= runs[0].started_at
+    except OSError:
+        return True
 
 
 def _about_files(questions: Questions) -> Questions:
@@ -207,7 +353,7 @@ def _stop(results: PromptStream, progress: Progress) -> None:
     results.stop()
 
 
-def _tell_charges(session: VimmerseSession) -> None:
-    charged = session.statistics().possibly_charged
-    if charged:
-        note(f"{charged:,} requests may have been charged although no answer came")
+def _tell_charges(now: int, ever: int) -> None:
+    if ever:
+        before = f", {ever:,} in all runs" if ever > now else ""
+        note(f"{now:,} requests may have been charged although no answer came{before}")

@@ -15,6 +15,7 @@ from vimmerse_async.errors import (
     BatchStoppedError,
     InsufficientCreditsError,
     InvalidRequestError,
+    JournalError,
     PermissionDeniedError,
     RateLimitError,
     VimmerseError,
@@ -39,6 +40,7 @@ _CODES: Mapping[type[BaseException], int] = {
     VimmerseError: FAILED,
     click.ClickException: USAGE,
     OutputError: OUTPUT,
+    JournalError: USAGE,
 }
 """The nearest class counts."""
 _MENDS: Mapping[type[BaseException], str] = {
@@ -83,6 +85,8 @@ def explain(error: BaseException) -> str:
 
 def exit_code(error: BaseException) -> int:
     """Return the exit code that stands for an error."""
+    if isinstance(error, JournalError) and error.kind == "write":
+        return OUTPUT
     return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), FAILED)
 
 

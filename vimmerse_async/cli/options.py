@@ -10,8 +10,12 @@ import rich_click as click
 OPTIONS = ("Image2Prompt", "RefinePrompt", "InspireMe", "SuggestPrompt")
 MODES = ("scene", "video", "image", "audio")
 
-QUESTION, CATALOG, SERVER = "The question", "The catalog", "The server"
+QUESTION, CATALOG, MONEY, SERVER = (
+    "The question", "The catalog", "The journal and the money", "The server",
+)  # fmt: skip
 """Parts of a help page."""
+EVERY = "*"
+"""What `--retry-errors` stands for without a class."""
 
 
 def choice(words: Sequence[str]) -> dict[str, Any]:

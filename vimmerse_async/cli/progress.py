@@ -31,25 +31,31 @@ class Tally:
     Args:
         total: Rows; None when nobody knows.
         now: Seconds.
+        most: Calls that may be made; None for any number.
 
     Attributes:
         done: Rows that have ended.
         failed: Those of them that failed.
+        cached: Those of them whose answer was known.
+        calls: Calls that were made for them.
     """
 
-    def __init__(self, total: int | None, now: float) -> None:
+    def __init__(self, total: int | None, now: float, most: int | None = None) -> None:
         self.total = total
+        self.most = most
         self.done = 0
         self.failed = 0
+        self.cached = 0
+        self.calls = 0
         self._begun = now
         self._marks = deque([(now, 0)], _REMEMBERED)
 
     def mark(self, now: float) -> None:
         """Remember how far it was at this moment."""
-        self._marks.append((now, self.done))
+        self._marks.append((now, self.done - self.cached))
 
     def rate(self) -> float:
-        """Return the rows a second, of late."""
+        """Return the rows a second that were asked, of late."""
         (then, before), (now, after) = self._marks[0], self._marks[-1]
         return (after - before) / (now - then) if now > then else 0.0
 
@@ -75,10 +81,12 @@ def describe(tally: Tally, limit: LimitSnapshot, trouble: str = "") -> str:
     parts = [
         counted(tally),
         f"{tally.failed:,} failed" if tally.failed else "",
-        f"{tally.rate():.3g}/s" if tally.done else "",
+        f"{tally.cached:,} known" if tally.cached else "",
+        f"{tally.rate():.3g}/s" if tally.done > tally.cached else "",
         f"{clock(left)} left" if left is not None and tally.done != tally.total else "",
-        f"{limit.in_flight} in flight" if limit.in_flight else "",
+        f"{limit.in_flight} of {limit.window:.0f} in flight" if limit.in_flight else "",
         held_by(limit),
+        f"{max(0, tally.most - tally.calls):,} calls left" if tally.most is not None else "",
         f"retrying: {trouble[:80]}" if trouble else "",
     ]
     return ", ".join(part for part in parts if part)
@@ -94,7 +102,7 @@ def held_by(limit: LimitSnapshot) -> str:
     if limit.binding == "gate" or (limit.gate and not limit.in_flight):
         return f"waiting up to {math.ceil(limit.gate)} s for the server"
     if limit.binding == "window":
-        return f"held by the limit of {limit.window:.0f} in flight"
+        return "held by that limit"
     if limit.binding == "rate":
         return f"held by the limit of {limit.rate:.3g}/s"
     return "held by the server" if limit.binding == "server" else ""
@@ -118,6 +126,7 @@ class Progress:
     Args:
         total: Rows; None when nobody knows.
         link: Whose limit and trouble are shown.
+        most: Calls that may be made; None for any number.
         keep: Leave the bar on the screen at the end.
         heartbeat: Seconds between two lines where there is no terminal.
 
@@ -130,10 +139,11 @@ class Progress:
         total: int | None,
         link: Link,
         *,
+        most: int | None = None,
         keep: bool = True,
         heartbeat: float = HEARTBEAT,
     ) -> None:
-        self.tally = Tally(total, time.monotonic())
+        self.tally = Tally(total, time.monotonic(), most)
         self._link = link
         self._keep = keep
         self._heartbeat = heartbeat
@@ -162,10 +172,12 @@ class Progress:
                 self._live.stop()
             self._live = None
 
-    def count(self, *, ok: bool) -> None:
-        """Note a row that has ended."""
+    def count(self, *, ok: bool, cached: bool = False, calls: int = 1) -> None:
+        """Note a row that has ended, whether its answer was known, and what it took."""
         self.tally.done += 1
         self.tally.failed += not ok
+        self.tally.cached += cached
+        self.tally.calls += calls
 
     def note(self, text: str) -> None:
         """Write a line for people, above the bar."""

@@ -1,0 +1,111 @@
+"""The journal of a run over a catalog: where it is, what it holds already, how to go on."""
+
+import itertools
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from vimmerse_async import errors
+from vimmerse_async.batch.journal import PromptJournal
+from vimmerse_async.batch.place import Place
+from vimmerse_async.batch.reading import JournalReader
+from vimmerse_async.cli.exporting import ENDING
+from vimmerse_async.cli.options import EVERY
+from vimmerse_async.cli.terminal import note
+
+_SIDE_FILES = ("", "-wal", "-shm", "-lock")
+_LARGE = 64 << 20
+"""Bytes of a journal whose answers are not counted one by one."""
+
+
+def journal_path(output: str, given: str | None, *, wanted: bool) -> Path | None:
+    """Return where a run's journal is; None when it has none.
+
+    Args:
+        output: Where the rows go; what is no regular file implies no journal.
+        given: What was typed; None for nothing.
+        wanted: False: there shall be none.
+    """
+    if given is not None:
+        return Path(given)
+    path = Path(output)
+    if not wanted or output == "-" or (path.exists() and not path.is_file()):
+        return None
+    return path.with_name(path.name + ENDING)
+
+
+def rejections(given: str | None) -> bool | tuple[str, ...]:
+    """Return which rejected rows are asked again.
+
+    Args:
+        given: Names of error classes, with commas between them; `*` for all; None for none.
+
+    Raises:
+        InvalidRequestError: There is no such class.
+    """
+    if given is None or given == EVERY:
+        return given is not None
+    names = tuple(name.strip() for name in given.split(",") if name.strip())
+    for name in names:
+        kind = getattr(errors, name, None)
+        if not (isinstance(kind, type) and issubclass(kind, errors.VimmerseError)):
+            raise errors.InvalidRequestError(
+                f"{name!a:.200} is no class of errors, such as NotFoundError; --retry-errors alone "
+                "stands behind SOURCE",
+                field="retry_errors",
+            )
+    return names
+
+
+def set_aside(path: Path) -> Path | None:
+    """Give a journal another name, and return it; None when there is none.
+
+    Raises:
+        JournalError: A run is writing it.
+    """
+    if not path.exists():
+        return None
+    Place.claim(path).release()
+    names = (path.with_name(f"{path.name}.{count}") for count in itertools.count(1))
+    free = next(name for name in names if not name.exists())
+    for ending in _SIDE_FILES:
+        side = path.with_name(path.name + ending)
+        if side.exists():
+            side.rename(free.with_name(free.name + ending))
+    return free
+
+
+def announce(journal: PromptJournal) -> None:
+    """Say where the journal is, what it holds, and what may be asked twice."""
+    answers = _answers(journal.path)
+    if answers is None:
+        note(f"the journal is {_typed(journal.path)}: the same command goes on where it stopped")
+        return
+    again = f"; at most {journal.lost} calls may be asked again" if journal.lost else ""
+    note(f"the journal {_typed(journal.path)} holds {answers} answers{again}")
+
+
+def resume_command(words: Sequence[str]) -> str:
+    """Return what is typed to go on.
+
+    Example:
+        >>> resume_command(["caption", "my photos", "-o", "out.csv", "--fresh"])
+        "vimmerse caption 'my photos' -o out.csv"
+    """
+    return shlex.join(["vimmerse", *(word for word in words if word != "--fresh")])
+
+
+def _answers(path: Path) -> str | None:
+    with JournalReader(path) as reader:
+        runs = reader.runs()
+        if not runs:
+            return None
+        if path.stat().st_size < _LARGE:
+            return f"{reader.counts()['answered']:,}"
+        return f"about {sum(run.answered for run in runs):,}"
+
+
+def _typed(path: Path) -> str:
+    """Return a path as short as it can be named from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
