@@ -72,16 +72,9 @@ def test_what_builds_is_pinned_by_its_bits():
 def build(folder: Path, epoch: str) -> dict[str, str]:
     """Build sdist and wheel from a copy of the source; return the hash of each."""
     source = folder / "source"
-    wanted = [
-        "pyproject.toml",
-        "README.md",
-        "LICENSE",
-        "CHANGELOG.md",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-    ]
+    wanted = ["pyproject.toml", "Makefile", "LICENSE", "README.md", "CHANGELOG.md"]
     source.mkdir(parents=True)
-    for name in wanted + pages:
+    for name in [*wanted, "CONTRIBUTING.md", "SECURITY.md"]:
         shutil.copyfile(ROOT / name, source / name)
     for name in ("vimmerse_async", "requirements"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
