@@ -74,7 +74,8 @@ class Place:
             return
         if unmake and self.is_new:
             for ending in ("", "-wal", "-shm"):
-                Path(f"{self.path}{ending}").unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    Path(f"{self.path}{ending}").unlink()
         _unlock(self.path, self._lock)
         self._lock = None
 

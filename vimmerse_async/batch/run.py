@@ -252,9 +252,13 @@ class Run:
     def _has_room(self) -> bool:
         if self._ledger is None:
             return self._sink.has_room(self._window, self._source.out)
-        unacknowledged, unread = self._ledger.unacknowledged, self._sink.unread
-        window = self._window
-        return self._asking + unread <= window and self._asking + unacknowledged < 2 * window
+        return self._asking + self._sink.unread <= self._window and not self._is_behind(
+            self._ledger
+        )
+
+    def _is_behind(self, ledger: "Ledger") -> bool:
+        """Return whether a kill could cost two windows: what is in flight or not on disk yet."""
+        return self._asking + ledger.unacknowledged >= 2 * self._window
 
     def _prepare(self, row: Row) -> bool:
         """Return whether the row is to be asked: it can be, and no other asks the same."""
@@ -290,6 +294,10 @@ class Run:
 
     async def _admitted(self, row: Row) -> Permit | None:
         permit = await self._permit(row)
+        while permit is not None and self._ledger is not None and self._is_behind(self._ledger):
+            self._gate.release(permit, Outcome.CANCEL, 0.0)
+            await self._ledger.bell.wait()
+            permit = await self._permit(row)
         if permit is None and self._allowance is not None:
             self._allowance.left += 1
         return permit
