@@ -230,15 +230,29 @@ def test_pictures_are_known_by_their_bytes(
     (photos / "again.png").unlink()
     seen = {row["file"]: row["prompt"] for row in table(place / "out.csv")}
     before = len(emulator.requests)
+    planned = vimmerse("caption", photos, "-o", "out.csv", "--dry-run")
+    assert "uploads needed" not in planned.out
+    assert "calls needed        0" in planned.out
     assert vimmerse("caption", photos, "-o", "out.csv").code == 0
-    texts = [one for one in emulator.requests[before:] if one.route.startswith("/v2/text")]
-    assert not texts
+    assert len(emulator.requests) == before
     rows = {row["file"]: row["prompt"] for row in table(place / "out.csv")}
     assert rows == {
         "below/blue.webp": seen["below/blue.webp"],
         "below/scarlet.png": seen["red.png"],
         "green.jpg": seen["green.jpg"],
     }
+
+
+def test_an_emulator_that_has_ended_hosts_nothing(
+    vimmerse: Vimmerse, photos: Path, place: Path, emulator: Emulator
+) -> None:
+    """Pictures that no answer came for are uploaded again to an emulator, and truly looked at."""
+    emulator.reset(credits=1)
+    assert vimmerse("caption", photos, "-o", "out.csv").code == 3
+    emulator.reset()
+    assert vimmerse("caption", photos, "-o", "out.csv").code == 0
+    for row, colour in zip(table(place / "out.csv"), ("blue", "green", "red"), strict=True):
+        assert colour in row["prompt"]
 
 
 def test_fresh(vimmerse: Vimmerse, place: Path, emulator: Emulator) -> None:
@@ -315,6 +329,8 @@ def test_foreign_journal(vimmerse: Vimmerse, place: Path, emulator: Emulator) ->
     ended = vimmerse("caption", "in.txt", "-o", "out.csv")
     assert ended.code == 2
     assert "api.vimmerse.net" in ended.err
+    assert "--fresh begins a new one" in ended.err.splitlines()[-1]
+    assert "stopped" not in ended.err
     assert len(emulator.requests) == 3
 
 

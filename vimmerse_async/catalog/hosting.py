@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import hashlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import anyio
 import attrs
 
+from vimmerse_async.batch.identity import question_of
+from vimmerse_async.batch.origin import EMULATOR, origin_of
+from vimmerse_async.batch.records import Finding
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.read import URL_COLUMN
 from vimmerse_async.catalog.rows import Row
@@ -36,10 +39,17 @@ class Known(Protocol):
         """Remember the address of an upload."""
         ...
 
+    async def find(self, questions: Sequence[bytes]) -> Mapping[bytes, Finding]:
+        """Return what is known about those of the questions of which anything is."""
+        ...
+
 
 @contextlib.asynccontextmanager
 async def hosted(
-    session: VimmerseSession, rows: Iterable[Row], questions: Questions, known: Known | None
+    session: VimmerseSession,
+    rows: Iterable[Row],
+    questions: Questions,
+    known: Known | None,
 ) -> AsyncGenerator[AsyncIterator[PromptRequest], None]:
     """Upload the files of rows, a few ahead, and give what is asked about them, in order.
 
@@ -114,6 +124,8 @@ class _Host:
         self._session = session
         self._questions = questions
         self._known = known
+        # what an emulator hosts is gone when it ends
+        self._lasting = origin_of(session.origin) != EMULATOR
         self._under_way: dict[bytes, asyncio.Task[Asset]] = {}
 
     async def ask(self, row: Row) -> PromptRequest:
@@ -124,7 +136,7 @@ class _Host:
         begun = asyncio.get_running_loop().time()
         try:
             digest = await anyio.to_thread.run_sync(digest_of_file, path)
-            url = await self._url(digest, path)
+            url = await self._known_url(row, digest) or await self._url(digest, path)
         except APIError as error:
             silent = isinstance(error, SERVICE) and self._session.gate.accepted_at < begun
             if isinstance(error, ACCOUNT) or silent:
@@ -134,8 +146,7 @@ class _Host:
             return refusal(row, _reason(error))
         if url is None:
             return refusal(row, "the upload was accepted, but the answer holds no URL")
-        row = attrs.evolve(row, fields={**row.fields, URL_COLUMN: url})
-        return self._questions.ask_hosted(row, url, digest.hex(), video=is_video(path))
+        return self._asked(row, url, digest)
 
     async def close(self) -> None:
         """Cancel what is still being uploaded."""
@@ -143,10 +154,21 @@ class _Host:
             task.cancel()
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
-    async def _url(self, digest: bytes, path: Path) -> str | None:
+    def _asked(self, row: Row, url: str, digest: bytes) -> PromptRequest:
+        video = row.path is not None and is_video(row.path)
+        row = attrs.evolve(row, fields={**row.fields, URL_COLUMN: url})
+        return self._questions.ask_hosted(row, url, digest.hex(), video=video)
+
+    async def _known_url(self, row: Row, digest: bytes) -> str | None:
+        """Return where a file was uploaded to, if it is still there or no longer needed."""
         url = None if self._known is None else self._known.uploaded(digest)
-        if url is not None:
+        if url is None or self._known is None or self._lasting:
             return url
+        question = question_of(self._asked(row, url, digest))
+        finding = (await self._known.find([question])).get(question)
+        return url if finding is not None and finding[0] == "answered" else None
+
+    async def _url(self, digest: bytes, path: Path) -> str | None:
         task = self._under_way.get(digest)
         if task is None:
             task = asyncio.create_task(upload_file(self._session, path))

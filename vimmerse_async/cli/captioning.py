@@ -13,7 +13,6 @@ import attrs
 
 from vimmerse_async.batch.engine import PromptStream, stream_prompts
 from vimmerse_async.batch.journal import PromptJournal
-from vimmerse_async.batch.origin import EMULATOR, origin_of
 from vimmerse_async.batch.reading import JournalReader
 from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.hosting import hosted
@@ -31,7 +30,7 @@ from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.record import Record
 from vimmerse_async.cli.runner import Interrupts, run
 from vimmerse_async.cli.terminal import note
-from vimmerse_async.errors import InvalidRequestError, VimmerseError
+from vimmerse_async.errors import InvalidRequestError, JournalError, VimmerseError
 from vimmerse_async.models import PromptRequest
 from vimmerse_async.session import VimmerseSession
 
@@ -92,7 +91,8 @@ def start(job: Job) -> int:
         _check_output(job.output)
         if job.fresh and (aside := journaling.set_aside(job.journal)) is not None:
             note(f"the journal of before is now {aside}")
-        code = run(captioning.run)
+        with journaling.mending():
+            code = run(captioning.run)
         return captioning.export(job.journal) or code
 
 
@@ -226,6 +226,8 @@ class Captioning:
                 raise
             task.uncancel()
         except VimmerseError as error:
+            if isinstance(error, JournalError) and error.kind != "write":
+                raise
             self._error = error
 
     @contextlib.asynccontextmanager
@@ -252,9 +254,7 @@ class Captioning:
         source, questions, most = self._source, self.questions, self._job.rows
         if source.folder is not None:
             rows = itertools.islice(source.rows(), most)
-            # what an emulator hosts is gone when it ends
-            known = None if origin_of(session.origin) == EMULATOR else journal
-            async with hosted(session, rows, questions, known) as requests:
+            async with hosted(session, rows, questions, journal) as requests:
                 yield requests
         elif source.regular:
             yield map(questions.ask, itertools.islice(source.rows(), most))

@@ -1,8 +1,9 @@
 """The journal of a run over a catalog: where it is, what it holds already, how to go on."""
 
+import contextlib
 import itertools
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vimmerse_async import errors
@@ -73,6 +74,19 @@ def set_aside(path: Path) -> Path | None:
         if side.exists():
             side.rename(free.with_name(free.name + ending))
     return free
+
+
+@contextlib.contextmanager
+def mending() -> Iterator[None]:
+    """Within the block, let the error of a journal that cannot be gone on with say the mend."""
+    try:
+        yield
+    except errors.JournalError as error:
+        if error.kind not in {"corrupt", "mismatch"}:
+            raise
+        raise errors.JournalError(
+            f"{error.message}; --fresh begins a new one and keeps this one aside", kind=error.kind
+        ) from None
 
 
 def announce(journal: PromptJournal) -> None:

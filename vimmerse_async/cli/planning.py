@@ -11,12 +11,13 @@ from pathlib import Path
 import attrs
 
 from vimmerse_async.batch.identity import is_repeatable, question_of
+from vimmerse_async.batch.origin import EMULATOR
 from vimmerse_async.batch.reading import JournalReader
 from vimmerse_async.batch.refused import RefusedRequest
 from vimmerse_async.catalog.hosting import digest_of_file, is_video
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.rows import Row
-from vimmerse_async.cli.progress import clock
+from vimmerse_async.cli.progress import clock, pace
 from vimmerse_async.models import PromptRequest
 
 Retry = bool | Collection[str]
@@ -147,11 +148,18 @@ def _requests(
         except OSError as error:
             yield refusal(row, f"cannot be read: {error.strerror}")
             continue
-        if digest not in uploaded and (journal is None or journal.uploaded(digest) is None):
-            made.uploads += 1
-        uploaded.add(digest)
         video = is_video(row.path)
-        yield questions.ask_hosted(row, _PLACEHOLDER, digest.hex(), video=video)
+        request = questions.ask_hosted(row, _PLACEHOLDER, digest.hex(), video=video)
+        made.uploads += digest not in uploaded and not _is_hosted(journal, digest, request)
+        uploaded.add(digest)
+        yield request
+
+
+def _is_hosted(journal: JournalReader | None, digest: bytes, request: PromptRequest) -> bool:
+    if journal is None or journal.uploaded(digest) is None:
+        return False
+    question = question_of(request)
+    return journal.origin != EMULATOR or journal.lookup([question]).get(question) == "answered"
 
 
 def _identities(group: Iterable[PromptRequest], made: Plan) -> Iterator[bytes]:
@@ -180,4 +188,4 @@ def _time(calls: int, rate: float | None) -> str:
         return "none"
     if not rate:
         return "unknown: no run has learned yet how fast the account may go"
-    return f"about {clock(calls / rate)} at {rate:.3g} calls a second, as learned"
+    return f"about {clock(calls / rate)} at {pace(rate)} calls a second, as learned"

@@ -82,7 +82,7 @@ def describe(tally: Tally, limit: LimitSnapshot, trouble: str = "") -> str:
         counted(tally),
         f"{tally.failed:,} failed" if tally.failed else "",
         f"{tally.cached:,} known" if tally.cached else "",
-        f"{tally.rate():.3g}/s" if tally.done > tally.cached else "",
+        f"{pace(tally.rate())}/s" if tally.done > tally.cached else "",
         f"{clock(left)} left" if left is not None and tally.done != tally.total else "",
         f"{limit.in_flight} of {limit.window:.0f} in flight" if limit.in_flight else "",
         held_by(limit),
@@ -104,8 +104,18 @@ def held_by(limit: LimitSnapshot) -> str:
     if limit.binding == "window":
         return "held by that limit"
     if limit.binding == "rate":
-        return f"held by the limit of {limit.rate:.3g}/s"
+        return f"held by the limit of {pace(limit.rate)}/s"
     return "held by the server" if limit.binding == "server" else ""
+
+
+def pace(rate: float) -> str:
+    """Return a rate in three digits or whole.
+
+    Example:
+        >>> pace(12.345), pace(1_834.6)
+        ('12.3', '1,835')
+    """
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
 def clock(seconds: float) -> str:
