@@ -126,8 +126,10 @@ class BatchError(VimmerseError):
         self, message: str = "", *, results: "Sequence[PromptResult] | None" = None
     ) -> None:
         self.results = results
-        self.failures = [row for row in results or () if row.error is not None]
-        self.counts = dict(Counter(type(row.error).__name__ for row in self.failures))
+        self.failures: list[PromptResult] = [row for row in results or () if row.error is not None]
+        self.counts: dict[str, int] = dict(
+            Counter(type(row.error).__name__ for row in self.failures)
+        )
         super().__init__(message or f"{len(self.failures)} of {len(results or ())} rows failed")
 
     def __str__(self) -> str:
@@ -270,7 +272,7 @@ class APIStatusError(APIError):
         self.status = status
         self.body = body
         self.retry_after = retry_after
-        self.details = tuple(details)
+        self.details: tuple[Any, ...] = tuple(details)
 
 
 class BadRequestError(APIStatusError):

@@ -41,7 +41,7 @@ class Lane:
     """
 
     def __init__(self) -> None:
-        self.closed = False
+        self.closed: bool = False
         self._waiters: deque[Waiter] = deque()
         self._sleepers: set[asyncio.Future[None]] = set()
 
@@ -105,10 +105,10 @@ class Gate:
 
     def __init__(self, limit: Limit, clock: Callable[[], float]) -> None:
         self.limit = limit
-        self.in_flight = 0
-        self.accepted_at = clock()
+        self.in_flight: int = 0
+        self.accepted_at: float = clock()
         self.troubled: Outcome | None = None
-        self.told = 0.0
+        self.told: float = 0.0
         self._clock = clock
         self._calls = Lane()
         self._batches: deque[Lane] = deque()

@@ -9,7 +9,7 @@ import attrs
 from vimmerse_async.errors import APIError, VimmerseError
 from vimmerse_async.models import SessionStatistics
 
-logger = logging.getLogger("vimmerse_async")
+logger: logging.Logger = logging.getLogger("vimmerse_async")
 logger.addHandler(logging.NullHandler())
 
 
@@ -132,8 +132,8 @@ class Hooks:
     def __init__(self, hooks: Sequence[Hook]) -> None:
         self._hooks = tuple(hooks)
         self._tracing = [hook for hook in self._hooks if hasattr(hook, "on_start")]
-        self.active = bool(self._hooks)
-        self.tracing = bool(self._tracing)
+        self.active: bool = bool(self._hooks)
+        self.tracing: bool = bool(self._tracing)
         self._blamed: set[int] = set()
 
     def open(self, event: OpenEvent) -> None:

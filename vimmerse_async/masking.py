@@ -30,8 +30,12 @@ class Mask:
         # The longer goes first: it may begin like the shorter.
         hidden = sorted({each for each in secrets if len(each) >= SHORTEST_MASKED}, key=len)[::-1]
         common = [form for secret in hidden for form in (json.dumps(secret)[1:-1], secret)]
-        self.swift = _any_of(re.escape(form.encode()) for form in common)
-        self.thorough = _any_of(spelling for secret in hidden for spelling in _spellings(secret))
+        self.swift: Callable[[bytes, bytes], bytes] = _any_of(
+            re.escape(form.encode()) for form in common
+        )
+        self.thorough: Callable[[bytes, bytes], bytes] = _any_of(
+            spelling for secret in hidden for spelling in _spellings(secret)
+        )
 
     def text(self, text: str) -> str:
         """Return a header's value without secrets."""

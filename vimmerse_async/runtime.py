@@ -100,11 +100,11 @@ class Runtime:
         budget: float,
         **connection: Any,
     ) -> None:
-        self.config = config
-        self.hooks = Hooks(hooks)
-        self.counters = Counters()
-        self.budget = RetryBudget(budget)
-        self.rng = SystemRandom()
+        self.config: Config = config
+        self.hooks: Hooks = Hooks(hooks)
+        self.counters: Counters = Counters()
+        self.budget: RetryBudget = RetryBudget(budget)
+        self.rng: SystemRandom = SystemRandom()
         self.lanes: weakref.WeakSet[Lane] = weakref.WeakSet()
         self._limit = FixedLimit(limit) if isinstance(limit, int) else limit
         self._gate_name = (

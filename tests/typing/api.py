@@ -49,3 +49,23 @@ class Counter:
 
 
 va.VimmerseSession(hooks=[Counter()])
+
+
+class Tracer(Counter):
+    def on_open(self, event: va.OpenEvent) -> None: ...
+    def on_start(self, event: va.StartEvent) -> None: ...
+
+
+tracer: va.TracingHook = Tracer()
+va.VimmerseSession(hooks=[tracer, Counter()])
+va.VimmerseSession(hooks=[va.Timeouts()])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+
+
+async def requests(session: va.VimmerseSession) -> None:
+    va.PromptRequest("RefinePrompt", prompt="a fox", mode="video")
+    va.PromptRequest("Refine")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    va.PromptRequest(mode="movie")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await va.gather_prompts(session, 3)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    strict = await va.gather_prompts(session, ["a"], return_exceptions=False)
+    assert_type(strict, list[str])
+    assert_type(session.statistics().limit.window, float)

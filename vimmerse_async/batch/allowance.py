@@ -22,8 +22,8 @@ class Allowance:
     """
 
     def __init__(self, calls: int) -> None:
-        self.left = calls
-        self.denied = False
+        self.left: int = calls
+        self.denied: bool = False
 
     def take(self) -> bool:
         """Count a request that is about to be sent; False: it must not be."""

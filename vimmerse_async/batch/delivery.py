@@ -36,8 +36,8 @@ class Delivery:
         ledger: "Ledger | None",
         fail: Callable[[Exception], None],
     ) -> None:
-        self.finished = 0
-        self.delivered = 0
+        self.finished: int = 0
+        self.delivered: int = 0
         self._sink = sink
         self._on_result = on_result
         self._sharing = sharing

@@ -64,7 +64,7 @@ class PromptJournal:
     ) -> None:
         if synchronous not in {"full", "normal"}:
             raise ValueError(f"synchronous must be 'full' or 'normal', not {synchronous!r}")
-        self.path = Path(fspath(path))
+        self.path: Path = Path(fspath(path))
         self.source = source
         self.on_question: OnQuestion | None = None
         self._synchronous: Synchronous = synchronous

@@ -73,8 +73,8 @@ class Ledger:
     ) -> None:
         journal.bind(base_url)
         self.journal = journal
-        self.unacknowledged = 0
-        self.bell = Bell()
+        self.unacknowledged: int = 0
+        self.bell: Bell = Bell()
         self._gate = gate
         self._counts = dict.fromkeys(_COUNTS, 0)
         self._most = 0

@@ -144,7 +144,7 @@ class JournalReader:
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        self.path = Path(path).resolve()
+        self.path: Path = Path(path).resolve()
         self._connection: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:

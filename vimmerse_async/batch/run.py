@@ -82,7 +82,7 @@ class Run:
     def __init__(self, session: VimmerseSession, source: Source, sink: Sink, plan: Plan) -> None:
         self.error: Exception | None = None
         self.stopped: BatchStoppedError | None = None
-        self.halted = False
+        self.halted: bool = False
         self._session = session
         self._sink = sink
         self._plan = plan

@@ -43,11 +43,11 @@ class Source:
     """
 
     def __init__(self, inputs: Any) -> None:
-        self.taken = 0
+        self.taken: int = 0
         self.size: int | None = len(inputs) if hasattr(inputs, "__len__") else None
         self.error: Exception | None = None
-        self.pulling = 0
-        self.is_async = hasattr(inputs, "__aiter__")
+        self.pulling: int = 0
+        self.is_async: bool = hasattr(inputs, "__aiter__")
         self._rows: Iterator[Any] = iter(()) if self.is_async else iter(inputs)
         self._coming: AsyncIterator[Any] | None = aiter(inputs) if self.is_async else None
         self._turn = asyncio.Lock()

@@ -49,7 +49,7 @@ class Judge:
     """
 
     def __init__(self, stop: Callable[[BatchStoppedError], None]) -> None:
-        self.forbidden = 0
+        self.forbidden: int = 0
         self._stop = stop
 
     def see(self, error: VimmerseError) -> None:

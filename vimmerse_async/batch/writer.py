@@ -108,7 +108,7 @@ class Writer(threading.Thread):
         self._failed = failed
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._broken = False
-        self.put = self._queue.put
+        self.put: Callable[[Entry | None], None] = self._queue.put
 
     def end(self) -> None:
         """Write what is queued, then close and end."""

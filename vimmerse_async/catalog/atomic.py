@@ -34,7 +34,7 @@ class AtomicFile:
     """
 
     def __init__(self, path: Path, *, binary: bool = False, derived: bool = False) -> None:
-        self.path = Path(os.path.realpath(path))
+        self.path: Path = Path(os.path.realpath(path))
         self.temporary: Path | None = None
         form: dict[str, Any] = (
             {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": ""}

@@ -41,7 +41,7 @@ class Export:
     """
 
     def __init__(self, journal: JournalReader) -> None:
-        self.missing = 0
+        self.missing: int = 0
         self._journal = journal
 
     def kinds(self) -> dict[str, Kind]:

@@ -34,7 +34,7 @@ class Lines:
     """
 
     def __init__(self, descriptor: int, encoding: str | None = None) -> None:
-        self.number = 0
+        self.number: int = 0
         self.descriptor = descriptor
         self._encoding = encoding
         self._ready: deque[str] = deque()

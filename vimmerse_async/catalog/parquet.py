@@ -47,12 +47,12 @@ class ParquetRows:
             ) from None
         self._faults = (arrow.ArrowException, OSError, ValueError)
         self.total: int = self._file.metadata.num_rows
-        self.schema = base64.b64encode(self._file.schema_arrow.serialize()).decode()
+        self.schema: str = base64.b64encode(self._file.schema_arrow.serialize()).decode()
         names = tuple(self._file.schema_arrow.names)
         if len(set(names)) < len(names):
             self.close()
             raise InvalidRequestError("two columns have the same name", field="source")
-        self.table = Table(names, self.rows())
+        self.table: Table = Table(names, self.rows())
 
     def close(self) -> None:
         """Close the file."""

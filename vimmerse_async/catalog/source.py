@@ -81,7 +81,7 @@ class Source:
         self.form: Form | None = form
         self.folder: Folder | None = None
         self.schema: str | None = None
-        self.regular = True
+        self.regular: bool = True
         self.sample: list[Row] = []
         self._encoding = encoding
         self._column = column

@@ -132,7 +132,7 @@ class Captioning:
         survey = source.survey(job.rows)
         self._total = survey.total
         if source.folder is None:
-            self.questions = job.questions.settled(survey.columns, source.sample)
+            self.questions: Questions = job.questions.settled(survey.columns, source.sample)
             self._kinds = survey.kinds
         else:
             self.questions = _about_files(job.questions)

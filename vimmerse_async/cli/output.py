@@ -50,7 +50,7 @@ class Output:
         derived: bool = False,
     ) -> None:
         self.name = name
-        self.rows = 0
+        self.rows: int = 0
         self._derived = derived
         self._flushed = time.monotonic()
         self._file: AtomicFile | None = None

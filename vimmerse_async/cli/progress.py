@@ -153,7 +153,7 @@ class Progress:
         keep: bool = True,
         heartbeat: float = HEARTBEAT,
     ) -> None:
-        self.tally = Tally(total, time.monotonic(), most)
+        self.tally: Tally = Tally(total, time.monotonic(), most)
         self._link = link
         self._keep = keep
         self._heartbeat = heartbeat

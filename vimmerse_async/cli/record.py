@@ -35,7 +35,7 @@ class Record:
 
     def __init__(self, progress: Progress, interrupts: Interrupts, output: Output | None) -> None:
         self.progress = progress
-        self.retriable = False
+        self.retriable: bool = False
         self._interrupts = interrupts
         self._output = output
         self._examples: list[str] = []

@@ -23,8 +23,8 @@ class Ceiling:
     __slots__ = ("_elapsed", "_floor", "_period", "peak", "value")
 
     def __init__(self, value: float, floor: float) -> None:
-        self.value = value
-        self.peak = math.inf
+        self.value: float = value
+        self.peak: float = math.inf
         self._floor = floor
         self._elapsed = 0.0  # periods since the peak was refused
         self._period = 0.0

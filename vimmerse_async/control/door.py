@@ -55,10 +55,10 @@ class Passage:
     __slots__ = ("number", "route", "scout", "sent")
 
     def __init__(self, route: str, sent: float) -> None:
-        self.route = route
-        self.sent = sent
-        self.number = 0
-        self.scout = False
+        self.route: str = route
+        self.sent: float = sent
+        self.number: int = 0
+        self.scout: bool = False
 
 
 class Door:
@@ -73,11 +73,11 @@ class Door:
     """
 
     def __init__(self, rng: Random) -> None:
-        self.opens = -math.inf
-        self.outage = False
-        self.holds = 0
-        self.refusal = HOLD
-        self.passed = 0
+        self.opens: float = -math.inf
+        self.outage: bool = False
+        self.holds: int = 0
+        self.refusal: float = HOLD
+        self.passed: int = 0
         self._rng = rng
         self._state = DoorState.OPEN
         self._scout: Passage | None = None

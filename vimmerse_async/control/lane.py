@@ -20,9 +20,9 @@ class Lane:
     __slots__ = ("_count", "_least", "_since", "_sum", "least", "wait", "work")
 
     def __init__(self) -> None:
-        self.wait = 0.0
-        self.work = 0.0
-        self.least = math.inf
+        self.wait: float = 0.0
+        self.work: float = 0.0
+        self.least: float = math.inf
         self._since = -math.inf
         self.restart(-math.inf)
 

@@ -40,8 +40,8 @@ class Levels:
     """
 
     def __init__(self) -> None:
-        self.top = 0.0
-        self.refused = float("inf")
+        self.top: float = 0.0
+        self.refused: float = float("inf")
         self._young: deque[Permit] = deque()
 
     def enter(self, permit: Permit) -> None:

@@ -18,8 +18,8 @@ class Meter:
     __slots__ = ("_marks", "_next", "lately", "total")
 
     def __init__(self) -> None:
-        self.total = 0
-        self.lately = 0.0
+        self.total: int = 0
+        self.lately: float = 0.0
         self._marks: deque[tuple[float, int]] = deque(maxlen=MARKS)
         self._next = 0.0
 

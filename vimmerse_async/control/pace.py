@@ -21,8 +21,8 @@ class Pace:
     __slots__ = ("next", "waited")
 
     def __init__(self) -> None:
-        self.next = -math.inf
-        self.waited = False
+        self.next: float = -math.inf
+        self.waited: bool = False
 
     def wait(self, now: float) -> float:
         """Return the seconds until the next request may leave, and expect somebody then."""

@@ -123,7 +123,7 @@ class RetryBudget:
 
     def __init__(self, capacity: float) -> None:
         self.capacity = capacity
-        self.tokens = float(capacity)
+        self.tokens: float = float(capacity)
 
     def spend(self) -> bool:
         """Take the price of one retry; False when there is too little left."""

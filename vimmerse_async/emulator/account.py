@@ -51,15 +51,15 @@ class Account:
 
     def __init__(self, behaviour: Behaviour) -> None:
         now = time.monotonic()
-        self.limiter = Limiter(behaviour.limits, now)
-        self.wallet = Wallet(behaviour.credits, behaviour.prices)
-        self.clockwork = Clockwork(behaviour.latency)
-        self.log = Log(behaviour.log_size, now)
-        self.draws = Draws(behaviour.seed)
-        self.plan = Plan(behaviour.faults)
-        self.seed = behaviour.seed
-        self.suggestions = 0
-        self.connections = 0
+        self.limiter: Limiter = Limiter(behaviour.limits, now)
+        self.wallet: Wallet = Wallet(behaviour.credits, behaviour.prices)
+        self.clockwork: Clockwork = Clockwork(behaviour.latency)
+        self.log: Log = Log(behaviour.log_size, now)
+        self.draws: Draws = Draws(behaviour.seed)
+        self.plan: Plan = Plan(behaviour.faults)
+        self.seed: int = behaviour.seed
+        self.suggestions: int = 0
+        self.connections: int = 0
 
     def draw(self, identity: bytes) -> tuple[float, float]:
         """Return a request's own two numbers, where anything is left to chance."""

@@ -23,6 +23,8 @@ class Background:
         Exception: What entering the context raised.
     """
 
+    loop: asyncio.AbstractEventLoop
+
     def __init__(
         self,
         context: AbstractAsyncContextManager[Any],

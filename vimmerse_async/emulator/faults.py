@@ -195,7 +195,7 @@ class Plan:
     """The state behind a list of rules: how often each matched and struck."""
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
-        self.faults = tuple(faults)
+        self.faults: tuple[Fault, ...] = tuple(faults)
         rules = [_Rule(fault) for fault in self.faults]
         self._door = [rule for rule in rules if KINDS[rule.fault.kind].moment == "door"]
         self._later = [rule for rule in rules if KINDS[rule.fault.kind].moment != "door"]

@@ -30,7 +30,7 @@ class Incoming:
 
     def __init__(self, path: Path, family: str, cap: int) -> None:
         self.path = path
-        self.size = 0
+        self.size: int = 0
         self._family = family
         self._cap = cap
         self._head = b""

@@ -95,15 +95,15 @@ class Limiter:
     """
 
     def __init__(self, limits: Limits, now: float) -> None:
-        self.given = limits
+        self.given: Limits = limits
         self._since = now
         self._tokens = math.inf
         self._refilled = now
         self._minute_began = -math.inf
         self._minute_count = 0
         self._recent: deque[float] = deque()
-        self.in_flight = 0
-        self.peak = 0
+        self.in_flight: int = 0
+        self.peak: int = 0
 
     def set(self, limits: Limits, now: float) -> None:
         """Hold other limits from now on; requests in flight stay counted."""

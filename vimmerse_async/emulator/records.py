@@ -73,9 +73,9 @@ class Log:
     def __init__(self, size: int, now: float) -> None:
         self._began = now
         self._latest: deque[Seen] = deque(maxlen=size)
-        self.total = 0
-        self.in_flight = 0
-        self.peak = 0
+        self.total: int = 0
+        self.in_flight: int = 0
+        self.peak: int = 0
         self.billed: float = 0
         self.outcomes: Counter[str] = Counter()
         self.routes: Counter[str] = Counter()

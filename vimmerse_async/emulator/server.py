@@ -140,8 +140,8 @@ class Emulator:
         self._app = App(Account(self._behaviour), key=key)
         self._idle_timeout = idle_timeout
         self._url: str | None = None
-        self.key = key or f"demo-{blake2b(str(seed).encode(), digest_size=8).hexdigest()}"
-        self.token = secrets.token_urlsafe(24)
+        self.key: str = key or f"demo-{blake2b(str(seed).encode(), digest_size=8).hexdigest()}"
+        self.token: str = secrets.token_urlsafe(24)
         self._server: web.Server | None = None
         self._running: contextlib.AsyncExitStack | None = None
         self._thread: Background | None = None

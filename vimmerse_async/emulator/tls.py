@@ -29,8 +29,8 @@ class Certificates:
             ) from None
         self._authority = trustme.CA()
         self._stranger = trustme.CA()
-        self.ca_pem = self._authority.cert_pem.bytes()
-        self.context = cache(self._context)
+        self.ca_pem: bytes = self._authority.cert_pem.bytes()
+        self.context: Callable[..., ssl.SSLContext] = cache(self._context)
 
     def client_context(self) -> ssl.SSLContext:
         """Return a client's context that trusts this server and nobody else."""

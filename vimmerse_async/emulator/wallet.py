@@ -37,7 +37,7 @@ class Wallet:
     ) -> None:
         self.balance = None if balance is None else _amount("credits", balance)
         self.spent: float = 0
-        self.prices = {
+        self.prices: dict[str, float] = {
             **DEFAULT_PRICES,
             **{
                 route: _amount(f"the price of {route}", it)

@@ -62,7 +62,7 @@ class Captioner:
     def __init__(self, task: Task) -> None:
         self._task = task
         options: dict[str, Any] = {"limit": AdaptiveLimit(cap=task.window), **task.session}
-        self.session = VimmerseSession(**options)
+        self.session: VimmerseSession = VimmerseSession(**options)
         self._entered = False
         self._stopped: BatchStoppedError | None = None
 
