@@ -73,8 +73,10 @@ def test_a_short_key_is_no_secret(key, body):
 def test_a_mask_shows_nothing(secrets):
     """Not even a debugger's view of a mask shows what it hides."""
     mask = Mask(secrets)
+    shown = repr(vars(mask)) + repr(mask)
+    nothing = repr(vars(Mask([]))) + repr(Mask([]))
     for secret in secrets:
-        assert secret not in repr(vars(mask)) + repr(mask)
+        assert secret not in shown or secret in nothing  # a word of the program's own
 
 
 @given(SECRETS, st.text(st.characters(max_codepoint=0xDCFF)))
