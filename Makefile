@@ -8,6 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: .venv/demo  ## caption examples/catalog with the embedded emulator
 	@mkdir -p demo
 	$(BIN)/vimmerse caption examples/catalog -o demo/captions.csv --emulator
+	$(BIN)/vimmerse report demo/captions.csv -o demo/report.html
 	@echo; echo "The first lines of demo/captions.csv:"; head -n 5 demo/captions.csv
 
 test: .venv/dev  ## everything that is promised, in a few minutes

@@ -28,8 +28,6 @@ NOT_RUN = {
     "make ": "the test is part of it",
     "curl ": "asks the server of the line below",
     "vimmerse emulator exec -- uvicorn": "serves for ever; the examples' test runs it",
-    "vimmerse export captions.csv": "the tests of the command run it on a journal",
-    "vimmerse report captions.csv": "the tests of the command run it on a journal",
     "vimmerse emulator --port": "serves for ever; the emulator's tests run it",
 }
 """Commands by their beginning, and why they are left out."""
