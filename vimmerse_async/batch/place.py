@@ -147,7 +147,7 @@ def _lock(path: Path) -> int:
                 kind="locked",
             ) from None
         except BaseException:
-            os.close(lock)
+            _unlock(path, lock)
             raise
         os.close(lock)  # the last holder removed it between our two steps
 
