@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all lint format docs bench-quick clean
+.PHONY: demo test test-all test-wheel lint format docs bench-quick clean
 
 demo: .venv/demo  ## caption examples/catalog with the embedded emulator
 	@mkdir -p demo
@@ -16,6 +16,9 @@ test: .venv/dev  ## everything that is promised, in a few minutes
 
 test-all: .venv/ray  ## the full figures too
 	$(BIN)/python -m pytest
+
+test-wheel:  ## the built wheel passes the tests alone, and each extra installs alone
+	.ci/test_wheel $(PYTHON)
 
 lint: .venv/dev
 	$(BIN)/ruff check .
