@@ -49,7 +49,8 @@ class Timeouts:
         attempt: For one request, from admission to the last byte; None: the route's own (120 for
             `prompt` and `image-2-prompt`, 60 for the others, as in the vendor's samples).
         total: For a whole call, waiting and retries included; None: 300 for a single call. A batch
-            row's clock starts at its first send and stands still while it waits to be admitted.
+            row's clock starts at its first send and stands still while it waits to be admitted;
+            the batch stops when the server, limits apart, accepts nothing for so long (None: 600).
 
     Raises:
         ConfigurationError: A value is not a number above zero.

@@ -150,6 +150,11 @@ class VimmerseSession:
         return lane
 
     @property
+    def timeouts(self) -> Timeouts:
+        """How long calls may take."""
+        return self._timeouts
+
+    @property
     def origin(self) -> str:
         """Scheme, host and port that requests go to."""
         return self._runtime.config.origin

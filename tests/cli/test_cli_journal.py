@@ -6,6 +6,7 @@ import shlex
 import signal
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -384,3 +385,16 @@ def test_a_pipe_resumes_too(
         assert process.returncode == 0
         assert len(table(place / "out.csv")) == lines
     assert len(emulator.requests) == 20
+
+
+@pytest.mark.full
+def test_timeout_ends_a_run_against_nobody(vimmerse: Vimmerse, place: Path) -> None:
+    """--timeout gives up a server that cannot be reached; the journal still goes on elsewhere."""
+    write_urls(place / "in.txt", 5)
+    nobody = ("--base-url", "http://127.0.0.1:9", "--timeout", "4")
+    begun = time.monotonic()
+    ended = vimmerse("caption", "in.txt", "-o", "out.csv", *nobody)
+    assert time.monotonic() - begun < 30
+    assert ended.code == 3
+    assert "nothing was accepted" in ended.err
+    assert vimmerse(*printed_command(ended.err)[:4]).code == 0

@@ -119,7 +119,8 @@ class Run:
     def start(self, tasks: TaskGroup) -> None:
         """Begin to ask, in tasks of the given group."""
         self._tasks = tasks
-        self._watch = Watch(self._gate, self._loop, self._judge, self._is_idle)
+        patience = self._session.timeouts.total
+        self._watch = Watch(self._gate, self._loop, self._judge, self._is_idle, patience)
         for tender in self._source.tenders():
             self._tending += 1
             tasks.start_soon(self._tend, tender)

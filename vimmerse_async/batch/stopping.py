@@ -88,6 +88,8 @@ class Watch:
         loop: Where the timer runs.
         judge: Who says that the batch stops.
         is_idle: Tells that the batch wants nothing of the server at the moment.
+        patience: Seconds for a server that accepts nothing for another reason than a limit; None:
+            as long as for a limit.
     """
 
     def __init__(
@@ -96,7 +98,9 @@ class Watch:
         loop: "asyncio.AbstractEventLoop",
         judge: Judge,
         is_idle: Callable[[], bool],
+        patience: float | None = None,
     ) -> None:
+        self._patience = LONGEST_BATCH_WAIT if patience is None else patience
         self._gate = gate
         self._loop = loop
         self._judge = judge
@@ -115,8 +119,9 @@ class Watch:
         moved = gate.accepted_at > self._accepted_at
         self._accepted_at = gate.accepted_at
         self._stalled = 0.0 if moved or self._is_idle() else self._stalled + WATCH
-        if self._stalled >= max(LONGEST_BATCH_WAIT, JITTER * gate.told):
-            throttled = gate.troubled is Outcome.THROTTLE
+        throttled = gate.troubled is Outcome.THROTTLE
+        longest = LONGEST_BATCH_WAIT if throttled else min(LONGEST_BATCH_WAIT, self._patience)
+        if self._stalled >= max(longest, JITTER * gate.told):
             self._judge.stop(
                 "throttled" if throttled else "unavailable",
                 f"nothing was accepted for {self._stalled:.0f} s",

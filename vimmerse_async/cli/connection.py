@@ -12,6 +12,7 @@ from vimmerse_async.cli.terminal import note
 from vimmerse_async.config import KEY_VARIABLE, Secret
 from vimmerse_async.errors import APIError, ConfigurationError
 from vimmerse_async.hooks import CallEvent, RetryEvent
+from vimmerse_async.options import Timeouts
 from vimmerse_async.session import VimmerseSession
 
 _LONGEST_KEY_FILE = 4_096
@@ -69,7 +70,14 @@ async def connected(connection: Connection) -> AsyncGenerator[Link, None]:
                 field="api_key",
             )
         trouble = Trouble()
-        session = VimmerseSession(key, base_url=base_url, limit=connection.limit, hooks=(trouble,))
+        patience = connection.timeout
+        session = VimmerseSession(
+            key,
+            base_url=base_url,
+            limit=connection.limit,
+            timeouts=Timeouts(attempt=patience, total=patience),
+            hooks=(trouble,),
+        )
         yield Link(await stack.enter_async_context(session), trouble)
 
 

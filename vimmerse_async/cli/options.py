@@ -35,12 +35,14 @@ class Connection:
         base_url: The server's origin; None: the environment's, else the vendor's.
         api_key_file: Where the key is; None: in the environment.
         limit: Requests in flight; None: found out.
+        timeout: Seconds for a row, and for a server that accepts nothing; None: the usual.
     """
 
     emulator: bool
     base_url: str | None
     api_key_file: str | None
     limit: int | None
+    timeout: float | None
 
 
 def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,6 +99,13 @@ _CONNECTION = (
         type=click.IntRange(1, 10_000),
         metavar="N",
         help="At most N requests in flight. Else: as many as the account allows.",
+        panel=SERVER,
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(0.1, 86_400),
+        metavar="SECONDS",
+        help="For an answer, and for a server that answers nothing. Else: 120, and 600.",
         panel=SERVER,
     ),
 )
