@@ -106,7 +106,7 @@ sys.exit(run(sys.argv[2:]))
 @pytest.mark.parametrize(
     "words", ["export -o out.csv", "export -o out.parquet", "report -o out.html"]
 )
-def test_e21_kill_at_each_step(journal: Path, words: str) -> None:
+def test_E21_kill_at_each_step(journal: Path, words: str) -> None:
     """E21: killed at any step, the old file or the new one stands, never a mix.
 
     What the killed process left beside it is gone after the next run.
@@ -135,7 +135,7 @@ def test_e21_kill_at_each_step(journal: Path, words: str) -> None:
     assert sorted(path.name for path in Path.cwd().iterdir() if ".tmp" in path.name) == []
 
 
-def test_e21_left_files_are_removed(tmp_path: Path) -> None:
+def test_E21_left_files_are_removed(tmp_path: Path) -> None:
     """E21: a file that a killed process left goes; one that a living process writes stays."""
     path = tmp_path / "a[1].csv"
     living = AtomicFile(path, derived=True)
@@ -154,13 +154,13 @@ def test_e21_left_files_are_removed(tmp_path: Path) -> None:
 texts = st.text(max_size=40) | st.sampled_from(["\0", "\ud800x", "a\nb\r\nc", '",;\t', "x" * 5_000])
 
 
-def test_e22_a_megabyte() -> None:
+def test_E22_a_megabyte() -> None:
     """E22: a text of a megabyte comes back."""
     check_any_text("é" * 500_000 + '"' * 500_000, "x\n" * 500_000)
 
 
 @given(texts, texts)
-def test_e22_any_text(cell: str, prompt: str) -> None:
+def test_E22_any_text(cell: str, prompt: str) -> None:
     """E22: newlines, NULs and lone surrogates: a line each, and back bit by bit."""
     check_any_text(cell, prompt)
 
