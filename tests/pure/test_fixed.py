@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vimmerse_async.control.door import HOLD, HOLD_MAX, JITTER, OUTAGE, Passage
+from vimmerse_async.control.door import HOLD, HOLD_MAX, HOLD_MIN, JITTER, OUTAGE, SILENCE, Passage
 from vimmerse_async.control.fixed import FixedLimit
 from vimmerse_async.control.limit import Limit, LimitSnapshot, Outcome
+
+REFUSAL = 0.05  # s that a refusal takes here
+FIRST_HOLD = SILENCE * REFUSAL
 
 
 def admitted(limit: Limit, now: float) -> Passage:
@@ -20,7 +23,7 @@ def admitted(limit: Limit, now: float) -> Passage:
 
 
 def refuse_one(limit: Limit, now: float, retry_after: float | None = None) -> None:
-    limit.release(admitted(limit, now), now + 0.05, Outcome.THROTTLE, 0.05, retry_after)
+    limit.release(admitted(limit, now), now + REFUSAL, Outcome.THROTTLE, REFUSAL, retry_after)
 
 
 def fail_in_a_row(limit: Limit, now: float, times: int = OUTAGE) -> None:
@@ -107,13 +110,23 @@ def test_refusal_sends_a_scout() -> None:
     refuse_one(limit, 0.0)
     hold = limit.admit(0.05)
     assert isinstance(hold, float)
-    assert HOLD * (1 - JITTER) <= hold <= HOLD * (1 + JITTER)
+    assert FIRST_HOLD * (1 - JITTER) <= hold <= FIRST_HOLD * (1 + JITTER)
     scout = admitted(limit, 0.05 + hold)
     assert scout.scout
     silence = limit.admit(0.05 + hold)
     assert isinstance(silence, float)
     assert 0.0 < silence < 1.0
     assert not admitted(limit, 0.05 + hold + silence).scout
+
+
+@pytest.mark.parametrize(("refusal", "first"), [(0.001, HOLD_MIN), (2.0, HOLD)])
+def test_the_first_hold_is_bounded(refusal: float, first: float) -> None:
+    """However quick or slow refusals are, the first hold is neither a blink nor an answer long."""
+    limit = FixedLimit(8)
+    limit.release(admitted(limit, 0.0), refusal, Outcome.THROTTLE, refusal)
+    hold = limit.admit(refusal)
+    assert isinstance(hold, float)
+    assert first * (1 - JITTER) <= hold <= first * (1 + JITTER)
 
 
 def test_refused_scouts_double_the_hold() -> None:
@@ -126,7 +139,7 @@ def test_refused_scouts_double_the_hold() -> None:
         holds.append(hold)
         now += 0.05 + hold + 1e-9
     assert all(
-        HOLD * 2**times * (1 - JITTER) <= hold <= HOLD * 2**times * (1 + JITTER)
+        FIRST_HOLD * 2**times * (1 - JITTER) <= hold <= FIRST_HOLD * 2**times * (1 + JITTER)
         for times, hold in enumerate(holds[:5])
     )
     assert all(hold <= HOLD_MAX * (1 + JITTER) for hold in holds)

@@ -8,21 +8,26 @@ latency, with room to spare, so that it stays out of the way.
             growing at a few times what Little's law explains (beyond, requests only queue).
     WINDOW  the window is learned.         RATE  the rate is learned.
 
-    START  -- a refusal -----------------------------------------> RATE, the milder cut: if it is
-              wrong, the next refusal says so, where a wrong window would starve in silence
+    START  -- a refusal -----------------------------------------> RATE, the milder cut, at what
+              was just accepted. A ramp measures a rate badly, so from there it doubles, three
+              times a period, until the next refusal, which measures it or blames the window
     START  -- the server queues: waiting is 2/3 of latency ------> WINDOW, at twice what it works on
     RATE   -- refused at a level in flight that was not accepted
               lately, and not above the level refused before ----> WINDOW, below that level
     WINDOW -- refused at a level that was accepted lately -------> RATE, at what was accepted
-    WINDOW -- grown 1.25 times beyond the last refusal ----------> START: the limit has risen
-    any    -- a scout was refused: a quota is spent -------------> RATE, at what was accepted in the
+    WINDOW -- grown 1.25 times beyond the last refusal ----------> START: the limit has risen,
+              unless it was a queue that set the window: there it falls again when a line forms
+    any    -- scouts were refused for longer than an answer takes:
+              a quota is spent ----------------------------------> RATE, at what was accepted in the
               minute before the block, the block included
 
 A refusal cuts once an episode, however many requests it hits; what was refused becomes the peak to
 which the ceiling climbs back, cubic in time (`ceiling`). The period is 70 s / sqrt(accepted/s): a
-probe costs a refusal or two, so waste falls with size, big clients find new room in seconds, and
-equal shares are the fixpoint of clients that do not know of each other. Refusals and outages shut
-the door for a hold, then one scout goes (`door`). Cancelled requests teach nothing.
+probe costs a refusal or two, so waste falls with size, and big clients find new room in seconds.
+Who is refused well below its last peak shares the limit, or it fell: it yields, and climbs by the
+same amount as everybody, so that equal shares are the fixpoint of clients that do not know of each
+other. Who is refused at its peak is alone, and probes once in 150 requests at most. Refusals and
+outages shut the door for a hold, then one scout goes (`door`). Cancelled requests teach nothing.
 """
 
 import math
@@ -32,33 +37,31 @@ from typing import Any
 
 from vimmerse_async.control.ceiling import Ceiling
 from vimmerse_async.control.door import RETRY_AFTER_MAX, SILENCE, Door
+from vimmerse_async.control.evidence import QUOTA, Evidence
 from vimmerse_async.control.lane import Lane
 from vimmerse_async.control.levels import Levels, Permit
 from vimmerse_async.control.limit import Binding, LimitSnapshot, Outcome
-from vimmerse_async.control.meter import LATELY, Meter
+from vimmerse_async.control.meter import Meter
 from vimmerse_async.control.pace import Pace
 
 PERIOD = 70.0  # s x sqrt(requests/s): back at the peak; CUBIC's own takes seconds, but pays nothing
-PROBE = 150.0  # requests that a period lasts at least: one refusal in 150 is below 1 %
+PROBE = 150.0  # requests that a period lasts at least where nobody else is: a refusal or two each
 AFTER_COST = 30.0  # periods per announced Retry-After: a probe that costs a minute is made rarely
-QUOTA = 60.0  # s: the commonest quota; how far back it is measured, and its shortest period
 SLACK = 2.5  # x Little's law: the ceiling that is not suspected
 RAMP = 3.0  # x Little's law: where the start stops growing
 BLIND = 16.0  # x the first window: the same while there are too few answers for Little's law
 FEW = 16  # answers
-STRETCH = (
-    0.5  # power of the start's growth by which its silence grows: refusals slow down with load
-)
-FIRST_REFUSAL = 0.1  # s a refusal is thought to take before there was one: a network's round trip
-FIRST = 1.0  # s over which the first refusal measures the rate
+STRETCH = 0.5  # power of the start's growth by which its silence grows, as refusals slow down
+FIRST_REFUSAL = 0.06  # s a refusal is thought to take before there was one: a network's round trip
 ERODE = 0.85  # of the highest accepted level, when the rate is blamed: the next blame may differ
 QUEUED = 2 / 3  # share of latency spent waiting at which the server is full
-LINED = 1 / 2  # the same at which the window does not grow
-RESTART = 1.25  # x the peak: nothing here explains that any more
+LINED = 1 / 2  # the same at which the window does not grow; once full, at which it falls
+RESTART = 1.25  # x the peak, and 2: nothing here explains that any more
 STALE = 1 / 64  # weight of the newest latency, as in a mean of 64
+RATE_STEEPNESS = 2.0  # as a ceiling's: what goes over a rate was saved, and is missed later
 IDLE = 60.0  # s without traffic after which a scout goes first
 LOWEST_RATE = 1 / 60  # requests/s
-EVIDENCE = 4  # requests accepted in a minute; from fewer, a refusal tells of other clients' traffic
+STEP = 5.0  # s between answers that count as growth; more is idling, which grows nothing
 
 
 class Suspect(Enum):
@@ -101,18 +104,17 @@ class AdaptiveLimit:
         self._start = start
         self._suspect = Suspect.NONE
         self._window = Ceiling(float(start), 1.0)
-        self._rate = Ceiling(math.inf, LOWEST_RATE)
+        self._rate = Ceiling(math.inf, LOWEST_RATE, RATE_STEEPNESS)
         self._door = Door(rng or Random())  # noqa: S311 - spreads clients, hides nothing
         self._door.refusal = FIRST_REFUSAL
         self._pace = Pace()
         self._levels = Levels()
         self._lanes: dict[str, Lane] = {}
-        self._accepted, self._answered = Meter(), Meter()
+        self._evidence, self._answered = Evidence(), Meter()
         self._in_flight = self._refusals = self._answers = 0
-        self._latency = self._announced = 0.0
-        self._now = self._sent_at = self._answered_at = self._blocked_at = 0.0
-        self._blamed_at, self._accepted_then = 0.0, 0
-        self._paced = self._queues = False
+        self._latency = self._announced = self._work = 0.0
+        self._now = self._sent_at = self._answered_at = 0.0
+        self._paced = self._queues = self._lined = False
         self._size, self._speed = start, float(start)
         self._tie()
         if warm is not None:
@@ -149,11 +151,11 @@ class AdaptiveLimit:
         self._sent_at = now
         permit = Permit(route, now)
         permit.level, permit.full = self._in_flight, self._in_flight >= self._size
-        permit.paced, permit.outcome = paced, None
+        permit.paced, permit.refusals, permit.outcome = paced, self._refusals, None
         holds = self._door.holds
         self._door.enter(permit, now)
         self._note_opening(now, holds)
-        self._accepted.add(now)
+        permit.bin = self._evidence.add(now)
         self._levels.enter(permit)
         return permit
 
@@ -180,16 +182,19 @@ class AdaptiveLimit:
         begins = self._door.leave(permit, now, outcome, latency, retry_after)
         self._note_opening(now, holds)
         if retry_after:
-            self._announced = max(self._announced, min(retry_after, RETRY_AFTER_MAX))
+            told = min(retry_after, RETRY_AFTER_MAX)
+            self._evidence.told_to_wait(now + told)
+            self._announced = max(self._announced, told)
         if outcome is Outcome.OK:
             self._learn(permit, now, max(latency, 0.001))
         elif outcome is Outcome.THROTTLE:
             self._refusals += 1
-            self._accepted.add(now, -1)
+            permit.bin.count -= 1
+            self._levels.refuse(permit)
             if begins and self._door.holds == 1:
                 self._confirm(now)
                 self._blame(permit, now)
-                self._blocked_at = now
+                self._evidence.blocked(now)
         elif outcome is Outcome.LOCAL:
             self._suspect = Suspect.WINDOW
             self._window.cut(self._in_flight, 0.5)
@@ -240,8 +245,9 @@ class AdaptiveLimit:
             return
         self._size = max(1, int(window + 0.5))
         tied_rate = SLACK * window / self._latency if self._answers else window
-        spread = self._silence() if self._suspect is Suspect.NONE else 1.0
-        self._speed = max(tied_rate, window / spread)
+        if self._suspect is Suspect.NONE:
+            window = window / self._silence()
+        self._speed = max(tied_rate, window)
 
     def _confirm(self, now: float) -> None:
         before = self._window.value
@@ -256,7 +262,7 @@ class AdaptiveLimit:
             return
         room = BLIND * self._start
         if self._answers >= FEW:
-            room = RAMP * self._answered.lately * self._latency
+            room = RAMP * self._answered.lately * (self._work or self._latency)
         if window < room:
             self._window.value = min(self.cap, window + 1)
 
@@ -269,65 +275,65 @@ class AdaptiveLimit:
             lane = self._lanes[permit.route] = Lane()
         if lane.add(permit.sent, latency):
             self._look_at_queue(lane, now)
-        seconds, self._answered_at = min(now - self._answered_at, 1.0), now
-        accepted = self._accepted.lately + 0.01
-        period = max(PERIOD / math.sqrt(accepted), PROBE / accepted, AFTER_COST * self._announced)
-        if self._suspect is Suspect.RATE:
-            if permit.paced:
-                self._rate.grow(seconds, period, 1 / self._latency)
+        seconds, self._answered_at = min(now - self._answered_at, STEP), now
+        if self._suspect is Suspect.RATE and permit.paced:
+            add = 1 / self._latency if self._rate.yields else 0.0
+            self._rate.grow(seconds, self._period(self._rate), add)
         elif self._suspect is Suspect.WINDOW and permit.full and not self._queues:
-            self._window.grow(seconds, period, 1.0)
+            self._window.grow(seconds, self._period(self._window), 1.0)
             self._window.value = min(self._window.value, self.cap)
-            if self._window.value > RESTART * self._window.peak:
+            if self._window.value > RESTART * self._window.peak + 2.0 and not self._lined:
                 self._suspect = Suspect.NONE
+
+    def _period(self, ceiling: Ceiling) -> float:
+        """Return the seconds that a ceiling takes back to its peak."""
+        accepted = self._evidence.lately + 0.01
+        period = max(PERIOD / math.sqrt(accepted), AFTER_COST * self._announced)
+        return period if ceiling.yields else max(period, PROBE / accepted)
 
     def _look_at_queue(self, lane: Lane, now: float) -> None:
         whole = lane.wait + lane.work
-        self._queues = lane.wait > LINED * whole
-        if lane.wait > QUEUED * whole and self._suspect is not Suspect.RATE:
-            self._suspect = Suspect.WINDOW
+        self._queues, self._work = lane.wait > LINED * whole, lane.work
+        line = LINED if self._lined else QUEUED
+        if lane.wait > line * whole and self._suspect is not Suspect.RATE:
+            self._suspect, self._lined = Suspect.WINDOW, True
             worked_on = self._answered.lately * lane.work
-            if 2 * worked_on < self._window.value:
-                self._window.settle(2 * worked_on)
+            self._window.settle(min(2 * worked_on, self._window.value))
             for each in self._lanes.values():
                 each.restart(now)
 
     def _blame(self, permit: Permit, now: float) -> None:
         """Decide which limit refused a request, and cut it."""
-        on_the_wire = self._accepted.lately * self._door.refusal
-        unsure = 0.0 if self._suspect is Suspect.WINDOW else on_the_wire
-        novel = permit.level > self._levels.top + 0.5 - unsure
-        again = permit.level <= self._levels.refused + 1 + on_the_wire
-        rate = self._accepted_rate(now)
-        if self._accepted.count(now, QUOTA) < EVIDENCE:
+        self._lined = False
+        novel = permit.level > self._levels.top + 0.5
+        again = permit.level <= self._levels.refused + 1
+        if not self._evidence.is_enough(now):
             return
         if self._suspect is not Suspect.NONE and novel and again:
             self._suspect = Suspect.WINDOW
             self._window.cut(permit.level - 1)
+            self._evidence.spent = False
         else:
-            self._rate.cut(min(rate, self._rate.value) if self._suspect is Suspect.RATE else rate)
+            self._cut_rate(permit.sent)
             self._suspect = Suspect.RATE
             self._levels.top *= ERODE
         self._levels.refused = permit.level
 
-    def _accepted_rate(self, now: float) -> float:
-        """Return requests/s accepted since the last blame: the budget was empty at both ends."""
-        span, count = now - self._blamed_at, self._accepted.total - self._accepted_then
-        self._blamed_at, self._accepted_then = now, self._accepted.total
+    def _cut_rate(self, sent: float) -> None:
         if self._suspect is Suspect.NONE:
-            return self._accepted.over(now, FIRST)
-        lately = self._accepted.lately
-        return max(lately, count / span) if span >= LATELY else lately
+            self._rate.guess(self._evidence.first_rate(sent))
+            return
+        known = self._rate.value if self._suspect is Suspect.RATE else math.inf
+        self._rate.cut(min(self._evidence.rate(sent), known))
 
     def _note_opening(self, now: float, holds: int) -> None:
         """Take a block that outlasted a scout for a spent quota, once it is over."""
-        if holds < 2 or self._door.holds:
+        if not holds or self._door.holds:
             return
-        span = QUOTA + now - self._blocked_at
-        if self._accepted.count(now, span) < EVIDENCE:
+        quota = self._evidence.opened(now, holds, self._latency)
+        if quota is None or (self._suspect is Suspect.RATE and quota >= self._rate.value):
             return
-        quota = self._accepted.over(now, span)
-        if self._suspect is not Suspect.RATE or quota < self._rate.value:
-            self._suspect = Suspect.RATE
-            self._rate.settle(quota, QUOTA)
-            self._tie()
+        self._suspect = Suspect.RATE
+        self._evidence.spent = True
+        self._rate.settle(quota, QUOTA)
+        self._tie()

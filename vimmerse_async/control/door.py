@@ -24,12 +24,15 @@ from random import Random
 
 from vimmerse_async.control.limit import Outcome
 
-HOLD = 0.3  # s, the first hold: longer than a network's round trip, shorter than any answer
+HOLD = 0.3  # s, the first hold at most: longer than a network's round trip, shorter than an answer
+HOLD_MIN = 0.02  # s, the first hold at least; between, it is the silence after a request
 HOLD_MAX = 8.0  # s, the longest: what an outage may cost after its end
 JITTER = 0.25  # share by which holds differ, so that clients do not come back together
 RETRY_AFTER_JITTER = 0.05  # share added to the server's own figure, never taken off it
 RETRY_AFTER_MAX = 3600.0  # s: a caller with less patience gives up before (unknown: assumed)
 SILENCE = 3.0  # refusal times after which a request that was not refused counts as accepted
+QUICKEST = 0.001  # s, the shortest time that a refusal can take; clocks may say less
+NEWEST = 0.2  # weight of the newest refusal's time
 OUTAGE = 5  # sends in a row that failed: 1 in 3,000 by chance when one in five fails
 RECENT = 64  # failed sends remembered
 
@@ -70,6 +73,7 @@ class Door:
         outage: Whether faults, and not refusals, shut the door.
         holds: Holds in a row that no scout has ended; 0 when the door is open.
         refusal: How long a refusal takes, in seconds, learned.
+        passed: Requests that passed so far.
     """
 
     def __init__(self, rng: Random) -> None:
@@ -78,6 +82,7 @@ class Door:
         self.holds: int = 0
         self.refusal: float = HOLD
         self.passed: int = 0
+        self._refusals = 0
         self._rng = rng
         self._state = DoorState.OPEN
         self._scout: Passage | None = None
@@ -139,7 +144,8 @@ class Door:
         self.opens = opens
 
     def _shut(self, now: float, doublings: int, after: float | None) -> None:
-        hold = min(HOLD_MAX, HOLD * 2 ** min(doublings, 8))
+        first = min(HOLD, max(HOLD_MIN, SILENCE * self.refusal))
+        hold = min(HOLD_MAX, first * 2 ** min(doublings, 10))
         hold *= self._rng.uniform(1 - JITTER, 1 + JITTER)
         if after is not None:
             wait = min(after, RETRY_AFTER_MAX) * self._rng.uniform(1.0, 1 + RETRY_AFTER_JITTER)
@@ -148,7 +154,9 @@ class Door:
         self._await_scout(max(standing, now + hold))
 
     def _refused(self, passage: Passage, now: float, latency: float, after: float | None) -> bool:
-        self.refusal += 0.2 * (latency - self.refusal)
+        self._refusals += 1
+        took = max(latency, QUICKEST)
+        self.refusal += (took - self.refusal) * max(NEWEST, 1 / self._refusals)
         fresh = passage.sent > self._shut_at
         if fresh:
             self.holds = self.holds + 1 if passage is self._scout else 1

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from vimmerse_async.control.door import Passage
 from vimmerse_async.control.limit import Outcome
+from vimmerse_async.control.meter import Bin
 
 FADE = 0.9998  # factor per accepted request by which the highest level is forgotten: half in 3,500
 RISE = 1 / 16  # share of the way to a higher level, while the window is suspected: one may be luck
@@ -17,22 +18,29 @@ class Permit(Passage):
         level: Requests in flight, this one included.
         full: Whether it filled the window.
         paced: Whether the pace had held it back.
+        refusals: Refusals that had come back by then.
+        bin: Where it was counted as accepted.
+        settled: Whether its fate was taken for known.
         outcome: How it ended; None while it is under way.
     """
 
-    __slots__ = ("full", "level", "outcome", "paced")
+    __slots__ = ("bin", "full", "level", "outcome", "paced", "refusals", "settled")
 
+    bin: Bin
     level: int
     full: bool
     paced: bool
+    refusals: int
     outcome: Outcome | None
+    settled: bool
 
 
 class Levels:
     """The highest level that was accepted lately, and the lowest that was refused last.
 
     A refusal takes milliseconds and an answer seconds: what was not refused within a few refusal
-    times counts as accepted.
+    times counts as accepted. Requests in flight that are refused later never counted for the
+    server: they are taken off the level of those that left after them.
 
     Attributes:
         top: The highest level accepted lately, fading.
@@ -42,11 +50,17 @@ class Levels:
     def __init__(self) -> None:
         self.top: float = 0.0
         self.refused: float = float("inf")
+        self._refused = 0
         self._young: deque[Permit] = deque()
 
     def enter(self, permit: Permit) -> None:
         """Take note of a request that was admitted."""
+        permit.settled = False
         self._young.append(permit)
+
+    def refuse(self, permit: Permit) -> None:
+        """Take note of a refusal that comes after the request had counted as accepted."""
+        self._refused += permit.settled
 
     def oldest(self) -> float | None:
         """When the oldest request left whose fate is unknown; None when there is none."""
@@ -66,8 +80,12 @@ class Levels:
         young = self._young
         while young and (young[0].outcome is not None or young[0].sent <= now - silence):
             permit = young.popleft()
-            if permit.outcome is None or permit.outcome is Outcome.OK:
+            permit.settled = True
+            if permit.outcome is Outcome.THROTTLE:
+                self._refused += 1
+            elif permit.outcome is None or permit.outcome is Outcome.OK:
                 self.top *= FADE
-                if permit.level > self.top:
-                    self.top += (permit.level - self.top) * (RISE if slowly else 1.0)
+                level = permit.level - (self._refused - permit.refusals)
+                if level > self.top:
+                    self.top += (level - self.top) * (RISE if slowly else 1.0)
                 note()

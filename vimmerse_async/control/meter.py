@@ -1,50 +1,69 @@
-"""Events per second, over any recent span."""
+"""Events per second, over any recent span, when some of them are taken back later."""
 
 from collections import deque
 
-GRAIN = 0.25  # s between marks
+GRAIN = 0.25  # s that a bin lasts
 LATELY = 3.0  # s that "lately" looks back: about one answer's time
-MARKS = 512  # two minutes of marks
+BINS = 512  # two minutes of bins
+
+
+class Bin:
+    """What was counted in one short time.
+
+    Attributes:
+        start: When it began, in seconds on the caller's clock.
+        count: Events in it that still count.
+    """
+
+    __slots__ = ("count", "start")
+
+    def __init__(self, start: float) -> None:
+        self.start: float = start
+        self.count: int = 0
 
 
 class Meter:
-    """Counts events and remembers when how many had been counted.
+    """Counts events by when they happened.
 
     Attributes:
-        total: Events counted so far.
         lately: Events per second over the last seconds.
     """
 
-    __slots__ = ("_marks", "_next", "lately", "total")
+    __slots__ = ("_bins", "_next", "lately")
 
     def __init__(self) -> None:
-        self.total: int = 0
         self.lately: float = 0.0
-        self._marks: deque[tuple[float, int]] = deque(maxlen=MARKS)
+        self._bins: deque[Bin] = deque(maxlen=BINS)
         self._next = 0.0
 
-    def add(self, now: float, count: int = 1) -> None:
-        """Count events, or take some back."""
-        if not self._marks or now >= self._next:
-            self._marks.append((now, self.total))
+    def add(self, now: float) -> Bin:
+        """Count an event; who must take it back later takes one off its bin's count."""
+        if now >= self._next or not self._bins:
             self._next = now + GRAIN
-            self.lately = self.over(now, LATELY)
-        self.total += count
+            self.lately = self.over(now - LATELY, now)
+            self._bins.append(Bin(now))
+        current = self._bins[-1]
+        current.count += 1
+        return current
 
-    def over(self, now: float, span: float) -> float:
-        """Events per second over the last `span` seconds, or since the first event."""
-        start, total = now, self.total
-        for mark in reversed(self._marks):
-            start, total = mark
-            if start <= now - span:
+    def count(self, since: float, until: float) -> int:
+        """Events between two moments, to the grain."""
+        total = 0
+        for each in reversed(self._bins):
+            if each.start < since:
                 break
-        return max(0, self.total - total) / max(2 * GRAIN, now - start)
+            if each.start <= until:
+                total += each.count
+        return total
 
-    def count(self, now: float, span: float) -> int:
-        """Events in the last `span` seconds."""
-        total = self.total
-        for start, before in reversed(self._marks):
-            if start < now - span:
+    def over(self, since: float, until: float) -> float:
+        """Events per second between two moments, or since the first event."""
+        total, first = 0, until
+        for each in reversed(self._bins):
+            if each.start > until:
+                continue
+            first = each.start
+            total += each.count
+            if first <= since:
                 break
-            total = before
-        return max(0, self.total - total)
+        return total / max(2 * GRAIN, until - first)

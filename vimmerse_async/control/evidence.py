@@ -1,0 +1,82 @@
+"""What a refusal tells about the rate: how many requests per second were accepted before it."""
+
+from vimmerse_async.control.meter import Bin, Meter
+
+FIRST = 1.0  # s over which the first refusal measures the rate: the start ramps up in seconds
+RECENT = 100  # requests over which later ones measure it: a burst weighs little in them
+SHORTEST = 0.5  # s, the shortest time to measure a rate over
+ENOUGH = 4  # requests accepted in a minute; from fewer, a refusal tells of other clients' traffic
+QUOTA = 60.0  # s: the commonest quota, and how far back it is measured
+BLOCK = 1.0  # s for which scouts are refused before a quota is thought spent; less is chance
+
+
+class Evidence:
+    """Accepted requests by when they left, and since when they can be believed.
+
+    Attributes:
+        spent: Whether a quota was found: from then on the rate is measured over its time.
+    """
+
+    __slots__ = ("_accepted", "_blocked_at", "_opened_at", "_told_until", "spent")
+
+    def __init__(self) -> None:
+        self.spent: bool = False
+        self._accepted = Meter()
+        self._opened_at = self._blocked_at = self._told_until = 0.0
+
+    @property
+    def lately(self) -> float:
+        """Requests per second accepted over the last seconds."""
+        return self._accepted.lately
+
+    def add(self, now: float) -> Bin:
+        """Count a request as accepted; a refusal takes one off its bin again."""
+        return self._accepted.add(now)
+
+    def is_enough(self, now: float) -> bool:
+        """Return whether so much was accepted that a refusal tells of this client's own limit."""
+        return self._accepted.count(now - QUOTA, now) >= ENOUGH
+
+    def first_rate(self, sent: float) -> float:
+        """Return what the ramp had reached when the first request left that was refused."""
+        return self._accepted.over(sent - FIRST, sent)
+
+    def rate(self, sent: float) -> float:
+        """Return requests/s accepted until one left that was refused.
+
+        Since the door opened, or over the last requests, whichever is more: the next refusal soon
+        corrects what is too much, but from too little the climb back is long.
+        """
+        accepted = self._accepted
+        if self.spent:
+            return accepted.over(sent - QUOTA, sent)
+        recent = sent - max(SHORTEST, RECENT / (accepted.lately + 0.1))
+        recent = max(recent, self._told_until)
+        return max(accepted.over(recent, sent), accepted.over(min(self._opened_at, recent), sent))
+
+    def told_to_wait(self, until: float) -> None:
+        """Take no evidence from a wait that the server asked for."""
+        self._told_until = until
+
+    def blocked(self, now: float) -> None:
+        """Take note that an episode of refusals begins."""
+        self._blocked_at = now
+
+    def opened(self, now: float, holds: int, latency: float) -> float | None:
+        """Return requests/s that a spent quota allows; None when the block was none.
+
+        A block is a spent quota when scouts were refused, and for longer than an answer takes:
+        by then, places in flight would have been free again.
+
+        Args:
+            now: Seconds; the door has just opened.
+            holds: For how many holds in a row it was shut.
+            latency: Seconds that an answer takes.
+        """
+        self._opened_at = now
+        since = self._blocked_at - QUOTA
+        if holds < 2 or now - self._blocked_at < max(BLOCK, latency):
+            return None
+        if self._accepted.count(since, now) < ENOUGH:
+            return None
+        return self._accepted.over(since, now)
