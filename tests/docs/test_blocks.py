@@ -26,6 +26,7 @@ NOT_RUN = {
     ". .venv/bin/activate": "everything is installed",
     "export ": "the test sets the variables",
     "make ": "the test is part of it",
+    "sqlite3 ": "the journal's tests make its queries",
     "curl ": "asks the server of the line below",
     "vimmerse emulator exec -- uvicorn": "serves for ever; the examples' test runs it",
     "vimmerse emulator --port": "serves for ever; the emulator's tests run it",
