@@ -15,9 +15,8 @@ async def test_every_query_of_the_page_runs(server, path):
     async with server.session() as session:
         rows = ["https://a.example/1", "http://a.example/"]
         await gather_prompts(session, rows, journal=path, return_exceptions=True)
-    queries = [
-        shlex.split(line)[-1] for line in re.findall(r"^\$ (sqlite3 .*)$", PAGE, re.MULTILINE)
-    ]
+    typed = re.findall(r"^\$ (sqlite3 .*)$", PAGE, re.MULTILINE)
+    queries = [shlex.split(line)[-1] for line in typed]
     assert len(queries) >= 4
     connection = sqlite3.connect(path)
     for query in queries:
