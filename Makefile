@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all test-wheel lint format docs bench-quick clean
+.PHONY: demo test test-all test-wheel lint format docs bench bench-quick clean
 
 demo: .venv/demo  ## caption examples/catalog with the embedded emulator
 	@mkdir -p demo
@@ -34,8 +34,11 @@ format: .venv/dev
 docs: .venv/docs  ## the pages, in docs/_build/html
 	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet docs docs/_build/html
 
-bench-quick: .venv/dev  ## requests/s and CPU per request beside idiomatic aiohttp
-	$(BIN)/python -m benchmarks.throughput
+bench: .venv/bench  ## everything that is measured, beside its peers, in a quarter of an hour
+	$(BIN)/python -m benchmarks
+
+bench-quick: .venv/bench  ## requests/s, cost of a call and of an import, in two minutes
+	$(BIN)/python -m benchmarks --quick
 
 clean:
 	rm -rf .venv demo dist build docs/_build
@@ -62,7 +65,11 @@ clean:
 	$(BIN)/pip install --quiet --constraint requirements/dev.txt --editable '.[ray]'
 	@touch $@
 
-requirements/dev.txt: pyproject.toml
+.venv/bench: .venv/python pyproject.toml requirements/bench.txt
+	$(BIN)/pip install --quiet --requirement requirements/bench.txt --editable .
+	@touch $@
+
+requirements/dev.txt requirements/bench.txt: pyproject.toml
 	@touch $@
 
 .PHONY: requirements
@@ -73,3 +80,6 @@ requirements: .venv/python  ## pin the newest versions anew
 		--no-annotate --no-header --output-file requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml --universal --group docs --constraint requirements/dev.txt \
 		--quiet --no-annotate --no-header --output-file requirements/docs.txt
+	$(BIN)/uv pip compile pyproject.toml --universal --extra cli --extra emulator --extra speed \
+		--group bench --constraint requirements/dev.txt --quiet --no-annotate --no-header \
+		--output-file requirements/bench.txt

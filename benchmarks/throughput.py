@@ -1,98 +1,74 @@
-"""Requests per second and CPU per request, beside idiomatic aiohttp, interleaved.
+"""Requests per second and CPU per request: a batch beside what people write today."""
 
-    python -m benchmarks.throughput [--rounds 5] [--count 5000] [--loop asyncio|uvloop]
+from benchmarks.report import Bar, Result
+from benchmarks.rounds import Round, Subject, quartiles, ratios, run_rounds
 
-Each measurement is a process of its own on one core, the server another one on the other. Every
-round measures every client once, in a new order; the table gives medians of the rounds' ratios to
-idiomatic aiohttp. The machine is whatever it is: only ratios are worth quoting.
-"""
-
-import argparse
-import asyncio
-import json
-import os
-import random
-import statistics
-import subprocess
-import sys
-import time
-
-from benchmarks.clients import CLIENTS
-from benchmarks.fast_server import fast_server
-
-BASE = next(iter(CLIENTS))
-
-
-def measure(name: str, origin: str, count: int, loop: str) -> dict[str, float]:
-    """Run one client in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.throughput", "--loop", loop]
-    command += ["--count", str(count), "--client", name, "--origin", origin]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    measured: dict[str, float] = json.loads(done.stdout)
-    return measured
+BASE = "idiomatic aiohttp"
+OWN = "vimmerse_async"
+SUBJECTS = (
+    Subject("raw protocol, uvloop", "peers:raw_protocol", 20_000, loop="uvloop"),
+    Subject("raw protocol", "peers:raw_protocol", 10_000),
+    Subject("vimmerse_async, uvloop", "clients:vimmerse", loop="uvloop"),
+    Subject("vimmerse_async, as it comes, uvloop", "clients:vimmerse_default", loop="uvloop"),
+    Subject(OWN, "clients:vimmerse"),
+    Subject("vimmerse_async, as it comes", "clients:vimmerse_default"),
+    Subject("idiomatic aiohttp, uvloop", "peers:idiomatic_aiohttp", loop="uvloop"),
+    Subject(BASE, "peers:idiomatic_aiohttp"),
+    Subject("idiomatic aiohttp, again (control)", "peers:idiomatic_aiohttp"),
+    Subject("tenacity + aiolimiter + aiohttp", "peers:handmade"),
+    Subject("aiometer + aiohttp", "peers:aiometer_aiohttp"),
+    Subject("openai's client, aiohttp transport", "peers:openai_client", 1000, 200),
+    Subject("requests + threads", "peers:requests_threads", 1000, 200),
+    Subject("openai's client", "peers:openai_client", 500, 100, options=(("aiohttp", False),)),
+    Subject("httpx", "peers:httpx_client", 500, 100),
+)
+QUICK = {
+    BASE, OWN, "idiomatic aiohttp, again (control)", "vimmerse_async, as it comes",
+    "vimmerse_async, uvloop", "idiomatic aiohttp, uvloop", "tenacity + aiolimiter + aiohttp",
+}  # fmt: skip
 
 
-def run_client(name: str, origin: str, count: int, loop: str) -> dict[str, float]:
-    """Run one client here and return its figures for each request, in microseconds."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {0})
-    begun: list[tuple[float, float]] = []
-
-    def mark() -> None:
-        begun.append((time.perf_counter(), time.process_time()))
-
-    factory = None
-    if loop == "uvloop":
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(CLIENTS[name](origin, 1000, count, mark))  # type: ignore[arg-type]
-        wall, cpu = begun[0]
-        return {
-            "wall": (time.perf_counter() - wall) / count * 1e6,
-            "cpu": (time.process_time() - cpu) / count * 1e6,
-        }
-
-
-def table(rounds: list[dict[str, dict[str, float]]], loop: str) -> str:
-    """Return the figures as a Markdown table."""
-    lines = [
-        f"| {loop} | requests/s, × | quartiles | CPU µs | CPU, × |",
-        "|---|---|---|---|---|",
-    ]
-    for name in CLIENTS:
-        ratios = [each[BASE]["wall"] / each[name]["wall"] for each in rounds]
-        low, middle, high = statistics.quantiles(ratios, n=4)
-        cpu = statistics.median(each[name]["cpu"] for each in rounds)
-        cpu_ratio = statistics.median(each[name]["cpu"] / each[BASE]["cpu"] for each in rounds)
-        lines.append(
-            f"| {name} | {middle:.2f} | {low:.2f}-{high:.2f} | {cpu:.0f} | {cpu_ratio:.2f} |"
-        )
-    return "\n".join(lines)
+def run(origin: str, *, quick: bool, rounds: int | None = None) -> Result:
+    """Measure a batch of 5,000 rows, fewer for the slowest."""
+    subjects = [each for each in SUBJECTS if not quick or each.name in QUICK]
+    found = run_rounds(subjects, origin, rounds or (5 if quick else 9))
+    names = [each.name for each in subjects]
+    speeds = {name: ratios(found, BASE, name, "wall") for name in names}
+    names.sort(key=lambda name: -speeds[name][1])
+    figures = {f"wall: {name}": speeds[name][1] for name in names}
+    figures |= {f"cpu: {name}": _cpu_ratio(found, name) for name in names}
+    figures["uvloop against uvloop"] = ratios(
+        found, "idiomatic aiohttp, uvloop", "vimmerse_async, uvloop", "wall"
+    )[1]
+    for peer in names:
+        if not peer.startswith(("vimmerse", "raw")):
+            figures[f"against {peer}"] = ratios(found, peer, OWN, "wall")[1]
+    return Result(
+        title="Throughput",
+        text=(
+            "64 requests in flight, an immediate answer; × is requests/s relative to idiomatic "
+            "aiohttp (a session, a semaphore, gather) in the same round. Validation, the learned "
+            "limit, retries, deadlines, capped replies and the guard against stray replies are on."
+        ),
+        header=("client", "× idiomatic aiohttp", "quartiles", "CPU µs/request", "CPU, ×"),
+        rows=[_row(found, name, speeds[name]) for name in names],
+        unit="requests/s, × idiomatic aiohttp",
+        bars=[
+            Bar(name, middle, low, high, own=name.startswith("vimmerse"))
+            for name in names
+            for low, middle, high in [speeds[name]]
+        ],
+        figures=figures,
+    )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--count", type=int, default=5000)
-    parser.add_argument("--loop", choices=["asyncio", "uvloop"], default="asyncio")
-    parser.add_argument("--client", choices=list(CLIENTS), help=argparse.SUPPRESS)
-    parser.add_argument("--origin", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.client:
-        figures = run_client(options.client, options.origin, options.count, options.loop)
-        print(json.dumps(figures))
-        return
-    rounds: list[dict[str, dict[str, float]]] = []
-    with fast_server() as origin:
-        for _ in range(options.rounds):
-            names = random.sample(list(CLIENTS), len(CLIENTS))
-            rounds.append(
-                {name: measure(name, origin, options.count, options.loop) for name in names}
-            )
-    print(table(rounds, options.loop))
+def _cpu_ratio(rounds: list[Round], name: str) -> float:
+    return quartiles(each[name]["cpu"] / each[BASE]["cpu"] for each in rounds)[1]
 
 
-if __name__ == "__main__":
-    main()
+def _row(rounds: list[Round], name: str, speed: tuple[float, float, float]) -> list[str]:
+    low, middle, high = speed
+    shown = f"**{name}**" if name.startswith("vimmerse") else name
+    cpu = quartiles(each[name]["cpu"] for each in rounds)[1]
+    ratio = _cpu_ratio(rounds, name)
+    return [shown, f"{middle:.2f}", f"{low:.2f}-{high:.2f}", f"{cpu:.0f}", f"{ratio:.2f}"]

@@ -1,0 +1,65 @@
+"""Measure this project beside its peers, and write down what was found.
+
+    python -m benchmarks [NAME…] [--quick]     measure: all, or some of the names below
+    python -m benchmarks report                write the pages again from the newest results
+
+Results go to `benchmarks/results/<date>.json`; from the newest results of every benchmark come
+`benchmarks/README.md`, its pictures, `docs/costs.md` and the table in `README.md`. A quick run
+only prints. Close what else runs: the ratios stand it, the microseconds do not.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from benchmarks import imports, inflight, memory, overhead, pages, scripts, throughput
+from benchmarks.report import Result, table
+from benchmarks.server import server
+
+BENCHMARKS: dict[str, Callable[..., Result | None]] = {
+    "throughput": throughput.run,
+    "overhead": overhead.run,
+    "memory": memory.run,
+    "inflight": inflight.run,
+    "import": imports.run,
+    "journal": scripts.journal,
+    "discovery": scripts.discovery,
+}
+QUICK = ("throughput", "overhead", "import")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, "report", []], metavar="NAME")
+    parser.add_argument("--rounds", type=int, help="how often everything is measured")
+    parser.add_argument("--quick", action="store_true", help="the shortest that tells something")
+    options = parser.parse_args()
+    if options.names == ["report"]:
+        pages.write()
+        return
+    names = options.names or (QUICK if options.quick else tuple(BENCHMARKS))
+    found: dict[str, Result] = {}
+    with ExitStack() as stack:
+        kind, origin = stack.enter_context(server())
+        for name in names:
+            begun = time.monotonic()
+            print(f"{name} …", file=sys.stderr, flush=True)
+            result = BENCHMARKS[name](origin, quick=options.quick, rounds=options.rounds)
+            if result is None:
+                print("  not measured: it is not here", file=sys.stderr)
+                continue
+            found[name] = result
+            print(f"\n## {result.title}\n\n{table(result.header, result.rows)}\n", flush=True)
+            print(f"  {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+    if not options.quick:
+        print("written:", pages.save(found, kind))
+        pages.write()
+
+
+if __name__ == "__main__":
+    main()
