@@ -4,6 +4,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
+from json.decoder import scanstring  # type: ignore[attr-defined] # as old as json itself
 from typing import Any
 
 from vimmerse_async.control.retry import parse_retry_after
@@ -45,7 +46,15 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-_parse = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode
+_parse_any = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode
+
+
+def _parse(text: str) -> Any:
+    if text[:1] == '"':  # what nearly every reply is: a bare string needs no scanner of values
+        value, end = scanstring(text, 1)
+        if end == len(text):
+            return value
+    return _parse_any(text)
 
 
 def decode(operation: Operation, reply: Reply) -> Any:

@@ -218,8 +218,9 @@ def refine_call(prompt: str) -> Call:
 
 def image_call(image_url: str) -> Call:
     """Check a picture's URL and return the call that describes it."""
-    if type(image_url) is not str or not is_plain(image_url):
-        check_url("image_url", image_url)
+    if type(image_url) is str and is_plain(image_url):  # and so needs no escapes in JSON
+        return Call(IMAGE_2_PROMPT, f'{{"image_url":"{image_url}"}}'.encode())
+    check_url("image_url", image_url)
     return Call(IMAGE_2_PROMPT, f'{{"image_url":{_encode(image_url)}}}'.encode())
 
 
