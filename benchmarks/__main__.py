@@ -43,7 +43,6 @@ def main() -> None:
         pages.write()
         return
     names = options.names or (QUICK if options.quick else tuple(BENCHMARKS))
-    found: dict[str, Result] = {}
     with ExitStack() as stack:
         kind, origin = stack.enter_context(server())
         for name in names:
@@ -53,11 +52,11 @@ def main() -> None:
             if result is None:
                 print("  not measured: it is not here", file=sys.stderr)
                 continue
-            found[name] = result
+            if not options.quick:
+                pages.save(name, result, kind)
             print(f"\n## {result.title}\n\n{table(result.header, result.rows)}\n", flush=True)
             print(f"  {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     if not options.quick:
-        print("written:", pages.save(found, kind))
         pages.write()
 
 

@@ -19,8 +19,8 @@ ROOT = HOME.parent
 PEERS = ("aiohttp", "uvloop", "httpx", "openai", "requests", "tenacity", "aiolimiter", "aiometer")
 
 
-def save(found: dict[str, Result], server: str) -> str:
-    """Write the results of today, beside those that stand there already; return where."""
+def save(name: str, result: Result, server: str) -> None:
+    """Write a result into the file of today, beside those that stand there already."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d}.json"
     content: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
@@ -31,10 +31,8 @@ def save(found: dict[str, Result], server: str) -> str:
         "server": server,
         "versions": {name: version(name) for name in PEERS},
     }
-    results = content.setdefault("results", {})
-    results |= {name: attrs.asdict(result) for name, result in found.items()}
+    content.setdefault("results", {})[name] = attrs.asdict(result)
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    return str(path.relative_to(ROOT))
 
 
 def load() -> tuple[dict[str, Result], dict[str, Any], str]:

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from benchmarks.report import Result, parse_table
 
+LONGEST = 300
+"""Seconds that such a program may take."""
+
 
 def journal(origin: str, *, quick: bool, rounds: int | None = None) -> Result | None:
     """What keeping every result on disk costs."""
@@ -36,7 +39,13 @@ def _run(module: str, arguments: Sequence[str], *, title: str, text: str) -> Res
     if importlib.util.find_spec(module) is None:
         return None
     command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, check=False, timeout=LONGEST
+        )
+    except subprocess.TimeoutExpired:
+        print(f"  {module} took more than {LONGEST} s and is left out", file=sys.stderr)
+        return None
     if done.returncode or "|" not in done.stdout:
         print(f"  {module} failed and is left out", file=sys.stderr)
         return None

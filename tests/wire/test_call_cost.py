@@ -57,7 +57,7 @@ async def test_frames_above_aiohttp(ask, serve, connect):
 
 @pytest.mark.parametrize("ask", CALLS.values(), ids=CALLS)
 async def test_python_calls(ask, serve, connect):
-    """A request on a warm connection makes at most 21 Python calls of ours, and 30 of aiohttp's.
+    """A request on a warm connection makes at most 22 Python calls of ours, and 30 of aiohttp's.
 
     The limit's are not counted. Through aiohttp's client session it were 120 of its calls.
     """
@@ -80,7 +80,7 @@ async def test_python_calls(ask, serve, connect):
         await ask(session)
     finally:
         sys.setprofile(None)
-    assert len(ours) <= 21, ours
+    assert len(ours) <= 22, ours
     assert len(theirs) <= 30, theirs
     assert "GuardedConnector.take" in ours
 
