@@ -221,3 +221,17 @@ def test_a_cancelled_request_teaches_nothing(count, seed):
         limit.release(permit, now, Outcome.CANCEL, 0.0)
     after = limit.snapshot()
     assert (after.window, after.rate) == (before.window, before.rate)
+
+
+@pytest.mark.parametrize(("seconds", "least", "most"), [(0.0005, 64, 64), (0.05, 1, 8)])
+def test_a_wait_that_nobody_notices_is_no_queue(seconds, least, most):
+    """What answers one at a time is a queue when it makes one wait, not when it takes 32 ms."""
+    limit, now, out = AdaptiveLimit(cap=64, rng=Random(1)), 0.0, []
+    for _ in range(2000):
+        while not isinstance(answer := limit.admit(now), float):
+            out.append((now, answer))
+        now += seconds
+        if out:
+            sent, permit = out.pop(0)
+            limit.release(permit, now, Outcome.OK, now - sent)
+    assert least <= limit.snapshot().window <= most

@@ -4,6 +4,7 @@ import math
 
 BLOCK = 32  # answers that are looked at together
 DRIFT = 1.002  # factor per block by which the shortest latency is forgotten: 20 % in 100 blocks
+NOTICED = 0.1  # s: a shorter wait harms nobody, and a busy client makes it by itself
 
 
 class Lane:
@@ -43,7 +44,8 @@ class Lane:
         if self._count < BLOCK:
             return False
         self.least = min(self.least * DRIFT, self._least)
-        self.wait = self._least - self.least
+        wait = self._least - self.least
+        self.wait = wait if wait > NOTICED else 0.0
         self.work = self._sum / BLOCK - self.wait
         self.restart(self._since)
         return True
