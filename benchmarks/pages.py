@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import re
+import textwrap
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -67,9 +68,14 @@ def write() -> None:
     _put_into_readme(found)
 
 
+def wrapped(text: str) -> str:
+    """Return a paragraph in lines that a diff can show."""
+    return "\n".join(textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False))
+
+
 def _intro(machine: dict[str, Any], date: str) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-    return (
+    return wrapped(
         f"Measured on {date}: Python {machine['python']}, {machine['system']}, "
         f"{machine['cores']} cores, the client on one and {machine['server']} on another; "
         f"{versions}. Medians of interleaved rounds; only ratios carry over to other machines."
@@ -78,7 +84,9 @@ def _intro(machine: dict[str, Any], date: str) -> str:
 
 def _section(name: str, result: Result, pictures: str | None) -> str:
     shown = f"\n\n![{result.title}]({pictures}{name}.svg)" if pictures and result.bars else ""
-    return f"## {result.title}\n\n{result.text}\n\n{table(result.header, result.rows)}{shown}"
+    return (
+        f"## {result.title}\n\n{wrapped(result.text)}\n\n{table(result.header, result.rows)}{shown}"
+    )
 
 
 def _put_into_readme(found: dict[str, Result]) -> None:
@@ -127,8 +135,8 @@ Nothing here needs tuning; two things are worth knowing.
 ADVICE = """\
 ## Where the time goes
 
-A row of a batch takes about 60 µs of CPU on the machine above. Half of it is the event loop, the
-socket and the HTTP parser; a sixth is the call itself: deadline, attempt, retry bookkeeping; a
-fifth the learned limit; the rest is the batch. A model that takes seconds to answer is four orders
-of magnitude away: what counts in practice is how many requests the account allows in flight, and
-that the client finds it (see [limits](limits.md))."""
+Counted in instructions, half of a row is the event loop, the socket and aiohttp's parser, a sixth
+the call itself (deadline, attempt, retry bookkeeping), a quarter the learned limit, the rest the
+batch. A model that takes seconds to answer is four orders of magnitude away: what counts in
+practice is how many requests the account allows in flight, and that the client finds it (see
+[limits](limits.md))."""
