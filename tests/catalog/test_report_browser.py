@@ -121,10 +121,26 @@ async def test_keys(report: Path, chromium: Page) -> None:
     assert not await until(
         chromium, "document.querySelector('#detail').open", lambda shown: not shown
     )
-    await until(chromium, "document.activeElement.dataset.place", str(place + 1).__eq__)
+    await until(chromium, "document.activeElement.dataset.place", lambda it: it == str(place + 1))
     await chromium.key("End", 35)
     last = await chromium.value("document.activeElement.ariaPosInSet")
     assert last == await chromium.value("document.activeElement.ariaSetSize")
+    assert not chromium.complaints()
+
+
+async def test_mouse(report: Path, chromium: Page) -> None:
+    """A click opens a card, the buttons turn pages and close; the focus is where the reader is."""
+    await chromium.open(report)
+    await chromium.value("document.querySelectorAll('article')[4].click()")
+    shown = "document.querySelector('#detail strong').textContent"
+    assert "5 of 20,000" in await chromium.value(shown)
+    await chromium.value("document.querySelector('[data-do=next]').click()")
+    assert "6 of 20,000" in await chromium.value(shown)
+    cells = "[...document.querySelectorAll('#detail dd')].map(cell => cell.textContent).join('|')"
+    assert "VM-000005" in await chromium.value(cells)
+    await chromium.value("document.querySelector('#detail [value=close]').click()")
+    await until(chromium, "document.activeElement.dataset.place", lambda it: it == "5")
+    assert not await chromium.value("document.querySelector('#detail').open")
     assert not chromium.complaints()
 
 

@@ -387,6 +387,29 @@ def test_a_pipe_resumes_too(
     assert len(emulator.requests) == 20
 
 
+def test_report_of_a_folder(vimmerse: Vimmerse, photos: Path, place: Path) -> None:
+    """Pictures are shown from their folder, from where it is now, from a map, or embedded."""
+    vimmerse("caption", photos, "-o", "out.csv")
+    page = place / "report.html"
+    assert vimmerse("report", "out.csv", "--title", "My <photos>").code == 0
+    assert (photos / "red.png").as_uri() in page.read_text()
+    assert "<title>My &lt;photos&gt;</title>" in page.read_text()
+    moved = photos.rename(place / "moved")
+    vimmerse("report", "out.csv")
+    assert "file:" not in page.read_text().partition('id="rows"')[2].partition("</script>")[0]
+    vimmerse("report", "out.csv", "--pictures", moved)
+    assert (moved / "below" / "blue.webp").as_uri() in page.read_text()
+    vimmerse("report", "out.csv", "--pictures", moved, "--embed")
+    assert page.read_text().count("data:image/webp;base64,") == 3
+    write_urls(place / "in.txt", 1)
+    (place / "here").mkdir()
+    (place / "here" / "0.png").write_bytes((moved / "red.png").read_bytes())
+    vimmerse("caption", "in.txt", "-o", "urls.csv")
+    vimmerse("report", "urls.csv", "--map", "https://a.example/=here")
+    assert (place / "here" / "0.png").as_uri() in page.read_text()
+    assert vimmerse("report", "urls.csv", "--map", "nonsense").code == 2
+
+
 @pytest.mark.full
 def test_timeout_ends_a_run_against_nobody(vimmerse: Vimmerse, place: Path) -> None:
     """--timeout gives up a server that cannot be reached; the journal still goes on elsewhere."""

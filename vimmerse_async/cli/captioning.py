@@ -189,7 +189,8 @@ class Captioning:
         if self._error is not None:
             note(f"vimmerse: {explain(self._error)}")
         if not self._whole:
-            note(f"to go on: {command}")
+            same = ", with the same input" if job.source == "-" else ""
+            note(f"to go on{same}: {command}")
         elif record.retriable and job.retry_errors is False:
             note(f"to ask failed rows again: {command} --retry-errors")
         return OK
