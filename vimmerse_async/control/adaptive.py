@@ -324,7 +324,11 @@ class AdaptiveLimit:
             self._rate.guess(self._evidence.first_rate(sent))
             return
         known = self._rate.value if self._suspect is Suspect.RATE else math.inf
-        self._rate.cut(min(self._evidence.rate(sent), known))
+        rate = min(self._evidence.rate(sent), known)
+        if self._suspect is Suspect.RATE and self._evidence.is_early(sent):
+            self._rate.retreat(rate)
+        else:
+            self._rate.cut(rate)
 
     def _note_opening(self, now: float, holds: int) -> None:
         """Take a block that outlasted a scout for a spent quota, once it is over."""

@@ -56,6 +56,13 @@ class Ceiling:
             self.settle(level)
         self.value = max(self._floor, level * share)
 
+    def retreat(self, level: float) -> None:
+        """Go below a level whose refusal measures little: a guess stays a guess, nothing yields."""
+        level = min(level, self.value)
+        if self.peak < math.inf:
+            self.settle(level)
+        self.value = max(self._floor, level * CUT)
+
     def guess(self, level: float) -> None:
         """Go on from a level, without a peak: it doubles until it is cut."""
         self.value = max(level, self._floor)

@@ -37,6 +37,10 @@ class Evidence:
         """Return whether so much was accepted that a refusal tells of this client's own limit."""
         return self._accepted.count(now - QUOTA, now) >= ENOUGH
 
+    def is_early(self, sent: float) -> bool:
+        """Return whether a request left so soon after the door opened that it measures nothing."""
+        return sent - self._opened_at < SHORTEST
+
     def first_rate(self, sent: float) -> float:
         """Return what the ramp had reached when the first request left that was refused."""
         return self._accepted.over(sent - FIRST, sent)
