@@ -254,3 +254,26 @@ async def test_E18_a_journal_of_version_1_is_read_for_ever(tmp_path):
     async with PromptJournal(path) as journal:
         journal.bind("http://127.0.0.1:1")
         assert journal.begin_run({}) == 2
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_P4_damage_in_a_large_journal_is_found_when_it_is_read(
+    server, path, monkeypatch, whole
+):
+    """A journal too large to be checked at the start is checked where it is looked at."""
+    from vimmerse_async.batch import schema
+
+    async with server.session() as session:
+        await gather_prompts(session, ROWS, journal=path)
+        asked = len(server.requests)
+        content = bytearray(path.read_bytes())
+        for page in range(6, len(content) // 4096):
+            content[page * 4096 : page * 4096 + 100] = os.urandom(100)
+        path.write_bytes(content)
+        monkeypatch.setattr(schema, "SMALL", schema.SMALL if whole else 0)
+        with pytest.raises(JournalError) as caught:
+            await gather_prompts(session, ROWS, journal=path)
+    assert caught.value.kind == "corrupt"
+    assert str(path) in str(caught.value)
+    assert len(server.requests) == asked
+    assert path.read_bytes()[4096 * 6 :] == content[4096 * 6 :]

@@ -10,9 +10,10 @@ import attrs
 
 from vimmerse_async.batch.allowance import Allowance
 from vimmerse_async.batch.identity import cheapest
+from vimmerse_async.batch.plan import Plan
 from vimmerse_async.batch.records import Policy
 from vimmerse_async.batch.rows import check_inputs, row_reader, template_of
-from vimmerse_async.batch.run import Plan, Run
+from vimmerse_async.batch.run import Run
 from vimmerse_async.batch.sinks import Sink
 from vimmerse_async.batch.source import Source
 from vimmerse_async.models import ModeLike, OptionLike, PromptRequest, PromptResult

@@ -11,13 +11,10 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-import attrs
 from anyio.abc import TaskGroup
 
-from vimmerse_async.batch.allowance import Allowance
 from vimmerse_async.batch.delivery import Delivery
-from vimmerse_async.batch.identity import Identify
-from vimmerse_async.batch.records import Policy
+from vimmerse_async.batch.plan import Plan
 from vimmerse_async.batch.sharing import Sharing
 from vimmerse_async.batch.sinks import Sink
 from vimmerse_async.batch.source import Row, Source
@@ -33,7 +30,6 @@ from vimmerse_async.errors import (
 from vimmerse_async.gate import LaneClosedError
 from vimmerse_async.models import PromptResult
 from vimmerse_async.session import VimmerseSession
-from vimmerse_async.wire import Call
 
 if TYPE_CHECKING:
     from vimmerse_async.batch.intake import Intake
@@ -47,27 +43,6 @@ MOST_AHEAD = 256
 """Rows that are looked up or wait for another's call at most, while few are in flight."""
 BREATH = 64
 """Rows that are not sent after which others in this loop get their turn."""
-
-
-@attrs.frozen
-class Plan:
-    """How a batch is asked.
-
-    Attributes:
-        read: Turns rows into calls.
-        on_result: Called with each result; None for nobody.
-        identify: Tells questions apart; None: each row is asked.
-        policy: Which rows a journal answers.
-        ledger: The journal's page; None: there is no journal.
-        allowance: How many requests may be sent; None: any number.
-    """
-
-    read: Callable[[object], Call]
-    on_result: Callable[[PromptResult], object] | None
-    identify: Identify | None
-    policy: Policy
-    ledger: "Ledger | None" = None
-    allowance: Allowance | None = None
 
 
 class Run:
