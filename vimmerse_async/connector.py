@@ -29,6 +29,10 @@ READ = 64 * 1024
 current_lease: ContextVar[Lease] = ContextVar("current_lease", default=Lease())  # noqa: B039 - that of nobody
 
 
+class SpokeFirstError(aiohttp.ClientConnectionError):
+    """On a new connection there were bytes before anything was asked."""
+
+
 class GuardedProtocol(ResponseHandler):
     """One connection; it ends when a byte arrives that nobody asked for."""
 
@@ -91,6 +95,13 @@ class GuardedProtocol(ResponseHandler):
             self._poll = select.poll()
             self._poll.register(socket.fileno(), select.POLLIN)
         return not self._poll.poll(0)
+
+    def has_been_spoken_to(self) -> bool:
+        """Return whether bytes came on a new connection; TLS has words of its own to say."""
+        transport = self.transport
+        if transport is None or transport.get_extra_info("ssl_object") is not None:
+            return self.should_close
+        return not self.fit_for_reuse()
 
 
 class Body(aiohttp.BytesPayload):
@@ -174,6 +185,9 @@ class GuardedConnector(aiohttp.TCPConnector):
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
         protocol = await super()._create_connection(req, traces, timeout)
+        if isinstance(protocol, GuardedProtocol) and protocol.has_been_spoken_to():
+            protocol.abort()
+            raise SpokeFirstError
         current_lease.get().connected = True
         return protocol
 

@@ -4,6 +4,7 @@ A garbled reply calls itself "400", and its repr holds the key.
 """
 
 import errno
+import re
 import ssl as tls
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
+from vimmerse_async.connector import SpokeFirstError
 from vimmerse_async.multipart import FormError
 from vimmerse_async.wire import Failure, Lease
 
@@ -74,6 +76,7 @@ _UNSENT: tuple[tuple[type[Exception], Callable[[Any], tuple[str, str]]], ...] = 
     ),
     (aiohttp.ClientConnectorSSLError, _name_handshake),
     (TimeoutError, lambda _error: ("connect_timeout", "no connection in time")),
+    (SpokeFirstError, lambda _error: ("connect", "the server spoke before it was asked")),
     (
         aiohttp.ClientConnectorError,
         lambda error: ("connect", f"no connection to {error.host}: {_reason(error.os_error)}"),
@@ -84,17 +87,22 @@ _UNSENT: tuple[tuple[type[Exception], Callable[[Any], tuple[str, str]]], ...] = 
 
 def _name_sent(error: Exception, *, begun: bool) -> tuple[str, str]:
     if isinstance(error, (aiohttp.ClientResponseError, HttpProcessingError)):
-        return "malformed", f"the reply is not HTTP ({error.message[:100]!a})"
+        return "malformed", f"the reply is not HTTP ({_kind_of(error.message)})"
     if isinstance(error, aiohttp.ClientPayloadError):
         cause = error.__cause__
         if isinstance(cause, HttpProcessingError) and "Not enough data" not in cause.message:
-            return "malformed", f"the reply's body is not HTTP ({cause.message[:100]!a})"
+            return "malformed", f"the reply's body is not HTTP ({_kind_of(cause.message)})"
         return "truncated", "the reply ended before it was complete"
     if isinstance(error, TimeoutError):
         return "timeout", "no answer in time"
     if begun:
         return "truncated", "the connection was lost in the middle of the reply"
     return "lost", f"the connection was lost before a reply came ({_reason(error)})"
+
+
+def _kind_of(message: str) -> str:
+    """Return what a parser says is wrong, without the bytes that it quotes: they may be the key."""
+    return ascii(re.split(r"[^A-Za-z0-9 -]", message, maxsplit=1)[0].strip()[:60])[1:-1]
 
 
 def _reason(error: BaseException) -> str:

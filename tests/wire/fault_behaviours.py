@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 import socket
+import threading
 import zlib
 from typing import Any
 
@@ -35,6 +36,12 @@ async def hang_on_accept(link: Link, _: None) -> None:
 async def speak_first(link: Link, _: None, text: str) -> None:
     await link.send(text.encode("latin-1"))
     link.close()
+
+
+@behaviour("accept")
+async def speak_and_stay(link: Link, _: None, text: str) -> None:
+    """Say something before anything was asked, and serve on."""
+    await link.send(text.encode("latin-1"))
 
 
 @behaviour("head")
@@ -157,6 +164,18 @@ async def ok_then_stray(
     await link.send(stray.encode("latin-1"))
     if close:
         link.close()
+
+
+@behaviour()
+async def ok_then_stray_when(
+    link: Link, ask: Asked, stray: str, told: threading.Event, said: threading.Event
+) -> None:
+    """Answer well; when told, say something that nobody asked for, and say that it was said."""
+    await link.answer(200, prompt_for(ask))
+    while not told.is_set():  # noqa: ASYNC110 - it is set by another thread
+        await asyncio.sleep(0.001)
+    await link.send(stray.encode("latin-1"))
+    said.set()
 
 
 @behaviour()

@@ -134,6 +134,34 @@ async def test_F8_a_server_that_echoes_the_key(form, status, serve, connect):
     assert "***" in str(raised.value) + raised.value.body
 
 
+GARBLED = [
+    "{key}",
+    "{key}\r\n\r\n",
+    "HTTP/1.1 {key}\r\n\r\n",
+    "HTTP/1.1 200 {key}\0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\n{key}\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nX: {key}\0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: {key}\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: {key}\r\nContent-Length: 1\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{key}\r\n\r\n",
+    'HTTP/1.1 200 OK\r\nContent-Encoding: {key}\r\nContent-Length: 3\r\n\r\n"a"',
+]
+
+
+@pytest.mark.parametrize("text", GARBLED)
+@pytest.mark.parametrize("apart", [False, True], ids=["at once", "apart"])
+async def test_F8_an_echo_that_is_not_http(text, apart, serve, connect):
+    """A parser quotes what it cannot read; no error of ours does."""
+    text = text.replace("{key}", KEY)
+    texts = text.split("\r\n\r\n", 1) if apart else [text]
+    texts = [texts[0] + "\r\n\r\n" * (len(texts) > 1), *texts[1:]]
+    server = await serve({"do": "pieces", "texts": texts, "every": 0.01, "close": True})
+    session = await connect(server, retry=RetryPolicy(max_attempts=1))
+    with pytest.raises(APIError) as raised:
+        await refine_prompt(session, "x")
+    check_error(raised.value)
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 @pytest.mark.parametrize("status", [200, 400])
 async def test_F8_a_packed_echo(encoding, status, serve, connect):

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 import time
 
 import aiohttp
@@ -9,7 +10,7 @@ import pytest
 from fault_server import FaultServer
 from wire_kit import both_ways, in_thread
 
-from vimmerse_async import RetryPolicy, Timeouts, refine_prompt, upload_image
+from vimmerse_async import APIConnectionError, RetryPolicy, Timeouts, refine_prompt, upload_image
 
 way = both_ways
 
@@ -30,6 +31,21 @@ STRAYS = {
 @pytest.fixture(params=STRAYS)
 def stray(request):
     return STRAYS[request.param]
+
+
+class Stray:
+    """An instruction to say something out of turn, at the moment that a test chooses."""
+
+    def __init__(self, text):
+        self.told, self.said = threading.Event(), threading.Event()
+        self.order = {
+            "do": "ok_then_stray_when", "stray": text, "told": self.told, "said": self.said,
+        }  # fmt: skip
+
+    def arrive(self):
+        """Stand still, as a busy application does, until the bytes are there."""
+        self.told.set()
+        assert self.said.wait(10)
 
 
 def nothing_doubted(session):
@@ -62,14 +78,44 @@ async def test_A28_in_the_reply_s_own_segment(stray, serve, connect):
 
 async def test_A28_while_the_loop_is_blocked(stray, connect):
     """Bytes that wait in the socket, not yet read, spoil the connection as well."""
-    with in_thread(FaultServer([{"do": "ok_then_stray", "stray": stray, "after": 0.03}])) as server:
+    spoken = Stray(stray)
+    with in_thread(FaultServer([spoken.order])) as server:
         session = await connect(server)
         assert await refine_prompt(session, "one") == "answer to one"
-        time.sleep(0.08)  # noqa: ASYNC251 - that is the point
+        spoken.arrive()
         assert await refine_prompt(session, "two") == "answer to two"
         assert [ask.connection for ask in server.requests] == [0, 1]
         assert nothing_doubted(session)
         await session.aclose()
+
+
+@pytest.mark.parametrize("ask", ["prompt", "upload"])
+async def test_A28_before_anything_was_asked(ask, stray, connect):
+    """A new connection on which the server speaks first carries no request: nothing was sent."""
+    calls = {
+        "prompt": lambda session: refine_prompt(session, "two"),
+        "upload": lambda session: upload_image(session, PNG),
+    }
+    with in_thread(FaultServer([{"do": "speak_and_stay", "text": stray}] * 2)) as server:
+        session = await connect(server, retry=RetryPolicy(max_attempts=2, backoff_base=0))
+        dawdling = asyncio.ensure_future(dawdle())
+        with pytest.raises(APIConnectionError, match="spoke before") as raised:
+            await calls[ask](session)
+        assert (raised.value.kind, raised.value.sent) == ("connect", "no")
+        assert server.connections == 2
+        assert not server.requests
+        answer = await calls[ask](session)
+        assert "STRAY" not in str(answer)
+        dawdling.cancel()
+        assert session.statistics().possibly_charged == 0
+        await session.aclose()
+
+
+async def dawdle():
+    """Give others time between any two turns of this loop."""
+    while True:
+        time.sleep(0.005)  # noqa: ASYNC251 - that is the point
+        await asyncio.sleep(0)
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="a request is written where it is begun")
@@ -84,13 +130,14 @@ async def test_A28_while_the_loop_is_blocked(stray, connect):
 )
 async def test_A28_between_checking_out_and_writing(ask, stray, connect):
     """In aiohttp's session, on Python 3.11, a turn of the loop passes: it is looked once more."""
-    with in_thread(FaultServer([{"do": "ok_then_stray", "stray": stray, "after": 0.03}])) as server:
+    spoken = Stray(stray)
+    with in_thread(FaultServer([spoken.order])) as server:
         session = await connect(server, trace_configs=[aiohttp.TraceConfig()])
         assert await refine_prompt(session, "one") == "answer to one"
         call = asyncio.ensure_future(ask(session))
         while not session.gate.in_flight:  # noqa: ASYNC110 - until it has its connection
             await asyncio.sleep(0)
-        time.sleep(0.08)  # noqa: ASYNC251 - that is the point
+        spoken.arrive()
         answer = await call
         assert "STRAY" not in str(answer)
         assert [ask.connection for ask in server.requests] == [0, 1]
