@@ -1,0 +1,95 @@
+"""What a row and a request in flight cost, counted: calls, tasks, rows pulled, bytes."""
+
+import asyncio
+import gc
+import sys
+import tracemalloc
+from collections import Counter
+from types import FrameType
+
+from test_call_cost import AIOHTTP, is_new, is_own
+
+from vimmerse_async import RetryPolicy, gather_prompts, image_2_prompt, stream_prompts
+
+ROWS = 400
+WINDOW = 8
+
+
+def urls(count):
+    return (f"https://a.example/{number}.png" for number in range(count))
+
+
+async def test_python_calls_of_a_row(serve, connect):
+    """A row of a batch makes at most 56 Python calls of ours, its limit's too, 26 of aiohttp's."""
+    session = await connect(await serve(), hooks=(), limit=WINDOW)
+    await gather_prompts(session, urls(ROWS))
+    made: Counter[str] = Counter()
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        if event != "call":
+            return
+        if is_own(frame.f_code):
+            made["ours"] += is_new(frame)
+        elif frame.f_code.co_filename.startswith(AIOHTTP):
+            made["aiohttp's"] += 1
+
+    sys.setprofile(count)
+    try:
+        await gather_prompts(session, urls(ROWS))
+    finally:
+        sys.setprofile(None)
+    assert made["ours"] / ROWS <= 56, made
+    assert made["aiohttp's"] / ROWS <= 26, made
+
+
+async def test_tasks_and_rows_of_a_full_window(serve, connect):
+    """While a window is full there is a task for each request, and few rows are pulled ahead."""
+    server = await serve(*["hang"] * 100)
+    session = await connect(server, limit=WINDOW)
+    before = len(asyncio.all_tasks())
+    pulled = 0
+
+    def rows():
+        nonlocal pulled
+        for url in urls(10_000):
+            pulled += 1
+            yield url
+
+    async with stream_prompts(session, rows()):
+        while len(server.requests) < WINDOW:  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.001)
+        of_the_server = WINDOW  # each of its connections is a task in this loop
+        tasks = len(asyncio.all_tasks()) - before - of_the_server
+        assert WINDOW <= tasks <= WINDOW + 2
+        assert pulled <= WINDOW + 16
+
+
+async def test_bytes_of_a_call_in_flight(serve, connect):
+    """A call in flight holds at most 4 kB, its connection, its task and its answer's parser aside.
+
+    aiohttp's own calls hold 6 kB.
+    """
+    count = 50
+    server = await serve(*["ok"] * count, *["hang"] * count)
+    session = await connect(server, limit=count, retry=RetryPolicy(max_attempts=1))
+    ask = [image_2_prompt(session, url) for url in urls(count)]
+    await asyncio.gather(*ask)
+    tracemalloc.start()
+    try:
+        calls = [asyncio.ensure_future(image_2_prompt(session, url)) for url in urls(count)]
+        while len(server.requests) < 2 * count:  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.001)
+        gc.collect()
+        ours = tracemalloc.take_snapshot().filter_traces(
+            [
+                tracemalloc.Filter(inclusive=True, filename_pattern="*/vimmerse_async/*"),
+                tracemalloc.Filter(inclusive=True, filename_pattern="*/aiohttp/*"),
+            ]
+        )
+    finally:
+        tracemalloc.stop()
+    held = sum(trace.size for trace in ours.traces) / count
+    for call in calls:
+        call.cancel()
+    await asyncio.wait(calls)
+    assert held <= 4096
