@@ -183,7 +183,7 @@ def _moment(seconds: float | None) -> str | None:
 
 
 def _part(name: str) -> str:
-    return resources.files(__package__).joinpath("page", name).read_text("utf-8")
+    return resources.files("vimmerse_async.catalog").joinpath("page", name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:

@@ -5,27 +5,31 @@ import contextlib
 import functools
 import itertools
 import json
-import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Collection, Iterable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Mapping,
+)
 from pathlib import Path
-
-import attrs
+from typing import TYPE_CHECKING
 
 from vimmerse_async.batch.engine import PromptStream, stream_prompts
 from vimmerse_async.batch.journal import PromptJournal
 from vimmerse_async.batch.reading import JournalReader
-from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.hosting import hosted
 from vimmerse_async.catalog.questions import Questions
-from vimmerse_async.catalog.read import URL_COLUMN, Form
+from vimmerse_async.catalog.read import URL_COLUMN
 from vimmerse_async.catalog.source import Source
 from vimmerse_async.catalog.write import OutputForm, output_form
 from vimmerse_async.cli import journaling, planning
 from vimmerse_async.cli.connection import Link, connected
 from vimmerse_async.cli.errors import FAILED, OK, exit_code, explain
 from vimmerse_async.cli.exporting import SCHEMA, write_export
-from vimmerse_async.cli.options import Connection
-from vimmerse_async.cli.output import Output, fault
+from vimmerse_async.cli.job import Job
+from vimmerse_async.cli.output import Output
 from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.record import Record
 from vimmerse_async.cli.runner import Interrupts, run
@@ -34,45 +38,13 @@ from vimmerse_async.errors import InvalidRequestError, JournalError, VimmerseErr
 from vimmerse_async.models import PromptRequest
 from vimmerse_async.session import VimmerseSession
 
+if TYPE_CHECKING:
+    from vimmerse_async.catalog.values import Kind
+
 _LONG_FILE = 100 << 20
 """Bytes; to count its rows takes some seconds."""
 
 _Inputs = Iterable[PromptRequest] | AsyncIterable[PromptRequest]
-
-
-@attrs.frozen
-class Job:
-    """What was typed.
-
-    Attributes:
-        source: A file, a folder, or `-`.
-        output: A file, or `-`.
-        read_as: What a file is; None: found out.
-        write_as: What to write; None: by the ending, else as the source is.
-        encoding: Of a file; None: found out.
-        rows: How many rows to take; None: all.
-        questions: What is asked about each.
-        connection: Who is asked.
-        journal: Where results are kept; None: nowhere.
-        fresh: True sets an older journal aside.
-        retry_errors: Which rows that were rejected before are asked again.
-        max_calls: Calls that may be made; None for any number.
-        words: The command, to be typed again.
-    """
-
-    source: str
-    output: str
-    read_as: Form | None
-    write_as: OutputForm | None
-    encoding: str | None
-    rows: int | None
-    questions: Questions
-    connection: Connection
-    journal: Path | None
-    fresh: bool
-    retry_errors: bool | Collection[str]
-    max_calls: int | None
-    words: tuple[str, ...]
 
 
 def start(job: Job) -> int:
@@ -83,12 +55,12 @@ def start(job: Job) -> int:
         JournalError: The journal cannot be used; nothing was sent.
         OutputError: The results cannot be written.
     """
-    _check_paths(job)
-    with _source(job) as source:
+    job.check_paths()
+    with job.open() as source:
         captioning = Captioning(job, source)
         if job.journal is None:
             return run(captioning.run)
-        _check_output(job.output)
+        job.check_output()
         if job.fresh and (aside := journaling.set_aside(job.journal)) is not None:
             note(f"the journal of before is now {aside}")
         with journaling.mending():
@@ -103,7 +75,7 @@ def dry_run(job: Job) -> int:
         InvalidRequestError: The job makes no sense.
         JournalError: The journal cannot be read.
     """
-    with _source(job) as source:
+    with job.open() as source:
         captioning = Captioning(job, source)
         rows = itertools.islice(source.rows(), job.rows)
         known = None if job.fresh else job.journal
@@ -133,7 +105,7 @@ class Captioning:
         self._total = survey.total
         if source.folder is None:
             self.questions: Questions = job.questions.settled(survey.columns, source.sample)
-            self._kinds = survey.kinds
+            self._kinds: Mapping[str, Kind] = survey.kinds
         else:
             self.questions = _about_files(job.questions)
             self._kinds = {**survey.kinds, URL_COLUMN: "text"}
@@ -145,23 +117,30 @@ class Captioning:
             self._announce()
             with Progress(self._total, link, most=job.max_calls) as progress:
                 if journal is None:
-                    with self._output(progress) as output:
-                        record = Record(progress, interrupts, output)
-                        await self._ask(link, interrupts, record, None)
-                        path = output.finish(whole=self._whole)
+                    tell = await self._stream(link, interrupts, progress)
                 else:
-                    self._record = record = Record(progress, interrupts, None)
-                    await self._ask(link, interrupts, record, journal)
-            if journal is None:
-                record.tell(path, output.left_out, whole=self._whole)
+                    self._record = Record(progress, interrupts, None)
+                    await self._ask(link, interrupts, self._record, journal)
+                    tell = None
             self._charged = link.session.statistics().possibly_charged
-            if journal is None:
+            if tell is not None:
+                tell()
                 _tell_charges(self._charged, self._charged)
         if self._error is not None and journal is None:
             note(f"vimmerse: {explain(self._error)}")
         if self._error is not None:
             return exit_code(self._error)
         return FAILED if progress.tally.failed else OK
+
+    async def _stream(
+        self, link: Link, interrupts: Interrupts, progress: Progress
+    ) -> Callable[[], None]:
+        """Caption without a journal, writing rows in order, and return what says how it went."""
+        with self._output(progress) as output:
+            record = Record(progress, interrupts, output)
+            await self._ask(link, interrupts, record, None)
+            path = output.finish(whole=self._whole)
+        return functools.partial(record.tell, path, output.left_out, whole=self._whole)
 
     def export(self, path: Path) -> int:
         """Write what the journal holds, say how it went, and return an exit code, 0 for none.
@@ -236,7 +215,7 @@ class Captioning:
         if self._job.journal is None:
             yield None
             return
-        async with PromptJournal(self._job.journal, source=_absolute(self._job.source)) as journal:
+        async with PromptJournal(self._job.journal, source=self._job.absolute_source()) as journal:
             journaling.announce(journal)
             if self._source.schema is not None:
                 journal.add_fact(SCHEMA, self._source.schema)
@@ -296,36 +275,6 @@ async def _arriving(
         taken += 1
         if taken == most:
             return
-
-
-def _source(job: Job) -> Source:
-    column = job.questions.text_column
-    return Source(job.source, form=job.read_as, encoding=job.encoding, column=column)
-
-
-def _absolute(source: str) -> str | None:
-    """Return a path that means the same from every folder; None of a pipe."""
-    return None if source == "-" else os.path.realpath(source)
-
-
-def _check_paths(job: Job) -> None:
-    if job.write_as is None and job.output != "-":
-        output_form(job.output)
-    with contextlib.suppress(OSError):
-        if "-" not in {job.source, job.output} and Path(job.output).samefile(job.source):
-            raise InvalidRequestError("the output is the source; give it another name")
-
-
-def _check_output(output: str) -> None:
-    """Raise `OutputError` where nothing can be written, before anything is sent."""
-    if output == "-":
-        return
-    try:
-        file = AtomicFile(Path(output), derived=True)
-    except OSError as error:
-        raise fault(output, error) from None
-    file.stream.close()
-    file.discard()
 
 
 def _is_older(journal: JournalReader, output: Path) -> bool:

@@ -5,6 +5,7 @@ import itertools
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from vimmerse_async import errors
 from vimmerse_async.batch.journal import PromptJournal
@@ -84,8 +85,9 @@ def mending() -> Iterator[None]:
     except errors.JournalError as error:
         if error.kind not in {"corrupt", "mismatch"}:
             raise
+        kind: Any = error.kind
         raise errors.JournalError(
-            f"{error.message}; --fresh begins a new one and keeps this one aside", kind=error.kind
+            f"{error.message}; --fresh begins a new one and keeps this one aside", kind=kind
         ) from None
 
 
