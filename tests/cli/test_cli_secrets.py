@@ -28,7 +28,9 @@ def emulator() -> Any:
 def test_F9_F10_a_run_leaves_no_key_anywhere(start: Start, place: Path) -> None:
     """Not in the command line while it runs, on no stream, and in no file that it writes."""
     (place / "urls.txt").write_text("https://a.example/1.png\nhttp://bad\n" * 5)
-    process = start("caption", "urls.txt", "-o", "out.csv", "--limit", "2")
+    process = start(
+        "caption", "urls.txt", "-o", "out.csv", "--journal", "run.db", "--limit", "2"
+    )  # fmt: skip
     shown = b""
     while process.poll() is None:
         shown += Path(f"/proc/{process.pid}/cmdline").read_bytes()
@@ -38,7 +40,8 @@ def test_F9_F10_a_run_leaves_no_key_anywhere(start: Start, place: Path) -> None:
     assert CORE.encode() not in shown
     assert CORE not in out + err
     files = [path for path in place.rglob("*") if path.is_file()]
-    assert {path.name for path in files} >= {"urls.txt", "out.csv"}
+    assert {path.name for path in files} >= {"urls.txt", "out.csv", "run.db"}
+    assert (place / "run.db").stat().st_mode & 0o077 == 0
     for path in files:
         assert CORE.encode() not in path.read_bytes(), path
 
@@ -78,13 +81,16 @@ def test_F9_answers_hold_no_key(start: Start, place: Path) -> None:
     """What a command writes shows what was asked and answered, nothing else."""
     (place / "urls.txt").write_text("https://a.example/1.png\n")
     for words in (
-        ("caption", "urls.txt", "-o", "out.jsonl"),
+        ("caption", "urls.txt", "-o", "out.jsonl", "--journal", "run.db"),
+        ("export", "run.db", "-o", "again.jsonl"),
+        ("report", "run.db", "-o", "page.html"),
         ("refine", "x"),
         ("suggest",),
     ):
         out, err = start(*words).communicate(timeout=30)
         assert CORE not in out + err
     assert json.loads((place / "out.jsonl").read_text())["prompt"]
+    assert CORE not in (place / "page.html").read_text() + (place / "again.jsonl").read_text()
 
 
 def test_F11_a_command_beside_the_emulator_has_no_real_key(

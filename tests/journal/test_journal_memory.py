@@ -53,7 +53,7 @@ print(json.dumps(asyncio.run(main())))
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("count", [10_000, pytest.param(1_000_000, marks=pytest.mark.full)])
 @pytest.mark.parametrize("kind", ["identical", "distinct", "occurrences", "numbered", "known"])
-def test_P8_memory_is_flat(tmp_path, kind, count):
+def test_E23_P8_memory_is_flat(tmp_path, kind, count):
     """E23: a million rows, alike or not, known or not, counted or not, take no more than a few."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(

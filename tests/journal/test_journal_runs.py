@@ -44,7 +44,7 @@ def of(results):
     return {result.index: result.prompt or type(result.error).__name__ for result in results}
 
 
-async def test_a_second_run_sends_only_what_is_new(server, path):
+async def test_E15_a_second_run_sends_only_what_is_new(server, path):
     """E15: a catalog that was reordered, shortened and has grown just works."""
     async with server.session() as session:
         first = await gather_prompts(session, urls(*range(30)), journal=path)
@@ -175,7 +175,7 @@ async def test_a_row_that_cannot_be_sent_has_a_record(server, path):
 
 @pytest.mark.parametrize("journaled", [False, True])
 @pytest.mark.parametrize("gathered", [False, True])
-async def test_identical_questions_share_one_call(server, path, journaled, gathered):
+async def test_C15_identical_questions_share_one_call(server, path, journaled, gathered):
     """Identical questions in flight are asked once; gathered or with a journal, once at all."""
     server.script = slow(0.02)
     rows = urls(*itertools.islice(itertools.cycle(range(3)), 60))
@@ -216,7 +216,7 @@ async def test_the_same_question_by_another_route_is_the_same(server, path):
 
 
 @pytest.mark.parametrize("journaled", [False, True])
-async def test_each_occurrence_is_asked_without_dedupe(server, path, journaled):
+async def test_C15_each_occurrence_is_asked_without_dedupe(server, path, journaled):
     """`dedupe=False` asks each; with a journal it resumes by occurrence."""
     options = {"dedupe": False, "journal": path} if journaled else {"dedupe": False}
     async with server.session(limit=4) as session:
