@@ -1,7 +1,7 @@
 """Killed at any moment, a run loses nothing that was reported, and repeats little.
 
 `KILLS=1000 pytest tests/journal/test_journal_kills.py -m full` makes as many kills as it says; 200
-over 50,000 questions are the full figure, 20 over 2,000 run every time. `SEED=…` repeats a run.
+over 50,000 questions are the full figure, 20 over 3,000 run every time. `SEED=…` repeats a run.
 """
 
 import os
@@ -46,35 +46,39 @@ def check_whole(kit):
 
 
 @pytest.mark.parametrize(
-    ("kills", "rows"), [(20, 2_000), pytest.param(KILLS, 250 * KILLS, marks=pytest.mark.full)]
+    ("kills", "rows"), [(20, 3_000), pytest.param(KILLS, 250 * KILLS, marks=pytest.mark.full)]
 )
 def test_E1_P1_P2_P3_killed_at_random(tmp_path, kills, rows):
-    """No reported result is missing or changed, none is there twice, and few calls are repeated."""
+    """No reported result is missing or changed, none is there twice, and few calls are repeated.
+
+    A kill may cost what is in flight and what is answered and not on disk yet: two windows.
+    """
     rng = random.Random(SEED)
     repeated, killed, worst = 0, 0, 0
     with Kit(tmp_path, rows) as kit:
         while killed < kills:
-            calls = rng.randrange(0, 2 * rows // kills - 60)
+            calls = rng.randrange(0, rows // kills)
             status = kit.kill_after(calls, rng.random() / 50)
             if status == 0:
                 break
             assert status == -signal.SIGKILL, kit.said()
             killed += 1
-            if rows <= 2_000:
+            asked = kit.asked()
+            now = sum(asked.values()) - len(asked)
+            worst, repeated = max(worst, now - repeated), now
+            if rows <= 3_000:  # reads the whole journal; of more rows all are looked at in the end
                 check_reported(kit)
-                asked = kit.asked()
-                now = sum(asked.values()) - len(asked)
-                worst, repeated = max(worst, now - repeated), now
         assert kit.run() == 0, kit.said()
         check_reported(kit)
         check_whole(kit)
         repeated = sum(kit.asked().values()) - rows
         with JournalReader(kit.journal) as reader:
             runs = reader.runs()
-    print(f"seed {SEED}: {killed} kills, {rows:,} rows, {repeated} calls repeated, at most {worst}")  # noqa: T201
-    assert killed >= kills // 2
+    told = f"{killed} kills, {rows:,} rows, {repeated} calls repeated, {worst} by one kill"
+    print(f"seed {SEED}: {told}, window {kit.window}")  # noqa: T201
+    assert killed == kills
     assert worst <= 2 * kit.window
-    assert repeated <= kit.window * killed
+    assert repeated <= 2 * kit.window * killed
     assert sum(run.outcome == "killed" for run in runs) >= killed // 2
     assert runs[-1].outcome == "finished"
 
@@ -90,7 +94,7 @@ def disk(tmp_path_factory):
 
 COUNT, KILL, FAIL_ONCE, FAIL_ALWAYS, SHORT = range(5)
 EIO, EINTR, ENOSPC, EROFS = 5, 4, 28, 30
-STEPS = [pytest.param(7, id="every 7th"), pytest.param(1, id="every", marks=pytest.mark.full)]
+STEPS = [pytest.param(9, id="every 9th"), pytest.param(1, id="every", marks=pytest.mark.full)]
 
 
 def points(folder, disk, step):
@@ -127,7 +131,7 @@ def test_E2_killed_at_every_write(tmp_path, disk, step):
             assert sum(kit.asked().values()) <= 50 + 2 * kit.window
 
 
-@pytest.mark.parametrize("step", [pytest.param(11, id="every 11th"), STEPS[1]])
+@pytest.mark.parametrize("step", [pytest.param(17, id="every 17th"), STEPS[1]])
 @pytest.mark.parametrize(
     ("mode", "error"),
     [(FAIL_ONCE, EIO), (FAIL_ALWAYS, EIO), (FAIL_ALWAYS, ENOSPC), (SHORT, 0)],
