@@ -235,10 +235,8 @@ class World:
 
     def run(self, until: float, watch: Callable[[float], None] | None = None) -> None:
         """Let time pass until the work is done, or until a moment; `watch` sees every event."""
-        while self._events and self.live:
+        while self._events and self.live and self._events[0][0] <= until:
             when, _, action, argument = heapq.heappop(self._events)
-            if when > until:
-                break
             self.now = when
             action(when, argument)
             if watch:
