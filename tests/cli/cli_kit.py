@@ -20,7 +20,7 @@ class Ended:
     err: str
 
 
-def wait_until(true: Callable[[], object], seconds: float = 20.0) -> None:
+def wait_until(true: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for something that another process does."""
     until = time.monotonic() + seconds
     while not true():
