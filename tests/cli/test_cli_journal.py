@@ -351,6 +351,29 @@ def test_no_journal_can_be_made(
     assert not emulator.requests
 
 
+def test_E5_journal_that_cannot_grow(start: Start, place: Path, emulator: Emulator) -> None:
+    """A journal that hits a size limit ends the run with 4; what was kept is kept, and gone on."""
+    write_urls(place / "in.txt", 600)
+
+    def limited() -> None:
+        import resource
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+
+    process = start("caption", "in.txt", "-o", "out.csv", preexec_fn=limited)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 4
+    assert "cannot be written" in said
+    assert "Traceback" not in said
+    paid = len(emulator.requests)
+    process = start(*printed_command(said))
+    assert process.wait(timeout=60) == 0
+    assert len(table(place / "out.csv")) == 600
+    assert 0 < paid < 600
+    assert len(emulator.requests) <= 600 + 32
+
+
 def test_possible_charges_are_summed(vimmerse: Vimmerse, place: Path, emulator: Emulator) -> None:
     """What may have been charged without an answer is told for the run and for all runs."""
     write_urls(place / "in.txt", 3)
