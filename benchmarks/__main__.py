@@ -9,6 +9,7 @@ only prints. Close what else runs: the ratios stand it, the microseconds do not.
 """
 
 import argparse
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from benchmarks import imports, inflight, memory, overhead, pages, scripts, thro
 from benchmarks.report import Result, table
 from benchmarks.server import server
 
-BENCHMARKS: dict[str, Callable[..., Result | None]] = {
+BENCHMARKS: dict[str, Callable[..., Result]] = {
     "throughput": throughput.run,
     "overhead": overhead.run,
     "memory": memory.run,
@@ -43,14 +44,17 @@ def main() -> None:
         pages.write()
         return
     names = options.names or (QUICK if options.quick else tuple(BENCHMARKS))
+    failed: list[str] = []
     with ExitStack() as stack:
         kind, origin = stack.enter_context(server())
         for name in names:
             begun = time.monotonic()
             print(f"{name} …", file=sys.stderr, flush=True)
-            result = BENCHMARKS[name](origin, quick=options.quick, rounds=options.rounds)
-            if result is None:
-                print("  not measured: it is not here", file=sys.stderr)
+            try:
+                result = BENCHMARKS[name](origin, quick=options.quick, rounds=options.rounds)
+            except (subprocess.SubprocessError, SystemExit) as error:
+                print(f"  {name} failed and is left out: {error}", file=sys.stderr)
+                failed.append(name)
                 continue
             if not options.quick:
                 pages.save(name, result, kind)
@@ -58,6 +62,8 @@ def main() -> None:
             print(f"  {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     if not options.quick:
         pages.write()
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}; the other results are written")
 
 
 if __name__ == "__main__":

@@ -118,6 +118,8 @@ async def _measure(kind: str, origin: str, count: int) -> dict[str, float]:
             tell(b"COUNT")
             if int(control.recv(16)) >= count:
                 return running
+            if running.done():
+                await running  # with the error that ended it
             await asyncio.sleep(0.05)
 
     async def steps(run: Callable[[], Awaitable[object]]) -> None:
@@ -150,16 +152,20 @@ Steps = Callable[[Callable[[], Awaitable[object]]], Awaitable[None]]
 
 
 async def _batch(origin: str, count: int, steps: Steps) -> None:
-    from vimmerse_async import VimmerseSession, gather_prompts
+    from vimmerse_async import Timeouts, VimmerseSession, gather_prompts
 
-    async with VimmerseSession(KEY, base_url=origin, limit=count) as session:
+    async with VimmerseSession(
+        KEY, base_url=origin, limit=count, timeouts=Timeouts(connect=100.0)
+    ) as session:
         await steps(lambda: gather_prompts(session, (url(number) for number in range(count))))
 
 
 async def _calls(origin: str, count: int, steps: Steps) -> None:
-    from vimmerse_async import VimmerseSession, image_2_prompt
+    from vimmerse_async import Timeouts, VimmerseSession, image_2_prompt
 
-    async with VimmerseSession(KEY, base_url=origin, limit=count) as session:
+    async with VimmerseSession(
+        KEY, base_url=origin, limit=count, timeouts=Timeouts(connect=100.0)
+    ) as session:
         await steps(
             lambda: asyncio.gather(*(image_2_prompt(session, url(at)) for at in range(count)))
         )
