@@ -59,7 +59,7 @@ def middle_frame(data: bytes) -> bytes:
             "r",
             format=demuxer,
             container_options={"protocol_whitelist": "none"},
-            metadata_errors="replace",
+            **_lenient(av.__version__),
             buffer_size=_READ_SIZE,
             io_open=_read_nothing_else,
         ) as container:
@@ -69,6 +69,11 @@ def middle_frame(data: bytes) -> bytes:
     except Exception as error:  # noqa: BLE001 - codecs name no family of errors for hostile bytes
         reason = getattr(error, "strerror", None) or error
         raise UnreadableVideoError(f"the video is damaged or incomplete: {reason}") from None
+
+
+def _lenient(version: str) -> dict[str, Any]:
+    """Return what lets texts that are no UTF-8 pass; av 19 reads none before it is asked."""
+    return {"metadata_errors": "replace"} if int(version.partition(".")[0]) < 19 else {}
 
 
 def _read_nothing_else(*_: Any) -> NoReturn:
