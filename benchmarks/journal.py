@@ -67,6 +67,13 @@ async def watched() -> AsyncIterator[list[float]]:
         task.cancel()
 
 
+async def idle(seconds: float) -> list[float]:
+    """Return how late a loop is that does nothing else: the machine's own share."""
+    async with watched() as late:
+        await asyncio.sleep(seconds)
+    return sorted(late)
+
+
 async def acknowledged(path: Path, seconds: float) -> tuple[float, float, list[float]]:
     """Keep results in flight; return them per second, CPU microseconds each, and the waits."""
     async with PromptJournal(path) as journal, watched() as late:
@@ -172,6 +179,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder, fast_server() as base_url:
+        print(f"an idle loop is late by: {waits(alone(idle, 3.0))}")
         rate, cpu, late = alone(acknowledged, Path(folder, "rate.db"), 3.0)
         print(f"acknowledged, {IN_FLIGHT} in flight: {rate:,.0f} results/s, {cpu:.1f} µs CPU each")
         print(f"  the loop was late by: {waits(late)}")
