@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,9 +10,6 @@ from pathlib import Path
 
 import attrs
 
-from benchmarks.fast_server import REPLY, Requests
-
-LATENCY = 0.3
 PER_SECOND = 200
 BURST = 20
 IN_FLIGHT = 60
@@ -45,15 +43,6 @@ http {{
 """
 
 
-class Slow(Requests):
-    """Answers each request after `LATENCY`."""
-
-    def answer(self, count: int) -> None:
-        loop = asyncio.get_running_loop()
-        for _ in range(count):
-            loop.call_later(LATENCY, self.write, REPLY)
-
-
 @attrs.frozen
 class Limited:
     """One limited server.
@@ -78,7 +67,11 @@ async def limited_servers() -> AsyncIterator[list[Limited]]:
     binary = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
     if binary is None:
         raise SystemExit("nginx is not installed (Debian: apt-get install nginx-light)")
-    upstream = await asyncio.get_running_loop().create_server(Slow, "127.0.0.1", 0, backlog=4096)
+    upstream = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.discovery.upstream", stdout=asyncio.subprocess.PIPE
+    )
+    assert upstream.stdout is not None
+    upstream_port = int(await upstream.stdout.readline())
     rate_port, window_port = _free_port(), _free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -89,7 +82,7 @@ async def limited_servers() -> AsyncIterator[list[Limited]]:
                 rate=PER_SECOND,
                 burst=BURST,
                 window=IN_FLIGHT,
-                upstream=upstream.sockets[0].getsockname()[1],
+                upstream=upstream_port,
                 rate_port=rate_port,
                 window_port=window_port,
             )
@@ -105,7 +98,8 @@ async def limited_servers() -> AsyncIterator[list[Limited]]:
         finally:
             process.terminate()
             await process.wait()
-            upstream.close()
+            upstream.terminate()
+            await upstream.wait()
 
 
 def _free_port() -> int:
