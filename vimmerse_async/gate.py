@@ -15,7 +15,9 @@ from collections.abc import Callable
 
 import attrs
 
-from vimmerse_async.control.limit import Limit, Outcome, Permit
+from vimmerse_async.control.adaptive import AdaptiveLimit
+from vimmerse_async.control.fixed import FixedLimit
+from vimmerse_async.control.limit import Limit, LimitSnapshot, Outcome, Permit
 
 BATCH_SHARE = 4
 """Every so-manieth admission goes to a batch while calls wait too."""
@@ -124,6 +126,12 @@ class Gate:
     def waiting(self) -> int:
         """Requests that wait to be admitted."""
         return self._waiting
+
+    def snapshot(self) -> LimitSnapshot:
+        """Return what the limit does right now; another's limit may tell how it was last asked."""
+        if isinstance(self.limit, (AdaptiveLimit, FixedLimit)):
+            return self.limit.snapshot(self._clock())
+        return self.limit.snapshot()
 
     def open_lane(self) -> Lane:
         """Return a queue for a batch."""

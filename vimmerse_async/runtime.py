@@ -272,7 +272,7 @@ class Runtime:
         return SessionStatistics(
             **attrs.asdict(self.counters),
             waiting=0 if gate is None else gate.waiting,
-            limit=(self._make_limit() if gate is None else gate.limit).snapshot(),
+            limit=self._make_limit().snapshot() if gate is None else gate.snapshot(),
         )
 
     def __del__(self) -> None:

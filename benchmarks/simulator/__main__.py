@@ -113,7 +113,8 @@ def main() -> None:
     ours = [each for each in ALL if not options.scenarios or each.key in options.scenarios]
     listed = [each for each in ours if each in LISTED]
     kept = play_all([each.key for each in ours], seeds_of(options.seeds), options.jobs)
-    lines = ["Goodput % / 429s %, by `python -m benchmarks.simulator`.", ""]
+    spans = f"{' '.join(options.seeds)}, rivals {' '.join(options.rivals)}"
+    lines = [f"Goodput % / 429s %, by `python -m benchmarks.simulator`, seeds {spans}.", ""]
     for table in (
         our_table(ours, kept),
         rival_table(listed, seeds_of(options.rivals)),
@@ -125,7 +126,10 @@ def main() -> None:
     if options.write:
         (HERE / "results.md").write_text("\n".join(lines))
         rows = {
-            key: {seed: attrs.asdict(each) for seed, each in runs.items()}
+            key: {
+                seed: {name: round(value, 3) for name, value in attrs.asdict(each).items()}
+                for seed, each in runs.items()
+            }
             for key, runs in kept.items()
         }
         (HERE / "results.json").write_text(json.dumps(rows, indent=0) + "\n")

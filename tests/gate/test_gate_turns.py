@@ -157,6 +157,23 @@ async def test_gate_pacing_keeps_its_rate() -> None:
     assert crowd.times[-1] - begun == pytest.approx(10.0, abs=0.3)
 
 
+@pytest.mark.parametrize("make", [AdaptiveLimit, lambda: FixedLimit(4)])
+async def test_gate_seconds_count_down(make: Any) -> None:
+    """A shut gate tells how long it is still shut, though nobody asks in between."""
+    gate = Gate(make(), asyncio.get_running_loop().time)
+    permit: Any = gate.enter("text")
+    gate.release(permit, Outcome.THROTTLE, 0.1, 30.0)
+    first = gate.snapshot()
+    await asyncio.sleep(20.0)
+    then = gate.snapshot()
+    assert then.gate == pytest.approx(first.gate - 20.0)
+    assert (first.binding, then.binding) == ("gate", "gate")
+    await asyncio.sleep(20.0)
+    assert gate.snapshot().gate == 0.0
+    assert gate.snapshot().binding != "gate"
+    gate.close()
+
+
 @pytest.mark.parametrize("odd", [math.inf, 0.0, -1.0, 1e-12])
 async def test_gate_odd_limit(odd: float) -> None:
     """A limit that wants to wait for a release of nothing, or for no time, is asked again."""

@@ -51,7 +51,6 @@ SLACK = 2.5  # x Little's law: the ceiling that is not suspected
 RAMP = 3.0  # x Little's law: where the start stops growing
 BLIND = 16.0  # x the first window: the same while there are too few answers for Little's law
 FEW = 16  # answers
-STRETCH = 0.5  # power of the start's growth by which its silence grows, as refusals slow down
 FIRST_REFUSAL = 0.06  # s a refusal is thought to take before there was one: a network's round trip
 ERODE = 0.85  # of the highest accepted level, when the rate is blamed: the next blame may differ
 QUEUED = 2 / 3  # share of latency spent waiting at which the server is full
@@ -154,7 +153,8 @@ class AdaptiveLimit:
         permit.paced, permit.refusals, permit.outcome = paced, self._refusals, None
         holds = self._door.holds
         self._door.enter(permit, now)
-        self._note_opening(now, holds)
+        if holds and not self._door.holds:
+            self._note_opening(now, holds)
         permit.bin = self._evidence.add(now)
         self._levels.enter(permit)
         return permit
@@ -180,7 +180,8 @@ class AdaptiveLimit:
         permit.outcome = outcome
         holds = self._door.holds
         begins = self._door.leave(permit, now, outcome, latency, retry_after)
-        self._note_opening(now, holds)
+        if holds and not self._door.holds:
+            self._note_opening(now, holds)
         if retry_after:
             told = min(retry_after, RETRY_AFTER_MAX)
             self._evidence.told_to_wait(now + told)
@@ -202,8 +203,9 @@ class AdaptiveLimit:
         self._confirm(now)
         self._tie()
 
-    def snapshot(self) -> LimitSnapshot:
-        """Return what the limit does right now."""
+    def snapshot(self, now: float | None = None) -> LimitSnapshot:
+        """Return what the limit does at `now`, in seconds; None: as it was last asked or told."""
+        self._now = self._now if now is None else max(self._now, now)
         return LimitSnapshot(
             window=float(min(self._size, self.cap)),
             rate=self._speed,
@@ -224,10 +226,9 @@ class AdaptiveLimit:
         return None
 
     def _silence(self) -> float:
-        silence = SILENCE * self._door.refusal
-        if self._suspect is Suspect.NONE:
-            silence *= max(1.0, self._window.value / self._start) ** STRETCH
-        return silence
+        """Return the seconds after which a request of the start counts as accepted."""
+        growth = max(1.0, self._window.value / self._start)
+        return SILENCE * self._door.refusal * math.sqrt(growth)  # refusals slow down with load
 
     def _full(self, now: float) -> float:
         oldest = self._levels.oldest()
@@ -243,22 +244,25 @@ class AdaptiveLimit:
             self._size = max(4, tied) if self._answers else self.cap
             self._speed = rate
             return
-        self._size = max(1, int(window + 0.5))
+        self._size = int(window + 0.5) or 1
         tied_rate = SLACK * window / self._latency if self._answers else window
         if self._suspect is Suspect.NONE:
             window = window / self._silence()
-        self._speed = max(tied_rate, window)
+        self._speed = max(window, tied_rate)
 
     def _confirm(self, now: float) -> None:
+        silence = SILENCE * self._door.refusal
+        if self._suspect is not Suspect.NONE:
+            self._levels.confirm(now, silence, slowly=self._suspect is Suspect.WINDOW)
+            return
         before = self._window.value
-        slowly = self._suspect is Suspect.WINDOW
-        self._levels.confirm(now, self._silence(), slowly=slowly, note=self._grow_start)
+        self._levels.confirm(now, self._silence(), slowly=False, note=self._grow_start)
         if self._window.value != before:
             self._tie()
 
     def _grow_start(self) -> None:
         window = self._window.value
-        if self._suspect is not Suspect.NONE or 2 * self._in_flight < window:
+        if 2 * self._in_flight < window:
             return
         room = BLIND * self._start
         if self._answers >= FEW:
@@ -269,7 +273,8 @@ class AdaptiveLimit:
     def _learn(self, permit: Permit, now: float, latency: float) -> None:
         self._answers += 1
         self._answered.add(now)
-        self._latency += (latency - self._latency) * max(STALE, 1 / self._answers)
+        weight = STALE if self._answers > 1 / STALE else 1 / self._answers
+        self._latency += (latency - self._latency) * weight
         lane = self._lanes.get(permit.route)
         if lane is None:
             lane = self._lanes[permit.route] = Lane()
@@ -332,8 +337,6 @@ class AdaptiveLimit:
 
     def _note_opening(self, now: float, holds: int) -> None:
         """Take a block that outlasted a scout for a spent quota, once it is over."""
-        if not holds or self._door.holds:
-            return
         quota = self._evidence.opened(now, holds, self._latency)
         if quota is None or (self._suspect is Suspect.RATE and quota >= self._rate.value):
             return

@@ -84,8 +84,9 @@ class FixedLimit:
         self._refused += outcome is Outcome.THROTTLE
         self._door.leave(permit, now, outcome, latency, retry_after)
 
-    def snapshot(self) -> LimitSnapshot:
-        """Return what the limit does right now."""
+    def snapshot(self, now: float | None = None) -> LimitSnapshot:
+        """Return what the limit does at `now`, in seconds; None: as it was last asked or told."""
+        self._now = self._now if now is None else max(self._now, now)
         return LimitSnapshot(
             window=float(self.cap),
             rate=self._rate,

@@ -67,7 +67,7 @@ class Levels:
         return self._young[0].sent if self._young else None
 
     def confirm(
-        self, now: float, silence: float, *, slowly: bool, note: Callable[[], None]
+        self, now: float, silence: float, *, slowly: bool, note: Callable[[], None] | None = None
     ) -> None:
         """Count what was answered, or not refused for `silence` seconds, as accepted.
 
@@ -75,7 +75,7 @@ class Levels:
             now: Seconds.
             silence: Seconds.
             slowly: Whether a higher level is believed only when it comes again.
-            note: Called for each.
+            note: Called for each; None: nothing is.
         """
         young = self._young
         while young and (young[0].outcome is not None or young[0].sent <= now - silence):
@@ -88,4 +88,5 @@ class Levels:
                 level = permit.level - (self._refused - permit.refusals)
                 if level > self.top:
                     self.top += (level - self.top) * (RISE if slowly else 1.0)
-                note()
+                if note:
+                    note()

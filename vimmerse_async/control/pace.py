@@ -31,6 +31,9 @@ class Pace:
 
     def depart(self, now: float, rate: float) -> None:
         """Let one request leave now, at `rate` requests per second."""
-        slack = max(SLACK_SHARE / rate, SLACK_LATE if self.waited else SLACK_SECONDS)
-        self.next = max(self.next, now - slack) + 1.0 / rate
+        slack = SLACK_LATE if self.waited else SLACK_SECONDS
+        if slack * rate < SLACK_SHARE:
+            slack = SLACK_SHARE / rate
+        earliest = now - slack
+        self.next = (max(earliest, self.next)) + 1.0 / rate
         self.waited = self.waited and self.next < now
