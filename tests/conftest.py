@@ -46,6 +46,34 @@ def _guard(event: str, args: tuple[Any, ...]) -> None:
 sys.addaudithook(_guard)
 
 
+SENTINEL = "S3NT1NEL5e8a77"
+"""A part of every key that the tests of the client use."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[Any]:
+    """Fail every test that shows the key on stdout, on stderr or in a log."""
+    report = yield
+    shown = [name for name, text in report.sections if SENTINEL in text]
+    if shown and report.outcome == "passed":
+        report.outcome = "failed"
+        report.longrepr = f"the key is in the {', '.join(shown)}"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def no_key_in_files(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail every test that leaves the key in a file: a journal, an output, a temporary one."""
+    if "tmp_path" not in request.fixturenames:
+        yield
+        return
+    folder: Path = request.getfixturevalue("tmp_path")
+    yield
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink() and path.stat().st_size < 2**24:
+            assert SENTINEL.encode() not in path.read_bytes(), path
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     """The product is asyncio-first: its tests run on asyncio."""

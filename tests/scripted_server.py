@@ -12,7 +12,7 @@ import attrs
 
 from vimmerse_async import VimmerseSession
 
-KEY = "test-key-of-a-scripted-server"
+KEY = "test-only-S3NT1NEL5e8a77-of-a-scripted-server"
 
 
 @attrs.frozen

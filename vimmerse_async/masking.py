@@ -3,10 +3,12 @@
 import html
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
 MASK = b"***"
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 SHORTEST_MASKED = 8
 """Characters; a shorter key is no secret, and masking it would eat words of the answer."""
 
@@ -20,6 +22,7 @@ class Mask:
     Attributes:
         swift: Replaces secrets as they are, and as JSON commonly writes them.
         thorough: Replaces them in every spelling that a server may give them.
+        packed: Replaces them in base64, hexadecimal, and escaped letter by letter.
 
     Example:
         >>> Mask(["a-long-secret"]).swift(MASK, b"your a-long-secret is wrong")
@@ -37,10 +40,18 @@ class Mask:
             spelling for secret in hidden for spelling in _spellings(secret)
         )
 
+        self.packed: Callable[[bytes, bytes], bytes] = _any_of(
+            packing for secret in hidden for packing in _packings(secret.encode())
+        )
+
+    def refusal(self, body: bytes) -> bytes:
+        """Return the body of an error without secrets, also packed ones: it is short."""
+        return self.packed(MASK, self.thorough(MASK, body))
+
     def text(self, text: str) -> str:
         """Return a header's value without secrets."""
         content = text.encode("utf-8", "surrogateescape")
-        return self.thorough(MASK, content).decode("utf-8", "surrogateescape")
+        return self.refusal(content).decode("utf-8", "surrogateescape")
 
 
 def _any_of(patterns: Iterable[bytes]) -> Callable[[bytes, bytes], bytes]:
@@ -59,3 +70,15 @@ def _spellings(secret: str) -> Iterable[bytes]:
 def _letter(code: int) -> bytes:
     plain = re.escape(bytes([code]))
     return b"(?:\\\\u00(?i:%02x)|\\\\%s|%s)" % (code, plain, plain)
+
+
+def _packings(secret: bytes) -> Iterable[bytes]:
+    yield b"(?i:%s)" % secret.hex().encode()
+    yield b"".join(b"%%(?i:%02x)" % code for code in secret)
+    yield b"".join(b"&#(?:(?i:x%02x)|%d);" % (code, code) for code in secret)
+    for before in range(3):
+        letters = b64encode(bytes(before) + secret)
+        # Only these are always the same, whatever stands before and behind the secret.
+        packed = letters[(before * 8 + 5) // 6 : (before + len(secret)) * 8 // 6]
+        yield re.escape(packed)
+        yield re.escape(packed.translate(_URL_SAFE))

@@ -202,7 +202,9 @@ class Transport:
                 return Failure(unpacked, sent=True, message=message, status=status)
             body = unpacked if isinstance(unpacked, bytes) else b""
         body = self._mask.swift(MASK, body)
-        if status >= 300 or b"\\u00" in body or b"\\/" in body or b"\0" in body:
+        if status >= 300:
+            body = self._mask.refusal(body)
+        elif b"\\u00" in body or b"\\/" in body or b"\0" in body:
             body = self._mask.thorough(MASK, body)
         return Reply(status, kept, body)
 

@@ -53,6 +53,24 @@ def test_F8_other_spellings(secret):
         assert secret.encode(charset) not in mask.thorough(MASK, f"a {secret} b".encode(charset))
 
 
+@given(SECRETS, st.binary(max_size=5), st.binary(max_size=5))
+def test_F8_packed_spellings(secret, before, behind):
+    """Base64, wherever the secret stands in it, hexadecimal, and letters escaped one by one."""
+    mask, whole = Mask([secret]), before + secret.encode() + behind
+    alone = base64.b64encode(secret.encode()).rstrip(b"=")[:-1]
+    for pack in (base64.b64encode, base64.urlsafe_b64encode):
+        assert b"***" in mask.refusal(pack(whole))
+        assert alone not in mask.refusal(pack(secret.encode()))
+    for form in (
+        secret.encode().hex(),
+        secret.encode().hex().upper(),
+        "".join(f"%{ord(letter):02X}" for letter in secret),
+        "".join(f"&#{ord(letter)};" for letter in secret),
+        "".join(f"&#x{ord(letter):x};" for letter in secret),
+    ):
+        assert mask.refusal(f"<{form}>".encode()) == b"<***>"
+
+
 @given(SECRETS, st.binary())
 def test_what_holds_no_secret_is_left_alone(secret, body):
     """Masking changes nothing else."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
-from scripted_server import NEVER, Answer, ScriptedServer, echo, slow
+from scripted_server import NEVER, Answer, Request, ScriptedServer, echo, slow
 from virtual_time import VirtualTimeLoop
 
 from vimmerse_async import (
@@ -267,11 +267,15 @@ async def test_D23_deadline_of_a_blocked_loop(
 
 def test_D23_deadline_of_a_loop_that_sleeps() -> None:
     """The same with a real clock, a real sleep, and a server in another thread."""
-    ready, stop = threading.Event(), threading.Event()
+    ready, asked, stop = threading.Event(), threading.Event(), threading.Event()
     port: list[int] = []
 
+    def script(request: Request) -> Answer:
+        asked.set()
+        return slow(0.1)(request)
+
     async def serve() -> None:
-        async with ScriptedServer(slow(0.1)) as server:
+        async with ScriptedServer(script) as server:
             port.append(server.port)
             ready.set()
             await asyncio.to_thread(stop.wait)
@@ -281,11 +285,12 @@ def test_D23_deadline_of_a_loop_that_sleeps() -> None:
             "test-key-0123456789",
             base_url=f"http://127.0.0.1:{port[0]}",
             retry=ONCE,
-            timeouts=Timeouts(attempt=0.3),
+            timeouts=Timeouts(attempt=1.0),
         ) as session:
             call = asyncio.create_task(image_2_prompt(session, URL))
-            await asyncio.sleep(0.05)
-            time.sleep(0.7)  # noqa: ASYNC251 - this is what it is about
+            while not asked.is_set():  # noqa: ASYNC110 - it is set by another thread
+                await asyncio.sleep(0.001)
+            time.sleep(1.5)  # noqa: ASYNC251 - this is what it is about
             return await call
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
