@@ -417,6 +417,14 @@ async def test_a_journal_of_ones_own_serves_many_runs(server, path):
         assert {run.outcome for run in reader.runs()} == {"finished"}
 
 
+async def test_a_journal_that_is_closed_is_one_file(server, path):
+    """Nothing is left beside it, however often it was opened and looked at."""
+    async with server.session() as session:
+        for _ in range(20):
+            await gather_prompts(session, urls(1, 2, 3), journal=path)
+            assert [each.name for each in path.parent.iterdir()] == ["run.db"]
+
+
 async def test_a_closed_journal_is_no_journal(server, path):
     """A journal is used inside its block; a wrong argument says so."""
     async with server.session() as session:

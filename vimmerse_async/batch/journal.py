@@ -105,8 +105,6 @@ class PromptJournal:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
-        lookup.end()
-        writer.end()
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(_closed, writer, lookup, place)
 
@@ -318,6 +316,8 @@ class PromptJournal:
 
 
 def _closed(writer: Writer, lookup: Lookup, place: Place) -> None:
+    lookup.end()
     lookup.join()
+    writer.end()  # last: only a connection that writes clears SQLite's side files away
     writer.join()
     place.release()
