@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -77,9 +78,10 @@ async def test_the_cursor_waits_for_a_slow_writer(
 
     async def counted() -> Any:
         nonlocal taken
-        async for row in pipeline.todo(str(database)):
-            taken += 1
-            yield row
+        async with aclosing(pipeline.todo(str(database))) as rows:
+            async for row in rows:
+                taken += 1
+                yield row
 
     async with (
         VimmerseSession(limit=8) as session,
