@@ -57,8 +57,8 @@ def test_E1_P1_P2_P3_killed_at_random(tmp_path, kills, rows):
     repeated, killed, worst = 0, 0, 0
     with Kit(tmp_path, rows) as kit:
         while killed < kills:
-            calls = rng.randrange(0, rows // kills)
-            status = kit.kill_after(calls, rng.random() / 50)
+            calls = rng.randrange(0, rows // kills // 2)
+            status = kit.kill_after(calls, rng.random() / 200)
             if status == 0:
                 break
             assert status == -signal.SIGKILL, kit.said()
