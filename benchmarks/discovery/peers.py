@@ -26,7 +26,7 @@ async def vimmerse_patient(origin: str, count: int) -> None:
 
 
 def tenacity(window: int) -> Client:
-    """A semaphore and a retry decorator."""
+    """A semaphore and a retry decorator; who backs off keeps the slot, which refuses less."""
 
     async def run(origin: str, count: int) -> None:
         from tenacity import retry, retry_if_exception_type, stop_after_attempt
@@ -43,12 +43,17 @@ def tenacity(window: int) -> Client:
                 wait=wait(multiplier=0.5, max=20),
             )
             async def ask(number: int) -> str:
-                async with slots, session.post(PATH, json={"image_url": url(number)}) as response:
+                async with session.post(PATH, json={"image_url": url(number)}) as response:
                     response.raise_for_status()
                     answer: str = await response.json()
                     return answer
 
-            await asyncio.gather(*(ask(number) for number in range(count)))
+            async def in_turn(number: int) -> str:
+                async with slots:
+                    answer: str = await ask(number)
+                    return answer
+
+            await asyncio.gather(*(in_turn(number) for number in range(count)))
 
     return run
 
