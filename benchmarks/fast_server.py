@@ -3,8 +3,8 @@
 import asyncio
 import multiprocessing
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.connection import Connection
 
 BODY = (
@@ -66,11 +66,11 @@ def _main(ready: Connection) -> None:
 
 
 @contextmanager
-def fast_server() -> Iterator[str]:
-    """Run the server and give its origin."""
+def in_a_process(main: Callable[[Connection], None]) -> Iterator[str]:
+    """Run a server that sends its port through a pipe, and give its origin."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_main, args=(there,), daemon=True)
+    process = context.Process(target=main, args=(there,), daemon=True)
     process.start()
     there.close()
     try:
@@ -78,3 +78,8 @@ def fast_server() -> Iterator[str]:
     finally:
         process.terminate()
         process.join()
+
+
+def fast_server() -> AbstractContextManager[str]:
+    """Run the server and give its origin."""
+    return in_a_process(_main)

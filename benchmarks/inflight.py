@@ -3,19 +3,18 @@
 import asyncio
 import gc
 import json
-import multiprocessing
 import resource
 import socket
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from multiprocessing.connection import Connection
 from urllib.parse import urlsplit
 
 from benchmarks.clients import KEY, url
-from benchmarks.fast_server import REPLY, Requests
+from benchmarks.fast_server import REPLY, Requests, in_a_process
 from benchmarks.report import Bar, Result
 from benchmarks.server import pin
 
@@ -58,19 +57,9 @@ def _open_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-@contextmanager
-def holding_server() -> Iterator[str]:
+def holding_server() -> AbstractContextManager[str]:
     """Run the server in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=_main, args=(there,), daemon=True)
-    process.start()
-    there.close()
-    try:
-        yield f"http://127.0.0.1:{here.recv()}"
-    finally:
-        process.terminate()
-        process.join()
+    return in_a_process(_main)
 
 
 def run(origin: str, *, quick: bool, rounds: int | None = None) -> Result:

@@ -14,13 +14,13 @@ import aiosqlite
 
 from vimmerse_async import PromptRequest, VimmerseSession, stream_prompts
 
-TODO = "SELECT id, url FROM picture WHERE caption IS NULL AND error IS NULL"
+UNCAPTIONED = "SELECT id, url FROM picture WHERE caption IS NULL AND error IS NULL"
 DONE = "UPDATE picture SET caption = ?, error = ? WHERE id = ?"
 
 
 async def todo(path: str) -> AsyncIterator[PromptRequest]:
     """Yield a question for each picture without a caption; its id comes back as the tag."""
-    async with aiosqlite.connect(path) as database, database.execute(TODO) as rows:
+    async with aiosqlite.connect(path) as database, database.execute(UNCAPTIONED) as rows:
         async for number, url in rows:
             yield PromptRequest("Image2Prompt", image_url=url, tag=number)
 
