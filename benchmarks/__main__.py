@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from benchmarks import imports, inflight, memory, overhead, pages, scripts, throughput
+from benchmarks import imports, inflight, memory, overhead, pages, scripts, telemetry, throughput
 from benchmarks.report import Result, table
 from benchmarks.server import server
 
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[..., Result]] = {
     "memory": memory.run,
     "inflight": inflight.run,
     "import": imports.run,
+    "telemetry": telemetry.run,
     "journal": scripts.journal,
     "discovery": scripts.discovery,
 }

@@ -66,6 +66,7 @@ def write() -> None:
     page = f"# What it costs\n\n{intro}\n\n{SUMMARY}\n\n" + "\n\n".join(costs) + f"\n\n{ADVICE}\n"
     (ROOT / "docs" / "costs.md").write_text(page, "utf-8")
     _put_into_readme(found)
+    _put_into_trace(found)
 
 
 def wrapped(text: str) -> str:
@@ -107,9 +108,18 @@ def _put_into_readme(found: dict[str, Result]) -> None:
         if f"wall: {name}" in figures
     ]
     text = table(("64 requests in flight", "requests/s, ×", "CPU per request, ×"), rows)
-    path = ROOT / "README.md"
+    _put_between("costs", text, ROOT / "README.md")
+
+
+def _put_into_trace(found: dict[str, Result]) -> None:
+    if "telemetry" in found:
+        shown = found["telemetry"]
+        _put_between("telemetry", table(shown.header, shown.rows), ROOT / "docs" / "trace.md")
+
+
+def _put_between(mark: str, text: str, path: Path) -> None:
     page = path.read_text("utf-8")
-    marked = re.compile(r"(<!-- costs -->\n).*?(<!-- /costs -->)", re.DOTALL)
+    marked = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", re.DOTALL)
     path.write_text(marked.sub(lambda found: f"{found[1]}{text}\n{found[2]}", page), "utf-8")
 
 
