@@ -23,11 +23,13 @@ class Deadline:
         reason: Why it was cancelled: "late" or "closed"; None while it was not.
     """
 
+    __slots__ = ("begun", "cancelling", "reason", "task", "when")
+
     task: asyncio.Task[object]
     cancelling: int
     begun: float
-    when: float = math.inf
-    reason: str | None = None
+    when: float
+    reason: str | None
 
     def expire(self, reason: str) -> None:
         """Cancel the task; "closed" outdoes "late", after which a call might be sent again."""
@@ -69,7 +71,7 @@ class Deadlines:
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
         deadline = Deadline()
         deadline.task, deadline.cancelling = task, task.cancelling()
-        deadline.begun = self._loop.time()
+        deadline.begun, deadline.when, deadline.reason = self._loop.time(), math.inf, None
         self.running.add(deadline)
         if self._timer is None:
             self._arm(deadline.begun)

@@ -279,8 +279,8 @@ class VimmerseSession:
             attempts.started = begun
             if lane is not None:
                 attempts.deadline = begun + (self._timeouts.total or operation.total)
-        patience = timeout or self._timeouts.attempt or operation.attempt or math.inf
-        deadline.when = min(attempts.deadline, begun + patience)
+        deadline.when = begun + (timeout or self._timeouts.attempt or operation.attempt or math.inf)
+        deadline.when = min(attempts.deadline, deadline.when)
         touch = None if operation.idle is None else _toucher(runtime, deadline, operation.idle)
         outcome, retry_after = Outcome.CANCEL, None
         lease = Lease()

@@ -69,6 +69,7 @@ class PromptStream(AsyncIterator[PromptResult]):
         if result is not None:
             return result
         assert run is not None  # noqa: S101 - __aiter__ has seen to it
+        run.check()
         if run.stopped is not None:
             run.stopped.not_attempted = run.not_attempted
             raise run.stopped
@@ -232,6 +233,7 @@ async def gather_prompts(
     async with job.opened(sink) as run:
         async with anyio.create_task_group() as tasks:
             run.start(tasks)
+        run.check()
         await run.settled()
     results = sink.results()
     _raise_stopped(run, results)

@@ -130,16 +130,15 @@ class Intake:
 
     async def fetch(self) -> None:
         """Await the rows of an async input, as far ahead as is allowed."""
-        while not self._source.ended:
-            if self._space() < 1:
-                await self._bell.wait()
-                continue
-            row = await self._source.take_later()
-            if row is None:
-                break
-            self._pulled.append(row)
+        source = self._source
+        async with source.at_home():
+            while not source.ended:
+                if self._space() < 1:
+                    await self._bell.wait()
+                elif (row := await source.pull()) is not None:
+                    self._pulled.append(row)
+                    self._bell.ring()
             self._bell.ring()
-        self._bell.ring()
 
     async def look_up(self) -> None:
         """Pull groups of rows and look them up until there are no more."""

@@ -4,10 +4,13 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import Hashable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import attrs
 
+from vimmerse_async.control.limit import Permit
 from vimmerse_async.wire import Call
 
 if TYPE_CHECKING:
@@ -23,12 +26,14 @@ class Row:
         item: The item.
         call: What it becomes; None until it was read, and when it cannot be sent.
         question: What tells whether another row asks the same; None: none ever does.
+        permit: What admits it; None until it was admitted.
     """
 
     index: int
     item: Any
     call: Call | None = None
     question: Hashable | None = None
+    permit: Permit | None = None
 
 
 class Source:
@@ -38,7 +43,6 @@ class Source:
         taken: Rows handed out so far.
         size: Rows in all; None when the input does not tell.
         error: What the input raised; None when it did not.
-        pulling: How many are waiting for an async input's next row.
         is_async: True when rows have to be awaited.
     """
 
@@ -46,18 +50,19 @@ class Source:
         self.taken: int = 0
         self.size: int | None = len(inputs) if hasattr(inputs, "__len__") else None
         self.error: Exception | None = None
-        self.pulling: int = 0
         self.is_async: bool = hasattr(inputs, "__aiter__")
         self._rows: Iterator[Any] = iter(()) if self.is_async else iter(inputs)
         self._coming: AsyncIterator[Any] | None = aiter(inputs) if self.is_async else None
-        self._turn = asyncio.Lock()
+        self._takers: deque[asyncio.Future[Row | None]] = deque()
+        self._idle: asyncio.Future[None] | None = None
+        self._not_closed: Exception | None = None
         self._puller: asyncio.Task[Any] | None = None
         self._back: deque[Row] = deque()
         self._exhausted = False
 
     def tenders(self) -> "tuple[Callable[[], Awaitable[None]], ...]":
-        """Return what has to run meanwhile: nothing."""
-        return ()
+        """Return what has to run meanwhile."""
+        return (self.feed,) if self.is_async else ()
 
     @property
     def ended(self) -> bool:
@@ -67,7 +72,7 @@ class Source:
     @property
     def out(self) -> int:
         """Rows handed out or about to be, and not given back."""
-        return self.taken + self.pulling - len(self._back)
+        return self.taken + len(self._takers) - len(self._back)
 
     @property
     def never_taken(self) -> int:
@@ -91,25 +96,64 @@ class Source:
         return self._row(item)
 
     async def take_later(self) -> Row | None:
+        """Return the next row of an async iterable when `feed` has it; None when there is none."""
+        if self._exhausted:
+            return None
+        taker: asyncio.Future[Row | None] = asyncio.get_running_loop().create_future()
+        self._takers.append(taker)
+        self._wake()
+        try:
+            return await taker
+        except asyncio.CancelledError:
+            if taker.done() and not taker.cancelled() and (row := taker.result()) is not None:
+                self.give_back(row)
+            raise
+
+    async def feed(self) -> None:
+        """Await rows of an async iterable while somebody waits for one."""
+        try:
+            async with self.at_home():
+                while not self._exhausted:
+                    while self._takers and self._takers[0].done():
+                        self._takers.popleft()
+                    if not self._takers:
+                        self._idle = asyncio.get_running_loop().create_future()
+                        await self._idle
+                    elif (row := await self.pull()) is not None:
+                        self._hand_out(row)
+        finally:
+            self._hand_out(None)
+
+    @asynccontextmanager
+    async def at_home(self) -> "AsyncIterator[None]":
+        """Pull rows in this one task, and close the input in it, even when that is cancelled.
+
+        What a generator opens around a `yield` (a timeout, a task group) has to be left by the task
+        that entered it, and before any scope that is entered later: so the shield is raised late.
+        """
+        with anyio.CancelScope() as home:
+            try:
+                yield
+            finally:
+                home.shield = True
+                try:
+                    await self._close_input()
+                except Exception as error:  # noqa: BLE001 - it is the user's, and `close` raises it
+                    self._not_closed = error
+
+    async def pull(self) -> Row | None:
         """Await the next row of an async iterable; None when there is none."""
         coming = self._coming
         if self._exhausted or coming is None:
             return None
-        self.pulling += 1
+        self._puller = asyncio.current_task()
         try:
-            async with self._turn:
-                if self._exhausted:
-                    return None
-                self._puller = asyncio.current_task()
-                try:
-                    item = await anext(coming)
-                finally:
-                    self._puller = None
+            item = await anext(coming)
         except StopAsyncIteration:
             self._exhausted = True
             return None
         except asyncio.CancelledError:
-            task = asyncio.current_task()
+            task = self._puller
             if self._exhausted and task is not None and not task.uncancel():
                 return None
             raise
@@ -117,7 +161,7 @@ class Source:
             self._exhausted, self.error = True, error
             return None
         finally:
-            self.pulling -= 1
+            self._puller = None
         return self._row(item)
 
     def give_back(self, row: Row) -> None:
@@ -129,14 +173,34 @@ class Source:
         self._exhausted = True
         if self._puller is not None:
             self._puller.cancel()
+        self._wake()
         self._back.clear()
 
     async def close(self) -> None:
-        """Let a generator run its `finally` blocks."""
+        """Let a generator run its `finally` blocks, and raise what they raise."""
+        await self._close_input()
+        if inspect.isgenerator(self._rows):
+            self._rows.close()
+        if self._not_closed is not None:
+            raise self._not_closed
+
+    async def _close_input(self) -> None:
         if self._coming is not None and inspect.isasyncgen(self._coming):
             await self._coming.aclose()
-        elif inspect.isgenerator(self._rows):
-            self._rows.close()
+
+    def _hand_out(self, row: Row | None) -> None:
+        while self._takers:
+            taker = self._takers.popleft()
+            if not taker.done():
+                taker.set_result(row)
+                if row is not None:
+                    return
+        if row is not None:
+            self.give_back(row)
+
+    def _wake(self) -> None:
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
 
     def _row(self, item: Any) -> Row:
         row = Row(self.taken, item)
