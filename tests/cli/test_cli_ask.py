@@ -112,3 +112,15 @@ def test_unreachable(
     assert ended.code == 3
     assert "127.0.0.1" in ended.err
     assert "--emulator" in ended.err
+
+
+def test_the_environments_proxy_is_used_when_told(
+    vimmerse: Callable[..., Any],
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`--trust-env` sends to the proxy that the variable names; without it nothing does."""
+    monkeypatch.setenv("http_proxy", emulator.url)  # no proxy, but it gets the request, and says so
+    asked = ("refine", "a cat", "--base-url", "http://127.0.0.1:9", "--timeout", "1")
+    assert "there is no such route" in vimmerse(*asked, "--trust-env").err
+    assert "no such route" not in vimmerse(*asked).err

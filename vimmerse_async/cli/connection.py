@@ -77,6 +77,7 @@ async def connected(connection: Connection) -> AsyncGenerator[Link, None]:
             limit=connection.limit,
             timeouts=Timeouts(attempt=patience, total=patience),
             hooks=(trouble,),
+            trust_env=connection.trust_env and not connection.emulator,
         )
         yield Link(await stack.enter_async_context(session), trouble)
 

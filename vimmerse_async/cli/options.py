@@ -36,6 +36,7 @@ class Connection:
         api_key_file: Where the key is; None: in the environment.
         limit: Requests in flight; None: found out.
         timeout: Seconds for a row, and for a server that accepts nothing; None: the usual.
+        trust_env: True honours proxy variables and `.netrc`.
     """
 
     emulator: bool
@@ -43,6 +44,7 @@ class Connection:
     api_key_file: str | None
     limit: int | None
     timeout: float | None
+    trust_env: bool
 
 
 def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,6 +108,12 @@ _CONNECTION = (
         type=click.FloatRange(0.1, 86_400),
         metavar="SECONDS",
         help="For an answer, and for a server that answers nothing. Else: 120, and 600.",
+        panel=SERVER,
+    ),
+    click.option(
+        "--trust-env",
+        is_flag=True,
+        help="Go through the proxy that $HTTPS_PROXY names, but for $NO_PROXY.",
         panel=SERVER,
     ),
 )
