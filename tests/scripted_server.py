@@ -5,6 +5,7 @@ It speaks as much HTTP as the client sends, and counts what it sees.
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
@@ -95,11 +96,17 @@ class ScriptedServer:
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
+        # Held to the end: while nobody listens here, no other process is to get the port.
+        self._place = socket.socket()
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", 0))
+        self.port = self._place.getsockname()[1]
         await self.listen()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.refuse()
+        self._place.close()
 
     @property
     def url(self) -> str:
@@ -116,12 +123,11 @@ class ScriptedServer:
         return [request.name for request in self.requests]
 
     async def listen(self) -> None:
-        """Accept connections, on the same port as before."""
+        """Accept connections, always on the same port."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: _Connection(self), "127.0.0.1", self.port, backlog=4096
         )
-        self.port = self._server.sockets[0].getsockname()[1]
 
     def refuse(self) -> None:
         """Abort every connection and refuse new ones."""
