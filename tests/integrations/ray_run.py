@@ -8,8 +8,10 @@ import sys
 import time
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import ray
+import ray._private.state
 from ray.cluster_utils import Cluster
 
 from vimmerse_async.integrations.ray import caption_dataset
@@ -18,7 +20,7 @@ SYSTEM = {"include_dashboard": False, "object_store_memory": 100 << 20}
 
 
 def main(rows: int, kill_at: int, window: int, target: str) -> None:
-    """Caption rows into Parquet; kill one node when the server has seen `kill_at` requests."""
+    """Caption rows into Parquet; kill a node at work once the server has seen `kill_at` requests."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **SYSTEM})
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     victim = cluster.add_node(num_cpus=2, object_store_memory=100 << 20, resources={"other": 1.0})
@@ -33,11 +35,17 @@ def main(rows: int, kill_at: int, window: int, target: str) -> None:
     cluster.shutdown()
 
 
-def _kill(cluster: Cluster, victim: object, kill_at: int) -> None:
+def _kill(cluster: Cluster, victim: Any, kill_at: int) -> None:
     counter = Path(os.environ["SEEN"])
-    while int(counter.read_text() or 0) < kill_at:
+    while int(counter.read_text() or 0) < kill_at or not _has_actor(victim.node_id):
         time.sleep(0.05)
+    time.sleep(1.0)  # for its rows to be asked
     cluster.remove_node(victim, allow_graceful=False)
+
+
+def _has_actor(node: str) -> bool:
+    actors = ray._private.state.actors().values()
+    return any(each["State"] == "ALIVE" and each["Address"]["NodeID"] == node for each in actors)
 
 
 if __name__ == "__main__":

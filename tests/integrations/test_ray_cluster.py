@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pyarrow import parquet
@@ -38,15 +38,16 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def environment(emulator: Emulator, tmp_path_factory: Any) -> dict[str, str]:
-    short = tmp_path_factory.mktemp("r")  # Ray's sockets have paths of 107 bytes at most
-    return {
-        **os.environ,
-        "VIMMERSE_API_KEY": emulator.key,
-        "VIMMERSE_BASE_URL": emulator.url,
-        "RAY_TMPDIR": str(short),
-        "RAY_USAGE_STATS_ENABLED": "0",
-    }
+def environment(emulator: Emulator) -> Iterator[dict[str, str]]:
+    # Ray's sockets have paths of 107 bytes at most.
+    with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as short:
+        yield {
+            **os.environ,
+            "VIMMERSE_API_KEY": emulator.key,
+            "VIMMERSE_BASE_URL": emulator.url,
+            "RAY_TMPDIR": short,
+            "RAY_USAGE_STATS_ENABLED": "0",
+        }
 
 
 def run(
