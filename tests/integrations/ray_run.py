@@ -20,7 +20,7 @@ SYSTEM = {"include_dashboard": False, "object_store_memory": 100 << 20}
 
 
 def main(rows: int, kill_at: int, window: int, target: str) -> None:
-    """Caption rows into Parquet; kill a node at work once the server has seen `kill_at` requests."""
+    """Caption rows into Parquet; kill a node at work after `kill_at` requests."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **SYSTEM})
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     victim = cluster.add_node(num_cpus=2, object_store_memory=100 << 20, resources={"other": 1.0})
