@@ -23,7 +23,7 @@ async def main() -> None:
     """Caption until a good part is done, and draw what a terminal shows then."""
     urls = [f"https://shop.example/{n}.jpg" for n in range(ROWS)]
     urls[::700] = ["http://shop.example/old.jpg"] * len(urls[::700])
-    console = Console(record=True, width=92, file=io.StringIO(), force_terminal=True)
+    console = Console(record=True, width=108, file=io.StringIO(), force_terminal=True)
     async with (
         Emulator(unknown_media="placeholder", limits={"in_flight": 24}, latency=0.25) as emulator,
         VimmerseSession(emulator.key, base_url=emulator.url) as session,
@@ -45,7 +45,7 @@ async def main() -> None:
 
 
 class _Wide:
-    console = Console(width=92)
+    console = Console(width=108)
 
 
 asyncio.run(main())
