@@ -201,11 +201,11 @@ class Transport:
                 message = f"the server answered {status}, but its Content-Encoding is broken"
                 return Failure(unpacked, sent=True, message=message, status=status)
             body = unpacked if isinstance(unpacked, bytes) else b""
-        body = self._mask.swift(MASK, body)
-        if status >= 300:
-            body = self._mask.refusal(body)
-        elif b"\\u00" in body or b"\\/" in body or b"\0" in body:
-            body = self._mask.thorough(MASK, body)
+        for swap in self._mask.swift:
+            body = swap(MASK, body)
+        if status >= 300 or b"\\u00" in body or b"\\/" in body or b"\0" in body:
+            mask = self._mask
+            body = mask.refusal(body) if status >= 300 else mask.thorough(MASK, body)
         return Reply(status, kept, body)
 
     def _url(self, path: str) -> URL:

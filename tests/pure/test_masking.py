@@ -3,11 +3,16 @@
 import base64
 import html
 import json
+import re
+import sys
 import urllib.parse
+from collections import Counter
 
+import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from vimmerse_async import masking
 from vimmerse_async.masking import MASK, SHORTEST_MASKED, Mask
 
 VISIBLE = st.characters(min_codepoint=33, max_codepoint=126)
@@ -77,14 +82,14 @@ def test_what_holds_no_secret_is_left_alone(secret, body):
     assume(secret.encode() not in body and b"\\" not in body and b"%" not in body)
     assume(b"&" not in body and b"\0" not in body)
     mask = Mask([secret])
-    assert mask.swift(MASK, body) == body == mask.thorough(MASK, body)
+    assert swift(mask, body) == body == mask.thorough(MASK, body)
 
 
 @given(st.text(VISIBLE, max_size=SHORTEST_MASKED - 1), st.binary())
 def test_a_short_key_is_no_secret(key, body):
     """Masking "a" would eat words of the answer."""
     mask = Mask([key])
-    assert mask.swift(MASK, body) == mask.thorough(MASK, body) == body
+    assert swift(mask, body) == mask.thorough(MASK, body) == body
 
 
 @given(st.lists(SECRETS, max_size=3))
@@ -111,4 +116,88 @@ def test_several_secrets():
     mask = Mask(["key-12345", "Basic key-12345-and-more"])
     body = b"key-12345 Basic key-12345-and-more " + base64.b64encode(b"key-12345")
     assert mask.thorough(MASK, body).startswith(b"*** *** ")
-    assert mask.swift(MASK, body).startswith(b"*** *** ")
+    assert swift(mask, body).startswith(b"*** *** ")
+
+
+@given(SECRETS, st.data())
+def test_F8_mixed_spellings(secret, data):
+    """It does not matter whether every letter is escaped, or some are."""
+    for ways in (
+        ["{0}", "%{1:02X}", "%{1:02x}"],
+        ["{0}", "&#{1};", "&#x{1:x};", "&#X{1:04X};"],
+    ):
+        spelling = "".join(
+            data.draw(st.sampled_from(ways)).format(letter, ord(letter)) for letter in secret
+        )
+        masked = Mask([secret]).thorough(MASK, f"<{spelling}>".encode())
+        assert masked == b"<***>"
+
+
+HOSTILE = [
+    ("a" * 1024, b"a" * 1023 + b" "),
+    ("a" * 1024, b"a"),
+    ("a" * 1023 + "b", b"a"),
+    ("ab" * 400 + "c", b"ab"),
+    ("a" * 1024, b"\\u0061" * 1023 + b" "),
+    ("a" * 1023 + "b", b"%61"),
+    ("a" * 1023 + "b", b"&#97;"),
+    ("a" * 1023 + "b", b"61"),
+    ("\\" * 1023 + "b", b"\\"),
+    ("a" * 1023 + '"', b"a"),
+]
+
+
+@pytest.mark.parametrize(("secret", "unit"), HOSTILE)
+def test_F8_the_work_grows_with_the_body_alone(secret, unit):
+    """A body that nearly spells a long key of few letters is searched in about one step a byte.
+
+    Steps are what the interpreter calls. Inside of a call there is a search for a literal or for
+    one token, whose own work is bounded by what it passes over.
+    """
+    size = 60_000
+    body = (unit * (size // len(unit) + 1))[:size]
+    made = Counter()
+
+    def count(_frame, event, what):
+        if event in {"call", "c_call"}:
+            made[getattr(what, "__name__", "call")] += 1
+
+    mask = Mask([secret])
+    sys.setprofile(count)
+    try:
+        mask.refusal(body)
+    finally:
+        sys.setprofile(None)
+    assert made.total() <= 8 * size
+
+
+def test_F8_no_pattern_looks_further_than_one_token():
+    """What is compiled ends within a few bytes, or is one literal: nothing else bounds its work."""
+    tokens = [each for each in vars(masking).values() if isinstance(each, re.Pattern)]
+    assert len(tokens) == 4
+    assert not any(re.search(rb"[*+]|,\}", token.pattern) for token in tokens)
+    mask = Mask(['a-secret"key\\of', "another/of+letters"])
+    assert set(compiled(mask.thorough)) == set(tokens)
+    assert not set(compiled(mask.packed))
+    literals = [each.pattern for swap in mask.swift for each in compiled(swap)]
+    assert len(literals) == 3
+    assert all(re.escape(re.sub(rb"\\(.)", rb"\1", each)) == each for each in literals)
+
+
+def swift(mask, body):
+    """Do what is done to every body."""
+    for swap in mask.swift:
+        body = swap(MASK, body)
+    return body
+
+
+def compiled(part):
+    """Give every compiled pattern that a part of a mask may use."""
+    if isinstance(part, re.Pattern):
+        yield part
+    elif isinstance(getattr(part, "__self__", None), re.Pattern):
+        yield part.__self__
+    for cell in getattr(part, "__closure__", None) or ():
+        held = cell.cell_contents
+        for each in held if isinstance(held, tuple) else (held,):
+            yield from compiled(each)
