@@ -55,7 +55,8 @@ def _name_certificate(error: aiohttp.ClientConnectorCertificateError) -> tuple[s
     reason = getattr(error.certificate_error, "verify_message", "") or "not valid"
     return "certificate", (
         f"the certificate of {error.host} is not trusted ({reason}); "
-        "for a private authority pass ssl=ssl.create_default_context(cafile=…)"
+        "for a private authority pass ssl=ssl.create_default_context(cafile=…), or name its file "
+        "in SSL_CERT_FILE"
     )
 
 

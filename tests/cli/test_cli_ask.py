@@ -124,3 +124,19 @@ def test_the_environments_proxy_is_used_when_told(
     asked = ("refine", "a cat", "--base-url", "http://127.0.0.1:9", "--timeout", "1")
     assert "there is no such route" in vimmerse(*asked, "--trust-env").err
     assert "no such route" not in vimmerse(*asked).err
+
+
+def test_an_authority_of_ones_own_is_a_variable(
+    start: Callable[..., Any], place: Path, environment: dict[str, str]
+) -> None:
+    """`SSL_CERT_FILE` names the file of a private authority; the error without it says so."""
+    with Emulator(tls=True) as emulator:
+        Path("ca.pem").write_bytes(emulator.ca_pem)
+        environment |= {"VIMMERSE_BASE_URL": emulator.url, "VIMMERSE_API_KEY": emulator.key}
+        refused = start("refine", "a cat", env=environment)
+        said = refused.communicate(timeout=60)[1]
+        assert refused.returncode == 3
+        assert "SSL_CERT_FILE" in said
+        asked = start("refine", "a cat", env=environment | {"SSL_CERT_FILE": "ca.pem"})
+        assert asked.communicate(timeout=60)[0].startswith("a cat,")
+        assert len(emulator.requests) == 1
