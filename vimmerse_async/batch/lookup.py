@@ -16,7 +16,11 @@ from vimmerse_async.batch import schema
 from vimmerse_async.batch.records import Finding
 from vimmerse_async.errors import JournalError
 
-_FIND = "SELECT question, state, prompt, error_class, error, status FROM results WHERE question IN "
+_FIND = (
+    "WITH wanted (one) AS (VALUES {}) SELECT question, state, prompt, error_class, error, status "
+    "FROM wanted CROSS JOIN results ON question = one"
+)
+"""A list behind `IN` would be sorted into a table of its own first: a sixth of the time."""
 
 
 @attrs.define(eq=False)
@@ -103,8 +107,9 @@ def _answer(future: asyncio.Future[object], answer: object) -> None:
 
 def _find(connection: sqlite3.Connection, questions: Sequence[bytes]) -> dict[bytes, Finding]:
     size = 1 << (len(questions) - 1).bit_length()  # few sizes are few statements to prepare
-    padded = [*questions, *[questions[-1]] * (size - len(questions))]
-    found = connection.execute(f"{_FIND} ({','.join('?' * size)})", padded)
+    found = connection.execute(
+        _FIND.format(",".join(["(?)"] * size)), [*questions, *[None] * (size - len(questions))]
+    )
     return {line[0]: line[1:] for line in found}
 
 
