@@ -30,6 +30,7 @@ from vimmerse_async import (
 )
 from vimmerse_async.config import build_config
 
+ONCE = RetryPolicy(max_attempts=1)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 SIGNED = "https://a.example/1.png?X-Sig=private"
 
@@ -122,16 +123,21 @@ def test_F5_json_takes_no_session():
         json.dumps(VimmerseSession(KEY))
 
 
+async def failed(session):
+    """Make a call that fails, and return its error, which shows no secret."""
+    with pytest.raises(APIError) as raised:
+        await refine_prompt(session, "x")
+    check_error(raised.value)
+    return raised.value
+
+
 @pytest.mark.parametrize("form", ECHOES)
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 422, 429, 500, 502])
 async def test_F8_a_server_that_echoes_the_key(form, status, serve, connect):
     """However JSON spells the key, no error shows it."""
     server = await serve({"do": "echo_key", "form": form, "status": status})
-    session = await connect(server, retry=RetryPolicy(max_attempts=1))
-    with pytest.raises(APIError) as raised:
-        await refine_prompt(session, "x")
-    check_error(raised.value)
-    assert "***" in str(raised.value) + raised.value.body
+    error = await failed(await connect(server, retry=ONCE))
+    assert "***" in str(error) + error.body
 
 
 GARBLED = [
@@ -156,10 +162,7 @@ async def test_F8_an_echo_that_is_not_http(text, apart, serve, connect):
     texts = text.split("\r\n\r\n", 1) if apart else [text]
     texts = [texts[0] + "\r\n\r\n" * (len(texts) > 1), *texts[1:]]
     server = await serve({"do": "pieces", "texts": texts, "every": 0.01, "close": True})
-    session = await connect(server, retry=RetryPolicy(max_attempts=1))
-    with pytest.raises(APIError) as raised:
-        await refine_prompt(session, "x")
-    check_error(raised.value)
+    await failed(await connect(server, retry=ONCE))
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
@@ -167,10 +170,7 @@ async def test_F8_an_echo_that_is_not_http(text, apart, serve, connect):
 async def test_F8_a_packed_echo(encoding, status, serve, connect):
     """A body is masked after it was unpacked."""
     server = await serve({"do": "echo_key", "encoding": encoding, "status": status})
-    session = await connect(server, retry=RetryPolicy(max_attempts=1))
-    with pytest.raises(APIError) as raised:
-        await refine_prompt(session, "x")
-    check_error(raised.value)
+    await failed(await connect(server, retry=ONCE))
 
 
 @pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be", "utf-16", "utf-32"])
@@ -178,12 +178,9 @@ async def test_F8_a_packed_echo(encoding, status, serve, connect):
 async def test_F8_an_echo_in_another_charset(charset, status, serve, connect):
     """A body is masked in every encoding that JSON may have."""
     server = await serve({"do": "echo_key", "charset": charset, "status": status})
-    session = await connect(server, retry=RetryPolicy(max_attempts=1))
-    with pytest.raises(APIError) as raised:
-        await refine_prompt(session, "x")
-    check_error(raised.value)
+    error = await failed(await connect(server, retry=ONCE))
     spaced = " ".join(CORE)
-    assert all(spaced not in text for _, text in shown_by(raised.value))
+    assert all(spaced not in text for _, text in shown_by(error))
 
 
 @pytest.mark.parametrize("form", ECHOES)
@@ -265,7 +262,7 @@ async def test_F3_F4_a_failed_call(how, serve, connect):
     session = await connect(
         server,
         authorization=OTHER_SECRET,
-        retry=RetryPolicy(max_attempts=1),
+        retry=ONCE,
         timeouts=Timeouts(attempt=0.1),
     )
     with pytest.raises(APIError) as raised:
