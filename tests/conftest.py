@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import ipaddress
+import signal
 import socket
 import sys
 import threading
@@ -17,6 +18,10 @@ from hypothesis import HealthCheck, settings
 # A busy machine is no reason to fail.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+# A shell starts what it runs with `&` deaf to Ctrl-C, and so would be the processes of tests.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DESCRIPTORS = Path("/proc/self/fd")
 

@@ -221,10 +221,11 @@ def test_C10_a_lying_subclass(url):
 
 
 @given(URLS | st.binary() | st.none())
+@example("0" * 101)
 def test_what_is_shown_is_harmless(value):
     """A value in a message is short, escaped ASCII, and ends at its query."""
     text = shown(value)
-    assert text.isascii()
+    assert text.removesuffix("…").isascii()
     assert text.isprintable()
     assert len(text) < 1200
 
