@@ -4,53 +4,89 @@ import math
 
 CUT = 0.94  # share of a refused level to go on with: CUBIC cuts to 0.7, but its losses are dearer
 YIELD = 0.90  # the same when the level fell: others have joined, or the limit has shrunk
+YIELD_FEW = 0.80  # the same where there are few, once more each time in a row: a crowd shares them
+YIELD_LEAST = 0.60  # and the least that is left
 NEAR = 0.97  # share of the last peak from which on a level counts as the same
 STEEPNESS = 3.0  # how much faster it climbs beyond the peak than up to it
 DOUBLINGS = 3.0  # per period, of a guess: slow start, in time
-ADD = 1.0  # units that a period adds at least: small ceilings must grow by whole requests
+ADD = 1.0  # requests that a period adds at least: small ceilings must grow by whole ones
+FEW = 8.0  # requests in flight below which it climbs straight: with CUBIC who has more gets more
+ADD_FEW = 1.25  # requests that a period adds there
 
 
 class Ceiling:
     """A number that is cubic in time around the level of its last refusal, as in CUBIC (RFC 9438).
 
     Growth by time and not by request keeps newcomers from starving: whoever has little grows
-    as fast as who has much.
+    as fast as who has much. Below a few requests in flight it climbs straight (AIMD), by whole
+    requests, and yields more: there, a crowd shares the limit, and comes to equal parts sooner.
 
     Attributes:
         value: Where the ceiling is now; `inf` when there is none.
         peak: The level at which it was refused last; `inf` before the first refusal.
-        yields: Whether that was lower than the time before: it is shared, or the limit fell.
     """
 
-    __slots__ = ("_elapsed", "_floor", "_period", "_steepness", "peak", "value", "yields")
+    __slots__ = (
+        "_alone",
+        "_elapsed",
+        "_floor",
+        "_is_few",
+        "_period",
+        "_steepness",
+        "_yielded",
+        "peak",
+        "value",
+    )
 
-    def __init__(self, value: float, floor: float, steepness: float = STEEPNESS) -> None:
+    def __init__(
+        self, value: float, floor: float, steepness: float = STEEPNESS, alone: float = 1.0
+    ) -> None:
         self.value: float = value
         self.peak: float = math.inf
-        self.yields: bool = False
         self._floor = floor
+        self._steepness = steepness
+        self._alone = alone  # share of what a period adds where nobody else is
         self._elapsed = 0.0  # periods since the peak was refused
         self._period = 0.0
-        self._steepness = steepness
+        self._yielded = 0  # times in a row
+        self._is_few = False
 
-    def grow(self, seconds: float, period: float, unit: float) -> None:
-        """Climb for `seconds`, when it takes `period` seconds to be back at the peak."""
+    @property
+    def yields(self) -> bool:
+        """Whether it was refused lower than the time before: it is shared, or the limit fell."""
+        return self._yielded > 0
+
+    def grow(self, seconds: float, period: float, request: float) -> None:
+        """Climb for a while.
+
+        Args:
+            seconds: How long.
+            period: Seconds until it is back at the peak.
+            request: By how much one request in flight more would raise it.
+        """
         step = seconds / max(period, self._period)
         if self.peak == math.inf:
             self.value *= 2.0 ** min(1.0, DOUBLINGS * step)
             return
         self._elapsed += step
+        self._is_few = self.peak < FEW * request
+        added = request * step * (1.0 if self._yielded else self._alone)
+        if self._is_few:
+            self.value += ADD_FEW * added
+            return
         way = self._elapsed - 1.0
         if way > 0.0:
             way *= self._steepness
         curve = self.peak * (1.0 + (1.0 - CUT) * way**3)
-        self.value = max(self.value + ADD * unit * step, curve)
+        self.value = max(self.value + ADD * added, curve)
 
     def cut(self, level: float, share: float = CUT) -> None:
         """Go below a level that was refused; yield when it is lower than the last one."""
-        self.yields = level < NEAR * self.peak < math.inf
-        if self.yields:
-            share = min(share, YIELD)
+        fell = level < NEAR * self.peak < math.inf
+        self._yielded = self._yielded + 1 if fell else 0
+        if fell:
+            yielded = max(YIELD_LEAST, YIELD_FEW**self._yielded) if self._is_few else YIELD
+            share = min(share, yielded)
             self.settle(level * (1.0 + share) / 2.0)
         else:
             self.settle(level)

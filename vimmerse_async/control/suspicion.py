@@ -1,0 +1,241 @@
+"""Which limit is suspected, and where it is: the states that `adaptive` tells of."""
+
+import math
+from enum import Enum
+
+from vimmerse_async.control.ceiling import Ceiling
+from vimmerse_async.control.door import SILENCE, Door
+from vimmerse_async.control.evidence import QUOTA, Evidence
+from vimmerse_async.control.lane import Lane
+from vimmerse_async.control.levels import Levels, Permit
+from vimmerse_async.control.limit import LimitSnapshot
+from vimmerse_async.control.meter import Meter
+
+PERIOD = 70.0  # s x sqrt(requests/s): back at the peak; CUBIC's own takes seconds, but pays nothing
+PROBE = 150.0  # requests that a period lasts at least where nobody else is: a refusal or two each
+SHARED = 60.0  # s that a period lasts at most where others are: the same for all who have little
+AFTER_COST = 30.0  # periods per announced Retry-After: a probe that costs a minute is made rarely
+SLACK = 2.5  # x Little's law: the ceiling that is not suspected
+ON_THE_WIRE = 1 + 1 / 64  # x the level: answers under way are still in flight here, but not there
+RAMP = 3.0  # x Little's law: where the start stops growing
+BLIND = 16.0  # x the first window: the same while there are too few answers for Little's law
+FEW = 16  # answers
+EASE = 0.25  # of the first pace, for the first request: who comes last meets a full server
+EASED = 12  # requests in flight from which on, and a few less, the pace of the start is full
+FIRST_REFUSAL = 0.06  # s a refusal is thought to take before there was one: a network's round trip
+ERODE = 0.85  # of the highest accepted level, when the rate is blamed: the next blame may differ
+QUEUED = 2 / 3  # share of latency spent waiting at which the server is full
+LINED = 0.45  # the same at which the window does not grow; once full, at which it falls
+RESTART = 1.25  # x the peak, and 2: nothing here explains that any more
+STALE = 1 / 64  # weight of the newest latency, as in a mean of 64
+RATE_STEEPNESS = 2.0  # as a ceiling's: what goes over a rate was saved, and is missed later
+RATE_ALONE = 0.3  # share of a request that a period adds to a rate where nobody else is
+LOWEST_RATE = 1 / 60  # requests/s
+STEP = 5.0  # s between answers that count as growth; more is idling, which grows nothing
+
+
+class Suspect(Enum):
+    """Which limit is thought to bind."""
+
+    NONE = None
+    WINDOW = "window"
+    RATE = "rate"
+
+
+class Suspicion:
+    """Learns the limit that is suspected, and ties the other to it by Little's law.
+
+    Attributes:
+        suspect: Which limit is thought to bind.
+        size: Requests that may be in flight.
+        speed: Requests that may leave per second.
+        cap: The most requests that may ever be in flight.
+        in_flight: Requests in flight.
+        answers: Requests answered so far.
+        queues: Whether requests wait in a line of the server's.
+    """
+
+    def __init__(self, door: Door, start: int, cap: int) -> None:
+        self.suspect: Suspect = Suspect.NONE
+        self.size: int = start
+        self.speed: float = float(start)
+        self.cap: int = cap
+        self.in_flight: int = 0
+        self.answers: int = 0
+        self.queues: bool = False
+        self._start = start
+        self._door = door
+        self._door.refusal = FIRST_REFUSAL
+        self._window = Ceiling(float(start), 1.0)
+        self._rate = Ceiling(math.inf, LOWEST_RATE, RATE_STEEPNESS, RATE_ALONE)
+        self._levels = Levels()
+        self._lanes: dict[str, Lane] = {}
+        self._evidence, self._answered = Evidence(), Meter()
+        self._latency = self._announced = self._work = self._answered_at = 0.0
+        self._lined = False
+        self._tie()
+
+    def settle(self, snapshot: LimitSnapshot) -> None:
+        """Begin where an earlier run stopped."""
+        self.suspect = Suspect(snapshot.suspect)
+        if self.suspect is Suspect.RATE:
+            self._rate.settle(snapshot.rate)
+        else:
+            self._window.settle(snapshot.window)
+        self._tie()
+
+    def enter(self, permit: Permit, now: float) -> None:
+        """Take note of a request that leaves."""
+        self.in_flight += 1
+        permit.level, permit.full = self.in_flight, self.in_flight >= self.size
+        permit.bin = self._evidence.add(now)
+        self._levels.enter(permit)
+
+    def leave(self, now: float) -> None:
+        """Take note of a request that has ended."""
+        self.in_flight -= 1
+        self.confirm(now)
+        self._tie()
+
+    def wait(self, now: float, seconds: float) -> None:
+        """Take note of a wait that the server asks for."""
+        self._evidence.told_to_wait(now + seconds)
+        self._announced = max(self._announced, seconds)
+
+    def patience(self, now: float) -> float:
+        """Return the seconds after which a full window may have grown; `inf`: after a release."""
+        oldest = self._levels.oldest()
+        if self.suspect is Suspect.NONE and oldest is not None and self.in_flight < self.cap:
+            return max(0.001, oldest + self._silence() - now)
+        return math.inf
+
+    def confirm(self, now: float) -> None:
+        """Count as accepted what has not been refused for so long that it will not be."""
+        silence = SILENCE * self._door.refusal
+        if self.suspect is not Suspect.NONE:
+            self._levels.confirm(now, silence, slowly=self.suspect is Suspect.WINDOW)
+            return
+        before = self._window.value
+        self._levels.confirm(now, self._silence(), slowly=False, note=self._grow_start)
+        if self._window.value != before:
+            self._tie()
+
+    def accept(self, permit: Permit, now: float, latency: float) -> None:
+        """Learn from an answer that took `latency` seconds."""
+        self.answers += 1
+        self._answered.add(now)
+        weight = STALE if self.answers > 1 / STALE else 1 / self.answers
+        self._latency += (latency - self._latency) * weight
+        lane = self._lanes.get(permit.route)
+        if lane is None:
+            lane = self._lanes[permit.route] = Lane()
+        if lane.add(permit.sent, latency):
+            self._look_at_queue(lane, now)
+        seconds, self._answered_at = min(now - self._answered_at, STEP), now
+        if self.suspect is Suspect.RATE and permit.paced:
+            self._rate.grow(seconds, self._period(self._rate), 1 / self._latency)
+        elif self.suspect is Suspect.WINDOW and permit.full and not self.queues:
+            self._window.grow(seconds, self._period(self._window), 1.0)
+            self._window.value = min(self._window.value, self.cap)
+            if self._window.value > RESTART * self._window.peak + 2.0 and not self._lined:
+                self.suspect = Suspect.NONE
+
+    def refuse(self, permit: Permit, now: float, *, blame: bool) -> None:
+        """Learn from a refusal; `blame` a limit for it when an episode begins with it."""
+        permit.bin.count -= 1
+        self._levels.refuse(permit)
+        if blame:
+            self.confirm(now)
+            self._blame(permit, now)
+            self._evidence.blocked(now)
+
+    def halve(self) -> None:
+        """Go on with half of what is in flight: this process has no room for more."""
+        self.suspect = Suspect.WINDOW
+        self._window.cut(self.in_flight, 0.5)
+
+    def reopen(self, now: float, holds: int) -> None:
+        """Take a block that outlasted a scout for a spent quota, once it is over."""
+        quota = self._evidence.opened(now, holds, self._latency)
+        if quota is None or (self.suspect is Suspect.RATE and quota >= self._rate.value):
+            return
+        self.suspect = Suspect.RATE
+        self._evidence.spent = True
+        self._rate.settle(quota, QUOTA)
+        self._tie()
+
+    def _silence(self) -> float:
+        """Return the seconds after which a request of the start counts as accepted."""
+        growth = max(1.0, self._window.value / self._start)
+        return SILENCE * self._door.refusal * math.sqrt(growth)  # refusals slow down with load
+
+    def _tie(self) -> None:
+        """Let the ceiling that is not suspected follow the other by Little's law."""
+        window, rate = self._window.value, self._rate.value
+        if self.suspect is Suspect.RATE:
+            tied = int(SLACK * rate * self._latency + 0.5)
+            self.size = max(4, tied) if self.answers else self.cap
+            self.speed = rate
+            return
+        self.size = int(window + 0.5) or 1
+        tied_rate = SLACK * window / self._latency if self.answers else window
+        if self.suspect is Suspect.NONE:
+            eased = min(1.0, EASE + self.in_flight / EASED)
+            window = window / self._silence() * eased
+        self.speed = max(window, tied_rate)
+
+    def _grow_start(self) -> None:
+        window = self._window.value
+        if 2 * self.in_flight < window:
+            return
+        room = BLIND * self._start
+        if self.answers >= FEW:
+            room = RAMP * self._answered.lately * (self._work or self._latency)
+        if window < room:
+            self._window.value = min(self.cap, window + 1)
+
+    def _period(self, ceiling: Ceiling) -> float:
+        """Return the seconds that a ceiling takes back to its peak."""
+        accepted = self._evidence.lately + 0.01
+        period = PERIOD / math.sqrt(accepted)
+        period = min(period, SHARED) if ceiling.yields else max(period, PROBE / accepted)
+        return max(period, AFTER_COST * self._announced)
+
+    def _look_at_queue(self, lane: Lane, now: float) -> None:
+        whole = lane.wait + lane.work
+        self.queues, self._work = lane.wait > LINED * whole, lane.work
+        line = LINED if self._lined else QUEUED
+        if lane.wait > line * whole and self.suspect is not Suspect.RATE:
+            self.suspect, self._lined = Suspect.WINDOW, True
+            worked_on = self._answered.lately * lane.work
+            self._window.settle(min(2 * worked_on, self._window.value))
+            for each in self._lanes.values():
+                each.restart(now)
+
+    def _blame(self, permit: Permit, now: float) -> None:
+        """Decide which limit refused a request, and cut it."""
+        self._lined = False
+        novel = permit.level * ON_THE_WIRE > self._levels.top + 0.5
+        again = permit.level <= self._levels.refused + 1
+        if not self._evidence.is_enough(now):
+            return
+        if self.suspect is not Suspect.NONE and novel and again:
+            self.suspect = Suspect.WINDOW
+            self._window.cut(permit.level - 1)
+            self._evidence.spent = False
+        else:
+            self._cut_rate(permit.sent)
+            self.suspect = Suspect.RATE
+            self._levels.top *= ERODE
+        self._levels.refused = permit.level
+
+    def _cut_rate(self, sent: float) -> None:
+        if self.suspect is Suspect.NONE:
+            self._rate.guess(self._evidence.first_rate(sent))
+            return
+        known = self._rate.value if self.suspect is Suspect.RATE else math.inf
+        rate = min(self._evidence.rate(sent), known)
+        if self.suspect is Suspect.RATE and self._evidence.is_early(sent):
+            self._rate.retreat(rate)
+        else:
+            self._rate.cut(rate)
