@@ -69,14 +69,18 @@ class Permit(Protocol):
 
 
 class Limit(Protocol):
-    """The interface of `FixedLimit`, `AdaptiveLimit` and a caller's own limit.
+    """The interface of `FixedLimit`, `AdaptiveLimit` and a caller's own limit."""
 
-    Attributes:
-        cap: The most requests that may ever be in flight; a session lowers it to half of the
-            process's soft limit on open files.
-    """
+    @property
+    def cap(self) -> int:
+        """The most requests that may ever be in flight.
 
-    cap: int
+        A session lowers it to half of the process's soft limit on open files.
+        """
+        ...
+
+    @cap.setter
+    def cap(self, value: int) -> None: ...
 
     def admit(self, now: float, route: str = "text") -> Permit | float:
         """Return a permit, or the seconds after which to ask again; `inf`: after a release."""

@@ -29,7 +29,7 @@ LINED = 0.45  # the same at which the window does not grow; once full, at which 
 RESTART = 1.25  # x the peak, and 2: nothing here explains that any more
 STALE = 1 / 64  # weight of the newest latency, as in a mean of 64
 RATE_STEEPNESS = 2.0  # as a ceiling's: what goes over a rate was saved, and is missed later
-RATE_ALONE = 0.3  # share of a request that a period adds to a rate where nobody else is
+RATE_ALONE = 0.4  # share of a request that a period adds to a rate where nobody else is
 LOWEST_RATE = 1 / 60  # requests/s
 STEP = 5.0  # s between answers that count as growth; more is idling, which grows nothing
 
