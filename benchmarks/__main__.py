@@ -15,7 +15,17 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from benchmarks import imports, inflight, memory, overhead, pages, scripts, telemetry, throughput
+from benchmarks import (
+    cluster,
+    imports,
+    inflight,
+    memory,
+    overhead,
+    pages,
+    scripts,
+    telemetry,
+    throughput,
+)
 from benchmarks.report import Result, table
 from benchmarks.server import server
 
@@ -28,8 +38,11 @@ BENCHMARKS: dict[str, Callable[..., Result]] = {
     "telemetry": telemetry.run,
     "journal": scripts.journal,
     "discovery": scripts.discovery,
+    "ray": cluster.run,
 }
 QUICK = ("throughput", "overhead", "import")
+USUAL = tuple(name for name in BENCHMARKS if name != "ray")
+"""Ray is large and has to be asked for: `make .venv/ray`."""
 
 
 def main() -> None:
@@ -44,7 +57,7 @@ def main() -> None:
     if options.names == ["report"]:
         pages.write()
         return
-    names = options.names or (QUICK if options.quick else tuple(BENCHMARKS))
+    names = options.names or (QUICK if options.quick else USUAL)
     failed: list[str] = []
     with ExitStack() as stack:
         kind, origin = stack.enter_context(server())

@@ -19,8 +19,8 @@ from vimmerse_async.integrations.ray import caption_dataset
 SYSTEM = {"include_dashboard": False, "object_store_memory": 100 << 20}
 
 
-def main(rows: int, kill_at: int, window: int, target: str) -> None:
-    """Caption rows into Parquet; kill a node at work after `kill_at` requests."""
+def main(target: str, rows: int, window: int, width: int, rows_per_file: int, kill_at: int) -> None:
+    """Caption rows of `width` bytes into Parquet; kill a node at work after `kill_at` requests."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **SYSTEM})
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     victim = cluster.add_node(num_cpus=2, object_store_memory=100 << 20, resources={"other": 1.0})
@@ -28,9 +28,10 @@ def main(rows: int, kill_at: int, window: int, target: str) -> None:
     ray.data.DataContext.get_current().enable_progress_bars = False
     if kill_at:
         Thread(target=_kill, args=(cluster, victim, kill_at), daemon=True).start()
-    table = [{"id": n, "image": f"https://shop.example/{n}.jpg"} for n in range(rows)]
+    url, note = "https://shop.example/{}.jpg", "n" * width
+    table = [{"id": n, "image": url.format(n), "note": note} for n in range(rows)]
     ds = caption_dataset(ray.data.from_items(table), column="image", actors=2, window=window)
-    ds.write_parquet(target, min_rows_per_file=5000)
+    ds.write_parquet(target, min_rows_per_file=rows_per_file)
     ray.shutdown()
     cluster.shutdown()
 
@@ -49,4 +50,4 @@ def _has_actor(node: str) -> bool:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    main(sys.argv[1], *map(int, sys.argv[2:]))

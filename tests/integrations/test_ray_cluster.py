@@ -18,22 +18,17 @@ pytestmark = [
     pytest.mark.full,
     pytest.mark.skipif(find_spec("ray") is None, reason="the extra `ray` is not installed"),
 ]
-SINGLE = """
-import asyncio, sys
-from vimmerse_async import VimmerseSession, stream_prompts
-
-async def main():
-    urls = (f"https://shop.example/{n}.jpg" for n in range(int(sys.argv[1])))
-    async with VimmerseSession() as session, stream_prompts(session, urls) as results:
-        print(sum([result.ok async for result in results]))
-
-asyncio.run(main())
-"""
 
 
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator(unknown_media="placeholder", latency=0.05, log_size=100_000) as emulator:
+def latency() -> float:
+    """Seconds from a question to its answer."""
+    return 0.05
+
+
+@pytest.fixture
+def emulator(latency: float) -> Iterator[Emulator]:
+    with Emulator(unknown_media="placeholder", latency=latency, log_size=100_000) as emulator:
         yield emulator
 
 
@@ -51,13 +46,21 @@ def environment(emulator: Emulator) -> Iterator[dict[str, str]]:
 
 
 def run(
-    emulator: Emulator, environment: dict[str, str], rows: int, kill_at: int, window: int, out: Path
+    emulator: Emulator,
+    environment: dict[str, str],
+    out: Path,
+    rows: int,
+    *,
+    window: int = 1024,
+    width: int = 10,
+    rows_per_file: int = 5000,
+    kill_at: int = 0,
 ) -> None:
     """Run the cluster in a process of its own, telling it how much the server has seen."""
     seen = out.with_suffix(".seen")
     seen.write_text("0")
     script = Path(__file__).with_name("ray_run.py")
-    arguments = [str(each) for each in (rows, kill_at, window, out)]
+    arguments = [str(each) for each in (out, rows, window, width, rows_per_file, kill_at)]
     begun = len(emulator.requests)
     with subprocess.Popen(
         [sys.executable, str(script), *arguments],
@@ -87,30 +90,44 @@ def check(out: Path, rows: int) -> None:
     assert table.column("error").null_count == rows
 
 
+@pytest.mark.parametrize("latency", [0.3])  # so that rows are in flight whenever the node dies
+@pytest.mark.parametrize(
+    ("width", "unwritten"),
+    [
+        pytest.param(10, 0, id="blocks in the driver"),
+        pytest.param(2000, 2000, id="blocks on the nodes"),
+    ],
+)
 def test_a_killed_node_costs_a_window(
-    emulator: Emulator, environment: dict[str, str], tmp_path: Path
+    emulator: Emulator, environment: dict[str, str], tmp_path: Path, width: int, unwritten: int
 ) -> None:
-    """One of two nodes is killed in the middle: every row is there once, a window is repeated."""
+    """One of two nodes is killed in the middle: every row is there once.
+
+    The window of its actor is asked again, and what it has answered and no file holds yet: Ray
+    keeps a block of more than 100 KB on the node that made it.
+    """
     rows, window = 6000, 512
-    run(emulator, environment, rows, 2000, window, tmp_path / "out")
+    run(
+        emulator,
+        environment,
+        tmp_path / "out",
+        rows,
+        window=window,
+        width=width,
+        rows_per_file=1000,
+        kill_at=2000,
+    )
     check(tmp_path / "out", rows)
-    assert rows < len(emulator.requests) <= rows + window
+    repeated = len(emulator.requests) - rows
+    assert 0 < repeated <= window + unwritten
 
 
-def test_ray_keeps_up_with_one_process(
+def test_small_blocks_are_joined(
     emulator: Emulator, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """20,000 rows at 50 ms take at most 1.5 times one process's time, start-up left out."""
-    rows = 20_000
-    begun = time.monotonic()
-    subprocess.run(
-        [sys.executable, "-c", SINGLE, str(rows)], env=environment, check=True, timeout=240
-    )
-    single = time.monotonic() - begun
-    before = len(emulator.requests)
-    run(emulator, environment, rows, 0, 1024, tmp_path / "out")
+    """Tasks are as few as the window allows, however small the blocks that come."""
+    rows, window = 1000, 512
+    run(emulator, environment, tmp_path / "out", rows, window=window, rows_per_file=1)
     check(tmp_path / "out", rows)
-    requests = emulator.requests[before:]
-    assert len(requests) == rows
-    ray = requests[-1].time + 0.05 - requests[0].time
-    assert ray <= 1.5 * single, f"one process {single:.1f} s, Ray {ray:.1f} s"
+    assert len(emulator.requests) == rows
+    assert len(list((tmp_path / "out").glob("*.parquet"))) == -(-rows // (window // 4))

@@ -2,7 +2,8 @@
 
 Every actor has one session and learns its share of the account's limit from the answers, as any
 client does: there is no coordinator. An actor holds `window` rows at a time and hands them back in
-small blocks, so that its death repeats those rows at most.
+small blocks, so that its death repeats those rows at most. Blocks come in exactly that size: every
+task costs Ray milliseconds, however few rows it has.
 """
 
 from collections.abc import Mapping
@@ -25,8 +26,8 @@ BLOCKS = 4
 class RayDataset(Protocol):
     """What is needed of `ray.data.Dataset`."""
 
-    def repartition(self, *, target_num_rows_per_block: int) -> Any:
-        """Return the dataset in blocks of so many rows."""
+    def repartition(self, *, target_num_rows_per_block: int, strict: bool) -> Any:
+        """Return the dataset in blocks of so many rows; strictly: smaller blocks are joined."""
         ...
 
 
@@ -136,7 +137,7 @@ def caption_dataset(
         column: The column with image URLs, or with `REFINE_PROMPT` texts.
         actors: Processes that ask; a pair: between so many and so many.
         window: Rows that an actor holds at a time: the most it has in flight, and the most that
-            are asked again when it dies.
+            are asked again when it dies. A machine that dies loses also what was not written yet.
         option: What the column's strings ask for: `IMAGE_2_PROMPT` or `REFINE_PROMPT`.
         prompt: A text to start from, for all rows, which are image URLs then; None for none.
         mode: What the prompts are for; None leaves it to the server.
@@ -174,7 +175,9 @@ def caption_dataset(
         {"option": option, "prompt": prompt, "mode": mode},
         dict(session_options or {}),
     )
-    captioned: DatasetT = ds.repartition(target_num_rows_per_block=window // blocks).map_batches(
+    captioned: DatasetT = ds.repartition(
+        target_num_rows_per_block=window // blocks, strict=True
+    ).map_batches(
         Captioner,
         fn_constructor_args=(task,),
         batch_size=None,
