@@ -14,8 +14,9 @@ demo: .venv/demo  ## caption examples/catalog with the embedded emulator
 test: .venv/dev  ## everything that is promised, in a few minutes
 	$(BIN)/python -m pytest --numprocesses auto -m "not full"
 
-test-all: .venv/ray  ## the full figures too
-	$(BIN)/python -m pytest
+test-all: .venv/ray  ## the full figures too, in half an hour
+	$(BIN)/python -m pytest --numprocesses auto -m "not full"
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m full --durations 20
 
 test-wheel:  ## the built wheel passes the tests alone, and each extra installs alone
 	.ci/test_wheel $(PYTHON)

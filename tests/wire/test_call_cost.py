@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from wire_kit import PURE
 
 import vimmerse_async
 from vimmerse_async import RetryPolicy, image_2_prompt, refine_prompt, suggest_prompt, text_prompt
@@ -59,7 +60,7 @@ async def test_frames_above_aiohttp(ask, serve, connect):
 async def test_python_calls(ask, serve, connect):
     """A request on a warm connection makes at most 22 Python calls of ours, and 30 of aiohttp's.
 
-    The limit's are not counted. Plain aiohttp makes 147 of its own.
+    The limit's are not counted, nor the parser's own, if it is in Python. Plain aiohttp makes 147.
     """
     session = await connect(await serve(), hooks=())
     for _ in range(3):
@@ -81,7 +82,7 @@ async def test_python_calls(ask, serve, connect):
     finally:
         sys.setprofile(None)
     assert len(ours) <= 22, ours
-    assert len(theirs) <= 30, theirs
+    assert len(theirs) <= (40 if PURE else 30), theirs
     assert "GuardedConnector.take" in ours
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp.http_parser import HttpResponseParser, HttpResponseParserPy
-from wire_kit import OpenLimit
+from wire_kit import PURE, OpenLimit
 
 import vimmerse_async
 from vimmerse_async import (
@@ -23,9 +22,6 @@ CASES = json.loads(Path(__file__).with_name("retry_cases.json").read_text(encodi
 
 PATIENCE = 10.0
 """Seconds that a busy machine may take; a call that hangs would take its attempt's 60."""
-
-PURE = HttpResponseParser is HttpResponseParserPy
-"""aiohttp's two parsers do not draw the line between "garbled" and "lost" in the same place."""
 
 
 def name_of(case: dict[str, Any]) -> str:

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 import trustme
+from aiohttp.http_parser import HttpResponseParser, HttpResponseParserPy
 from fault_server import FaultServer
 
 from vimmerse_async import CallEvent, RetryEvent, RetryPolicy
 from vimmerse_async.control.limit import LimitSnapshot, Outcome
 
 AT_ONCE = RetryPolicy(backoff_base=0.0)
+PURE = HttpResponseParser is HttpResponseParserPy
+"""aiohttp's two parsers do not draw the line between "garbled" and "lost" in the same place."""
 
 
 @pytest.fixture(params=["direct", "session"])
