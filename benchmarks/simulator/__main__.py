@@ -35,7 +35,7 @@ from vimmerse_async.control import AdaptiveLimit
 HERE = Path(__file__).parent
 PICTURE = HERE.parent.parent / "docs" / "limits.svg"
 TUNED_BELOW = 100  # seeds
-OURS = Player("vimmerse_async", lambda _, rng: AdaptiveLimit(rng=rng))
+OURS = Player("vimmerse_async", lambda scene, rng: AdaptiveLimit(start=scene.start, rng=rng))
 RIVALS = (
     Player("told the truth", lambda scene, _: Semaphore(oracle(scene.server())), TENACITY),
     Player("semaphore 256", lambda *_: Semaphore(256), TENACITY),

@@ -19,6 +19,7 @@ from benchmarks.simulator.servers import (
     anything,
     whole_seconds,
 )
+from vimmerse_async.control.adaptive import START
 
 
 @attrs.frozen
@@ -32,6 +33,7 @@ class Scenario:
         clients: How many share the server, each with a limit of its own.
         seconds: When to stop; None: when all work is done.
         late: Whether the last client joins after a third of the time.
+        start: The first window of each client, in requests; actors of one run divide it.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Scenario:
     clients: int = 1
     seconds: float | None = None
     late: bool = False
+    start: int = START
 
     @property
     def key(self) -> str:
@@ -135,13 +138,18 @@ SERVED = (
     Scenario("N2 60 in flight, 0.3 s", limited(lambda: Concurrency(60), **NGINX), 6_000),
     Scenario("N3 200/s, delayed burst 20, 0.3 s", limited(lambda: Leaky(200, 20), **NGINX), 6_000),
 )
+SHARES = (
+    ("R", "20/s", limited(lambda: Bucket(20, 20))),
+    ("C", "64 in flight", limited(lambda: Concurrency(64))),
+)
 SHARED = tuple(
     Scenario(f"{name}x{clients} {clients} clients share {limit}", server, 10**7, clients, 1_200.0)
-    for name, limit, server in (
-        ("R", "20/s", limited(lambda: Bucket(20, 20))),
-        ("C", "64 in flight", limited(lambda: Concurrency(64))),
-    )
+    for name, limit, server in SHARES
     for clients in (2, 4, 16)
+)
+ACTORS = tuple(
+    Scenario(f"{name}a16 16 actors share {limit}", server, 10**7, 16, 1_200.0, start=START // 16)
+    for name, limit, server in SHARES
 )
 ODD = (
     Scenario(
@@ -195,4 +203,4 @@ ODD = (
         limited(lambda: Concurrency(64), latencies=texts(constant(0.5))),
     ),
 )
-ALL = LISTED + SMALL + SERVED + SHARED + ODD
+ALL = LISTED + SMALL + SERVED + SHARED + ACTORS + ODD

@@ -17,6 +17,7 @@ def captioner(server: ScriptedServer, **changed: Any) -> Captioner:
         "prompt_column": "prompt",
         "error_column": "error",
         "window": 16,
+        "actors": 1,
         "strings": {"option": "Image2Prompt"},
         "session": {"api_key": KEY, "base_url": server.url},
     }
@@ -52,6 +53,15 @@ async def test_an_actor_has_its_window_in_flight_at_most(server: ScriptedServer)
     await actor(pa.table({"image": URLS}))
     assert server.most_in_flight == 3
     await actor.session.aclose()
+
+
+@pytest.mark.parametrize(("actors", "first"), [(1, 16), (5, 3), (16, 1), (100, 1)])
+async def test_actors_divide_the_first_window(
+    server: ScriptedServer, actors: int, first: int
+) -> None:
+    """All of them ask for no more at first than one client does, and each for one at least."""
+    limit = captioner(server, actors=actors).session.statistics().limit
+    assert limit.window == first
 
 
 async def test_a_stopped_account_is_not_asked_again(server: ScriptedServer) -> None:

@@ -42,13 +42,14 @@ from vimmerse_async.control.pace import Pace
 from vimmerse_async.control.suspicion import Suspect, Suspicion
 
 IDLE = 60.0  # s without traffic after which a scout goes first
+START = 16  # requests in flight
 
 
 class AdaptiveLimit:
     """Learns how many requests may be in flight and how many may leave per second.
 
     Args:
-        start: The first window, in requests.
+        start: The first window, in requests; clients that begin together may divide it.
         cap: The most requests that may ever be in flight.
         rng: Where the jitter of holds comes from; None: a generator of its own.
         warm: A snapshot of an earlier run to go on from; None starts cold.
@@ -64,7 +65,7 @@ class AdaptiveLimit:
     def __init__(
         self,
         *,
-        start: int = 16,
+        start: int = START,
         cap: int = 1000,
         rng: Random | None = None,
         warm: LimitSnapshot | None = None,

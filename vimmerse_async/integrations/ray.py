@@ -1,9 +1,10 @@
 """Ray Data: caption a dataset that is larger than one machine.
 
 Every actor has one session and learns its share of the account's limit from the answers, as any
-client does: there is no coordinator. An actor holds `window` rows at a time and hands them back in
-small blocks, so that its death repeats those rows at most. Blocks come in exactly that size: every
-task costs Ray milliseconds, however few rows it has.
+client does: there is no coordinator. Actors divide the first window, so that all of them ask for
+no more at first than one client does. An actor holds `window` rows at a time and hands them back
+in small blocks, so that its death repeats those rows at most. Blocks come in exactly that size:
+every task costs Ray milliseconds, however few rows it has.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import attrs
 
 from vimmerse_async.batch.engine import stream_prompts
 from vimmerse_async.batch.rows import template_of
-from vimmerse_async.control.adaptive import AdaptiveLimit
+from vimmerse_async.control.adaptive import START, AdaptiveLimit
 from vimmerse_async.errors import BatchStoppedError
 from vimmerse_async.models import ModeLike, OptionLike, PromptOption
 from vimmerse_async.options import check_number
@@ -41,6 +42,7 @@ class Task:
     Attributes:
         column, prompt_column, error_column: Names.
         window: Rows in flight at most.
+        actors: How many there are at most; they divide the first window.
         strings: What the column's strings ask for, as `stream_prompts` takes it.
         session: Arguments of the session.
     """
@@ -49,6 +51,7 @@ class Task:
     prompt_column: str
     error_column: str
     window: int
+    actors: int
     strings: Mapping[str, Any]
     session: Mapping[str, Any] = attrs.field(repr=False)
 
@@ -62,7 +65,8 @@ class Captioner:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        options: dict[str, Any] = {"limit": AdaptiveLimit(cap=task.window), **task.session}
+        limit = AdaptiveLimit(start=max(1, START // task.actors), cap=task.window)
+        options: dict[str, Any] = {"limit": limit, **task.session}
         self.session: VimmerseSession = VimmerseSession(**options)
         self._entered = False
         self._stopped: BatchStoppedError | None = None
@@ -172,6 +176,7 @@ def caption_dataset(
         prompt_column,
         error_column,
         window,
+        most,
         {"option": option, "prompt": prompt, "mode": mode},
         dict(session_options or {}),
     )
