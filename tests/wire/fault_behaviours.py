@@ -294,13 +294,13 @@ async def swallow(link: Link, ask: Asked) -> None:
 
 async def swallow_body(link: Link, ask: Asked, size: int, every: float) -> None:
     left = int(ask.all("content-length")[0])
-    kept = b""
+    kept = bytearray()
     while left:
         piece = await link.reader.read(min(size, left))
         left -= len(piece)
         kept += piece if every else b""
         await asyncio.sleep(every)
-    link.asked(attrs.evolve(ask, body=kept))
+    link.asked(attrs.evolve(ask, body=bytes(kept)))
     await link.answer(200, prompt_for(ask))
 
 
