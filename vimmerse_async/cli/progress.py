@@ -84,7 +84,7 @@ def describe(tally: Tally, limit: LimitSnapshot, trouble: str = "") -> str:
         f"{tally.cached:,} known" if tally.cached else "",
         f"{pace(tally.rate())}/s" if tally.done > tally.cached else "",
         f"{clock(left)} left" if left is not None and tally.done != tally.total else "",
-        f"{limit.in_flight} of {limit.window:.0f} in flight" if limit.in_flight else "",
+        under_way(limit),
         held_by(limit),
         f"{max(0, tally.most - tally.calls):,} calls left" if tally.most is not None else "",
         f"retrying: {trouble[:80]}" if trouble else "",
@@ -95,6 +95,14 @@ def describe(tally: Tally, limit: LimitSnapshot, trouble: str = "") -> str:
 def counted(tally: Tally) -> str:
     """Return how many rows of how many are done."""
     return f"{tally.done:,}" + ("" if tally.total is None else f" of {tally.total:,}")
+
+
+def under_way(limit: LimitSnapshot) -> str:
+    """Return how many requests are in flight, and of how many where that is what was learned."""
+    if not limit.in_flight:
+        return ""
+    most = "" if limit.suspect == "rate" else f" of {limit.window:.0f}"
+    return f"{limit.in_flight}{most} in flight"
 
 
 def held_by(limit: LimitSnapshot) -> str:
