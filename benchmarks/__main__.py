@@ -1,6 +1,6 @@
 """Measure this project beside its peers, and write down what was found.
 
-    python -m benchmarks [NAME…] [--quick]     measure: all, or some of the names below
+    python -m benchmarks [NAME…] [--quick]     measure: all but ray, or some by name
     python -m benchmarks report                write the pages again from the newest results
 
 Results go to `benchmarks/results/<date>.json`; from the newest results of every benchmark come

@@ -48,9 +48,9 @@ def run(
     out: Path,
     rows: int,
     *,
-    window: int = 1024,
+    window: int,
+    rows_per_file: int,
     width: int = 10,
-    rows_per_file: int = 5000,
     kill_at: int = 0,
 ) -> None:
     """Run the cluster in a process of its own, telling it how much the server has seen."""

@@ -12,7 +12,8 @@ from benchmarks.simulator.__main__ import play
 def test_sixteen_actors_share_a_limit(key: str) -> None:
     """At most 2.5 % of the requests of 16 actors are refused, and Jain's index is .93 at least.
 
-    The seeds are not those that the rules were tuned on.
+    These seeds were seen when the first window was chosen; on 200 to 239, which were not, a rate
+    gave 1.65 % and .926, places gave 2.14 % and .951.
     """
     runs = [play(key, seed) for seed in range(100, 120)]
     assert fmean(each.refused for each in runs) <= 2.5
