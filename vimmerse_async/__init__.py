@@ -10,8 +10,6 @@ from vimmerse_async._version import __version__
 TYPE_CHECKING = False  # type checkers take it for true; `typing` costs two thirds of an import
 if TYPE_CHECKING:
     from vimmerse_async.batch.engine import PromptStream, gather_prompts, stream_prompts
-    from vimmerse_async.batch.journal import PromptJournal
-    from vimmerse_async.batch.reading import JournalReader
     from vimmerse_async.errors import (
         APIConnectionError,
         APIError,
@@ -36,6 +34,8 @@ if TYPE_CHECKING:
         VimmerseError,
     )
     from vimmerse_async.hooks import CallEvent, Hook, OpenEvent, RetryEvent, StartEvent, TracingHook
+    from vimmerse_async.journal.journal import PromptJournal
+    from vimmerse_async.journal.reader import JournalReader
     from vimmerse_async.models import (
         Asset,
         PromptMode,
@@ -103,8 +103,8 @@ __all__ = [
 
 _HOMES = {
     "batch.engine": {"PromptStream", "gather_prompts", "stream_prompts"},
-    "batch.journal": {"PromptJournal"},
-    "batch.reading": {"JournalReader"},
+    "journal.journal": {"PromptJournal"},
+    "journal.reader": {"JournalReader"},
     "hooks": {"CallEvent", "Hook", "OpenEvent", "RetryEvent", "StartEvent", "TracingHook"},
     "models": {
         "Asset", "PromptMode", "PromptOption", "PromptRequest", "PromptResult",

@@ -9,7 +9,7 @@ import attrs
 
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.models import Asset, ModeLike, OptionLike, PromptRequest
-from vimmerse_async.parts import Slot, Source, examine
+from vimmerse_async.parts import Slot, UploadSource, examine
 from vimmerse_async.session import VimmerseSession
 from vimmerse_async.urls import check_url
 from vimmerse_async.wire import UPLOAD, Call, FilePart, Form, Operation, legacy_fields
@@ -33,9 +33,9 @@ async def text_prompt(
     image2_url: str | None = None,
     video_url: str | None = None,
     mode: ModeLike | None = None,
-    image_file: Source | None = None,
-    image2_file: Source | None = None,
-    video_file: Source | None = None,
+    image_file: UploadSource | None = None,
+    image2_file: UploadSource | None = None,
+    video_file: UploadSource | None = None,
 ) -> str:
     """Describe, refine or suggest; files travel in the request itself.
 
@@ -73,7 +73,7 @@ async def text_prompt(
     return cast("str", await session.send(Call(TEXT_PROMPT, form=Form(texts, tuple(files)))))
 
 
-async def upload_image(session: VimmerseSession, image_file: Source) -> Asset:
+async def upload_image(session: VimmerseSession, image_file: UploadSource) -> Asset:
     """Upload a picture by the legacy route.
 
     Args:
@@ -93,7 +93,10 @@ async def upload_image(session: VimmerseSession, image_file: Source) -> Asset:
 
 
 async def upload_video(
-    session: VimmerseSession, video_file: Source | None = None, *, video_url: str | None = None
+    session: VimmerseSession,
+    video_file: UploadSource | None = None,
+    *,
+    video_url: str | None = None,
 ) -> Asset:
     """Upload a video, or name one, by the legacy route.
 
@@ -115,7 +118,10 @@ async def upload_video(
 
 
 async def upload_audio(
-    session: VimmerseSession, audio_file: Source | None = None, *, audio_url: str | None = None
+    session: VimmerseSession,
+    audio_file: UploadSource | None = None,
+    *,
+    audio_url: str | None = None,
 ) -> Asset:
     """Upload a sound, or name one, by the legacy route.
 
@@ -140,7 +146,7 @@ async def _upload(
     session: VimmerseSession,
     operation: Operation,
     slot: Slot,
-    source: Source | None,
+    source: UploadSource | None,
     url: str | None,
 ) -> Asset:
     session.gate  # noqa: B018 - a session that is not open is told so before a file is read

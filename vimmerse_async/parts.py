@@ -26,7 +26,7 @@ _PICTURE_BRANDS = frozenset(
 )
 """Kinds of pictures that begin like a video, and that the API does not take."""
 
-Source = str | os.PathLike[str] | bytes | BinaryIO
+UploadSource = str | os.PathLike[str] | bytes | BinaryIO
 
 
 @attrs.frozen
@@ -46,7 +46,7 @@ class Slot:
     argument: str = "source"
 
 
-async def examine(slot: Slot, source: Source) -> FilePart:
+async def examine(slot: Slot, source: UploadSource) -> FilePart:
     """Look at a source in a thread and return the part it makes.
 
     Raises:

@@ -37,13 +37,13 @@ from vimmerse_async.hooks import (
     StartEvent,
     logger,
 )
+from vimmerse_async.http.exchange import Transport
 from vimmerse_async.models import SessionStatistics
 from vimmerse_async.options import check_number, check_seconds
-from vimmerse_async.transport import Transport
 from vimmerse_async.wire import Call
 
 
-class State(Enum):
+class SessionState(Enum):
     """Where a session is in its life."""
 
     NEW = "not entered"
@@ -115,14 +115,14 @@ class Runtime:
             else id(limit)
         )
         self._connection = connection
-        self._state = State.NEW
+        self._state = SessionState.NEW
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
         self._place = _caller()
         self._idle: asyncio.Future[None] | None = None
 
     @property
-    def state(self) -> State:
+    def state(self) -> SessionState:
         """Where the session is in its life."""
         return self._state
 
@@ -132,10 +132,10 @@ class Runtime:
         Raises:
             SessionError: It was open before.
         """
-        if self._state is not State.NEW:
+        if self._state is not SessionState.NEW:
             raise SessionError(
                 "this session is open already; make one VimmerseSession for each `async with`"
-                if self._state is State.OPEN
+                if self._state is SessionState.OPEN
                 else "a closed session does not open again; make a new VimmerseSession"
             )
         self._loop = asyncio.get_running_loop()
@@ -144,17 +144,17 @@ class Runtime:
         self.gate = join_gate(self._gate_name, self._make_limit)
         self.deadlines = Deadlines(self._loop)
         self.transport = Transport(self.config, **self._connection)
-        self._state = State.OPEN
+        self._state = SessionState.OPEN
         self.hooks.open(OpenEvent(self.config.origin, self.statistics))
 
     def check(self) -> None:
         """Raise `SessionError` with the fix unless calls can be made here and now."""
-        if self._state is not State.OPEN:
+        if self._state is not SessionState.OPEN:
             raise SessionError(
                 "this session is not open yet; write `async with VimmerseSession() as session:` "
                 "and make the call inside (a web app enters it in its lifespan, which test "
                 "clients run inside `with TestClient(app) as client:` only)"
-                if self._state is State.NEW
+                if self._state is SessionState.NEW
                 else "this session is closed; make the call inside its `async with` block, or in "
                 "a notebook open one for all cells: "
                 "`session = await VimmerseSession().__aenter__()`"
@@ -170,11 +170,11 @@ class Runtime:
 
     async def close(self, grace: float) -> None:
         """End all calls, after up to `grace` seconds, and close every connection."""
-        if self._state is not State.OPEN:
-            self._state = State.CLOSED
+        if self._state is not SessionState.OPEN:
+            self._state = SessionState.CLOSED
             return
         self.check()
-        self._state = State.CLOSED
+        self._state = SessionState.CLOSED
         try:
             if grace and self.deadlines:
                 await self._calls_end(grace)
@@ -191,7 +191,7 @@ class Runtime:
         """
         try:
             if (
-                self._state is not State.OPEN
+                self._state is not SessionState.OPEN
                 or self._pid != os.getpid()
                 or self._loop is not asyncio.get_running_loop()
             ):
@@ -276,7 +276,7 @@ class Runtime:
         )
 
     def __del__(self) -> None:
-        if getattr(self, "_state", None) is not State.OPEN or self._loop is None:
+        if getattr(self, "_state", None) is not SessionState.OPEN or self._loop is None:
             return
         if os.getpid() != self._pid:
             self.transport.abandon()

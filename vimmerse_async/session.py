@@ -24,10 +24,10 @@ from vimmerse_async.errors import (
 )
 from vimmerse_async.gate import Gate, Lane, LaneClosedError
 from vimmerse_async.hooks import Hook
+from vimmerse_async.http.exchange import check_tls
 from vimmerse_async.models import SessionStatistics
 from vimmerse_async.options import RetryPolicy, Timeouts
-from vimmerse_async.runtime import Runtime, State, check_limit
-from vimmerse_async.transport import check_tls
+from vimmerse_async.runtime import Runtime, SessionState, check_limit
 from vimmerse_async.wire import Call, Failure, Lease, Operation, Reply, custom_call
 
 
@@ -102,7 +102,7 @@ class VimmerseSession:
         runtime = getattr(self, "_runtime", None)
         if runtime is None:  # a constructor that failed is shown, too
             return "<VimmerseSession not made>"
-        doing = runtime.gate if runtime.state is State.OPEN else runtime.state.value
+        doing = runtime.gate if runtime.state is SessionState.OPEN else runtime.state.value
         return f"<VimmerseSession {runtime.config.origin} {doing}>"
 
     def __reduce__(self) -> NoReturn:
@@ -131,7 +131,7 @@ class VimmerseSession:
     @property
     def closed(self) -> bool:
         """True after `aclose`, and after `async with`."""
-        return self._runtime.state is State.CLOSED
+        return self._runtime.state is SessionState.CLOSED
 
     @property
     def gate(self) -> Gate:
@@ -300,7 +300,7 @@ class VimmerseSession:
             result = _too_late(operation, attempts, runtime.now(), sent=lease.connected)
             outcome = rule_of(result).outcome
         finally:
-            attempts.scout = permit.scout
+            attempts.probe = permit.probe
             attempts.sends += 1
             runtime.counters.sends += 1
             gate.release(permit, outcome, runtime.now() - begun, retry_after)

@@ -7,7 +7,7 @@ import attrs
 
 from vimmerse_async.errors import InvalidRequestError, brief
 from vimmerse_async.models import Asset
-from vimmerse_async.parts import Slot, Source, examine
+from vimmerse_async.parts import Slot, UploadSource, examine
 from vimmerse_async.session import VimmerseSession
 from vimmerse_async.wire import UPLOAD, Call, Form, Operation
 
@@ -18,7 +18,7 @@ UPLOAD_IMAGE = attrs.evolve(UPLOAD, name="upload_image", path="/v2/image")
 UPLOAD_VIDEO = attrs.evolve(UPLOAD, name="upload_video", path="/v2/video")
 
 
-async def upload_image(session: VimmerseSession, source: Source) -> Asset:
+async def upload_image(session: VimmerseSession, source: UploadSource) -> Asset:
     """Upload a picture and return where it is hosted.
 
     Args:
@@ -40,7 +40,7 @@ async def upload_image(session: VimmerseSession, source: Source) -> Asset:
     return await _send(session, UPLOAD_IMAGE, IMAGE, source)
 
 
-async def upload_video(session: VimmerseSession, source: Source) -> Asset:
+async def upload_video(session: VimmerseSession, source: UploadSource) -> Asset:
     """Upload a video and return where it is hosted.
 
     Args:
@@ -90,7 +90,7 @@ async def get_asset(
 
 
 async def _send(
-    session: VimmerseSession, operation: Operation, slot: Slot, source: Source
+    session: VimmerseSession, operation: Operation, slot: Slot, source: UploadSource
 ) -> Asset:
     session.gate  # noqa: B018 - a session that is not open is told so before the file is read
     part = await examine(slot, source)

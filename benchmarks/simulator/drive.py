@@ -143,7 +143,7 @@ class Client:
                 return self._lose()
             pause = self.habits.refusal_pause
             return pause(row.refusals - 1, reply.retry_after, self.world.rng) if pause else 0.0
-        if not getattr(permit, "scout", False):
+        if not getattr(permit, "probe", False):
             row.faults += 1
             row.timeouts += outcome is Outcome.TIMEOUT
         if row.faults >= self.habits.faults_allowed or row.timeouts >= self.habits.timeouts_allowed:
@@ -158,7 +158,7 @@ class Client:
     def _put_back(self, now: float, row: Row, permit: Any, outcome: Outcome, pause: float) -> None:
         if pause > 0.0:
             self.world.schedule(now + pause, self._ready_again, row)
-        elif outcome is Outcome.THROTTLE and not getattr(permit, "scout", False):
+        elif outcome is Outcome.THROTTLE and not getattr(permit, "probe", False):
             self.ready.appendleft(row)
         else:
             self.ready.append(row)

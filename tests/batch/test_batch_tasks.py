@@ -13,7 +13,7 @@ from scripted_server import NEVER, ScriptedServer, slow
 from virtual_time import run
 
 from vimmerse_async import gather_prompts, stream_prompts
-from vimmerse_async.batch.crew import Crew
+from vimmerse_async.batch.workers import WorkerPool
 
 WINDOW = 6
 
@@ -228,7 +228,7 @@ async def test_crew_cancels_again() -> None:
                 swallowed += 1
         await asyncio.sleep(1000.0)
 
-    crew = Crew(lambda: None)
+    crew = WorkerPool(lambda: None)
     before = anyio.current_time()
     with anyio.move_on_after(1.0):
         async with anyio.create_task_group() as group:
@@ -250,7 +250,7 @@ async def test_crew_gathers_all_that_failed() -> None:
         for kind in kinds:
             crew.start(fail(kind), "failing")
 
-    crew = Crew(lambda: None)
+    crew = WorkerPool(lambda: None)
     with pytest.raises(BaseExceptionGroup) as caught:
         async with anyio.create_task_group() as group:
             group.start_soon(crew.lead, start)

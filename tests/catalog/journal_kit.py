@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from vimmerse_async.batch import schema
+from vimmerse_async.journal import schema
 
 BEGUN = 1_767_322_800.0
 NASTY = "</script><img src=x onerror=\"document.title='owned'\"> & <b>bold</b> \u2028 <!-- ]]> 猫"

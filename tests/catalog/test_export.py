@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journal_kit import make_journal, some_rows
 
-from vimmerse_async.batch.reading import JournalReader
 from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.export import Export
 from vimmerse_async.catalog.write import CsvWriter, JsonlWriter
 from vimmerse_async.cli.app import run
+from vimmerse_async.journal.reader import JournalReader
 
 FORMS = ("csv", "jsonl", "parquet")
 

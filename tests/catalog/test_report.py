@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journal_kit import NASTY, make_journal, some_rows
 
-from vimmerse_async.batch.reading import JournalReader, Sample
 from vimmerse_async.catalog.pictures import Pictures
 from vimmerse_async.catalog.report import embedded, page
 from vimmerse_async.catalog.timeline import MOST, Timeline
+from vimmerse_async.journal.reader import JournalReader, Sample
 
 
 class Elements(HTMLParser):

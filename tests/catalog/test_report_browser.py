@@ -10,9 +10,9 @@ from chromium import CHROMIUM, Page, browser
 from drawn import BLUE, GREEN, RED, encoded, solid
 from journal_kit import NASTY, make_journal, some_rows
 
-from vimmerse_async.batch.reading import JournalReader
 from vimmerse_async.catalog.pictures import Pictures
 from vimmerse_async.catalog.report import page
+from vimmerse_async.journal.reader import JournalReader
 
 pytestmark = [
     pytest.mark.full,

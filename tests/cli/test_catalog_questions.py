@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from vimmerse_async.catalog.questions import Questions
-from vimmerse_async.catalog.rows import Row
-from vimmerse_async.catalog.source import Source
+from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.models import PromptMode, PromptOption, PromptRequest
 
@@ -17,8 +17,8 @@ IMAGE, REFINE, INSPIRE = (
 )  # fmt: skip
 
 
-def row(**fields: Any) -> Row:
-    return Row(7, fields)
+def row(**fields: Any) -> CatalogRow:
+    return CatalogRow(7, fields)
 
 
 ASKED = {
@@ -47,7 +47,7 @@ ASKED = {
 
 
 @pytest.mark.parametrize(("questions", "given", "expected"), ASKED.values(), ids=ASKED)
-def test_asked(questions: Questions, given: Row, expected: PromptRequest) -> None:
+def test_asked(questions: Questions, given: CatalogRow, expected: PromptRequest) -> None:
     """Each column and option lands in its field of the request, and the row comes along."""
     request = questions.ask(given)
     assert request == expected
@@ -66,12 +66,12 @@ REFUSED = {
     "no text": (Questions(REFINE, column="t"), row(t=""), "column t is empty"),
     "no prompt": (Questions(REFINE, prompt_column="p"), row(p=""), "column p is empty"),
     "url to refine": (Questions(REFINE, column="t"), row(t=A), "holds a URL, which is no text"),
-    "unreadable": (Questions(column="u"), Row(7, {"u": A}, "is broken"), "is broken"),
+    "unreadable": (Questions(column="u"), CatalogRow(7, {"u": A}, "is broken"), "is broken"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("questions", "given", "reason"), REFUSED.values(), ids=REFUSED)
-def test_refused(questions: Questions, given: Row, reason: str) -> None:
+def test_refused(questions: Questions, given: CatalogRow, reason: str) -> None:
     """A row that cannot be asked becomes a request that no client can send, with the reason."""
     request = questions.ask(given)
     assert reason in request.tag.error
@@ -94,7 +94,7 @@ SETTLED = {
 
 
 @pytest.mark.parametrize(("questions", "sample", "column"), SETTLED.values(), ids=SETTLED)
-def test_settled(questions: Questions, sample: Row, column: str | None) -> None:
+def test_settled(questions: Questions, sample: CatalogRow, column: str | None) -> None:
     """The column is guessed where exactly one can be meant."""
     assert questions.settled(tuple(sample.fields), [sample]).column == column
 
@@ -110,7 +110,7 @@ UNSETTLED = {
 @pytest.mark.parametrize(
     ("questions", "sample", "reason", "listed"), UNSETTLED.values(), ids=UNSETTLED
 )
-def test_unsettled(questions: Questions, sample: Row, reason: str, listed: str) -> None:
+def test_unsettled(questions: Questions, sample: CatalogRow, reason: str, listed: str) -> None:
     """Where it cannot be told, the message lists the columns that there are."""
     with pytest.raises(InvalidRequestError) as caught:
         questions.settled(tuple(sample.fields), [sample])
@@ -122,7 +122,7 @@ def test_survey_of_a_file(tmp_path: Path) -> None:
     """A file's rows and fields are known before the first is asked, and all rows still come."""
     path = tmp_path / "a.jsonl"
     path.write_text("".join(f'{{"n{place % 3}": {place}}}\n' for place in range(250)))
-    with Source(str(path)) as source:
+    with CatalogSource(str(path)) as source:
         survey = source.survey()
         assert (survey.total, survey.columns) == (250, ("n0", "n1", "n2"))
         assert source.survey(10).total == 10
@@ -141,5 +141,5 @@ def test_survey_of_a_file(tmp_path: Path) -> None:
 def test_no_source(name: str, reason: str) -> None:
     """What is no catalog is refused with what to do instead."""
     with pytest.raises(InvalidRequestError) as caught:
-        Source(name)
+        CatalogSource(name)
     assert reason in str(caught.value)

@@ -12,19 +12,23 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vimmerse_async.catalog.lines import LONGEST_LINE, Lines
-from vimmerse_async.catalog.read import Form, form_of, read
-from vimmerse_async.catalog.rows import Row
+from vimmerse_async.catalog.read import TableFormat, form_of, read
+from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.errors import InvalidRequestError
 
 
-def rows_of(content: bytes, form: Form = "csv", encoding: str | None = None) -> list[Row]:
+def rows_of(
+    content: bytes, form: TableFormat = "csv", encoding: str | None = None
+) -> list[CatalogRow]:
     with tempfile.TemporaryFile() as file:
         file.write(content)
         file.seek(0)
         return list(read(Lines(file.fileno(), encoding), form).rows)
 
 
-def fields_of(content: bytes, form: Form = "csv", encoding: str | None = None) -> list[object]:
+def fields_of(
+    content: bytes, form: TableFormat = "csv", encoding: str | None = None
+) -> list[object]:
     return [row.fields for row in rows_of(content, form, encoding)]
 
 
@@ -53,7 +57,7 @@ def test_csv(content: bytes, expected: list[object]) -> None:
     assert fields_of(content) == expected
 
 
-BAD_ROWS: dict[str, tuple[bytes, Form, int, str]] = {
+BAD_ROWS: dict[str, tuple[bytes, TableFormat, int, str]] = {
     "bad byte": (b"a,b\n1,2\n\xe9,2\n3,4\n", "csv", 3, "is not UTF-8 (byte 0xe9)"),
     "surplus field": (b"a,b\n1,2,3\n4,5\n", "csv", 2, "3 fields where the header has 2"),
     "open quote": (b'a,b\n1,2\n"3,4\n5,6\n', "csv", 3, "never closed"),
@@ -71,7 +75,7 @@ BAD_ROWS: dict[str, tuple[bytes, Form, int, str]] = {
 
 
 @pytest.mark.parametrize(("content", "form", "line", "reason"), BAD_ROWS.values(), ids=BAD_ROWS)
-def test_C26_bad_rows(content: bytes, form: Form, line: int, reason: str) -> None:
+def test_C26_bad_rows(content: bytes, form: TableFormat, line: int, reason: str) -> None:
     """An unreadable row is one row with its line and a reason, and the next rows are read."""
     rows = rows_of(content, form)
     bad = [row for row in rows if row.error is not None]
@@ -129,7 +133,7 @@ def test_json_values_stay_what_they_are() -> None:
         ("https://a.example/x y\n", "csv"),
     ],
 )
-def test_form_of(line: str, form: Form) -> None:
+def test_form_of(line: str, form: TableFormat) -> None:
     """What a nameless stream is, is told by its first line."""
     assert form_of(line) == form
 
@@ -137,7 +141,7 @@ def test_form_of(line: str, form: Form) -> None:
 @given(st.binary(max_size=400), st.sampled_from(["csv", "jsonl", "text"]))
 @example(b'a\n"\n', "csv")
 @example(b"\xff\xfea", "csv")
-def test_C26_any_bytes(content: bytes, form: Form) -> None:
+def test_C26_any_bytes(content: bytes, form: TableFormat) -> None:
     """Whatever a file holds, it is rows, bad rows, or a refusal; nothing else ever comes out."""
     try:
         rows = rows_of(content, form)

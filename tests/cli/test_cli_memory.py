@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from vimmerse_async.catalog.questions import Questions
-from vimmerse_async.catalog.source import Source
+from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.write import CsvWriter
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +61,10 @@ def test_rows_pass_through_flat_memory(tmp_path: Path) -> None:
     write_catalog(path, 8_000)
     tracemalloc.start()
     try:
-        with Source(str(path)) as source, (tmp_path / "out.csv").open("w", newline="") as out:
+        with (
+            CatalogSource(str(path)) as source,
+            (tmp_path / "out.csv").open("w", newline="") as out,
+        ):
             survey = source.survey()
             questions = Questions().settled(survey.columns, source.sample)
             writer = CsvWriter(out, survey.columns)

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vimmerse_async.emulator import Fault, Limits
-from vimmerse_async.emulator.draws import Draws
-from vimmerse_async.emulator.faults import KINDS, Plan
-from vimmerse_async.emulator.spec import as_data, check_plan, faults_from, read_plan
+from vimmerse_async.emulator.behaviour.draws import Draws
+from vimmerse_async.emulator.behaviour.faults import KINDS, FaultPlan
+from vimmerse_async.emulator.behaviour.spec import as_data, check_plan, faults_from, read_plan
 
 ROUTE = "/v2/text/prompt"
 
 
-def strikes(plan: Plan, requests: list[bytes], seed: int = 0) -> list[str | None]:
+def strikes(plan: FaultPlan, requests: list[bytes], seed: int = 0) -> list[str | None]:
     draws = Draws(seed)
     struck = [plan.at_request(ROUTE, {}, body, draws.draw(body)[0]) for body in requests]
     return [fault and fault.kind for fault in struck]
@@ -23,7 +23,7 @@ def strikes(plan: Plan, requests: list[bytes], seed: int = 0) -> list[str | None
 def test_G12_shares_are_what_the_plan_says():
     """Over 10,000 requests each share is right within 2 %, also where several rules compete."""
     shares = {"reset": 0.05, "html": 0.10, "empty": 0.20, "cut-json": 0.30}
-    plan = Plan(Fault(kind, probability=share) for kind, share in shares.items())
+    plan = FaultPlan(Fault(kind, probability=share) for kind, share in shares.items())
     struck = strikes(plan, [b"%d" % number for number in range(10_000)])
     for kind, share in shares.items():
         assert struck.count(kind) / 10_000 == pytest.approx(share, abs=0.02)
@@ -35,7 +35,7 @@ def test_G12_the_same_seed_strikes_the_same_requests_in_any_order(shuffled, seed
     """What befalls a request is its own, whatever comes before it."""
 
     def by_request(requests):
-        plan = Plan([Fault("reset", probability=0.3), Fault("html", probability=0.3)])
+        plan = FaultPlan([Fault("reset", probability=0.3), Fault("html", probability=0.3)])
         return dict(zip(requests, strikes(plan, requests, seed), strict=True))
 
     assert by_request(shuffled) == by_request(sorted(shuffled))
@@ -45,15 +45,15 @@ def test_another_seed_strikes_others():
     """The seed decides."""
     requests = [b"%d" % number for number in range(100)]
     rules = [Fault("reset", probability=0.5)]
-    assert strikes(Plan(rules), requests, 1) != strikes(Plan(rules), requests, 2)
+    assert strikes(FaultPlan(rules), requests, 1) != strikes(FaultPlan(rules), requests, 2)
 
 
 def test_a_repeated_request_draws_anew():
     """A retry of a struck request can succeed, and does so again under the same seed."""
     rules = [Fault("reset", probability=0.5)]
-    struck = strikes(Plan(rules), [b"same"] * 50)
+    struck = strikes(FaultPlan(rules), [b"same"] * 50)
     assert set(struck) == {None, "reset"}
-    assert struck == strikes(Plan(rules), [b"same"] * 50)
+    assert struck == strikes(FaultPlan(rules), [b"same"] * 50)
 
 
 def test_old_requests_are_forgotten():
@@ -69,7 +69,7 @@ def test_old_requests_are_forgotten():
 
 def test_a_rule_strikes_the_nth_request_that_it_matches():
     """Requests of another route, header or text are not counted."""
-    plan = Plan([Fault("reset", route="/v2/text/*", header={"X-Client-Type": "batch"}, nth=2)])
+    plan = FaultPlan([Fault("reset", route="/v2/text/*", header={"X-Client-Type": "batch"}, nth=2)])
     batch = {"X-Client-Type": "batch"}
     asked = [("/v2/image", batch), (ROUTE, batch), (ROUTE, {}), (ROUTE, batch), (ROUTE, batch)]
     struck = [plan.at_request(route, headers, b"", 0.5) for route, headers in asked]
@@ -78,7 +78,7 @@ def test_a_rule_strikes_the_nth_request_that_it_matches():
 
 def test_a_rule_can_be_aimed_at_a_text():
     """One row of a catalog can be made to fail, wherever it comes."""
-    plan = Plan([Fault("status", status=422, contains="shoe-7.png")])
+    plan = FaultPlan([Fault("status", status=422, contains="shoe-7.png")])
     bodies = [b'{"image_url": "https://a/shoe-%d.png"}' % number for number in (6, 7, 77, 7)]
     struck = [plan.at_request(ROUTE, {}, body, 0.5) for body in bodies]
     assert [bool(fault) for fault in struck] == [False, True, False, True]
@@ -86,18 +86,23 @@ def test_a_rule_can_be_aimed_at_a_text():
 
 def test_a_count_ends_a_rule():
     """After its last strike the rule lets everything through."""
-    assert strikes(Plan([Fault("reset", count=2)]), [b"a"] * 4) == ["reset", "reset", None, None]
+    assert strikes(FaultPlan([Fault("reset", count=2)]), [b"a"] * 4) == [
+        "reset",
+        "reset",
+        None,
+        None,
+    ]
 
 
 def test_the_first_of_several_rules_strikes():
     """Every rule counts what it matches, also what another one strikes."""
-    plan = Plan([Fault("reset", nth=1), Fault("html", nth=2), Fault("empty")])
+    plan = FaultPlan([Fault("reset", nth=1), Fault("html", nth=2), Fault("empty")])
     assert strikes(plan, [b"a"] * 3) == ["reset", "html", "empty"]
 
 
 def test_rules_for_the_door_leave_requests_alone():
     """Connections and requests are struck by different rules."""
-    plan = Plan([Fault("reset-on-accept", nth=2)])
+    plan = FaultPlan([Fault("reset-on-accept", nth=2)])
     assert strikes(plan, [b"a"] * 3) == [None] * 3
     assert [bool(plan.at_door(0.5)) for _ in range(3)] == [False, True, False]
 

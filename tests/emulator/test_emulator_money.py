@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vimmerse_async.emulator import Latency
-from vimmerse_async.emulator.latency import Clockwork
-from vimmerse_async.emulator.reply import RefusedError
-from vimmerse_async.emulator.wallet import Wallet
+from vimmerse_async.emulator.api.reply import RefusedError
+from vimmerse_async.emulator.behaviour.latency import Clockwork
+from vimmerse_async.emulator.behaviour.wallet import Wallet
 
 SPREAD_SEED, QUICK = 22, 8
 """With this seed so many of 16 requests are answered at once, the others after ten minutes."""

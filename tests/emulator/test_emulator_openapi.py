@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vimmerse_async.emulator import Emulator
-from vimmerse_async.emulator.contract import (
+from vimmerse_async.emulator.api.contract import (
     CHOICES,
     TEXT_ROUTES,
     URL_PATTERN,
     WORDS_PATTERN,
     read_question,
 )
-from vimmerse_async.emulator.reply import JSON, RefusedError, as_json
+from vimmerse_async.emulator.api.reply import JSON, RefusedError, as_json
 
 SCHEMA = json.loads(files("vimmerse_async.emulator").joinpath("openapi.json").read_bytes())
 OPTIONS = st.sampled_from([*CHOICES["option"], "refine", ""])

@@ -10,9 +10,9 @@ import attrs
 import pytest
 
 from vimmerse_async.emulator import Fault
-from vimmerse_async.emulator.faults import KINDS
-from vimmerse_async.emulator.spoiled import SPOILED
-from vimmerse_async.emulator.wire import WIRE
+from vimmerse_async.emulator.behaviour.faults import KINDS
+from vimmerse_async.emulator.behaviour.spoiled import SPOILED
+from vimmerse_async.emulator.behaviour.strikes import WIRE
 
 CLOSED, RESET = "closed", "reset"
 

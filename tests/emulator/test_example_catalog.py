@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from vimmerse_async.emulator.describe import look, sentence
-from vimmerse_async.emulator.frames import middle_frame
+from vimmerse_async.emulator.media.frames import middle_frame
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILES = sorted((EXAMPLES / "catalog").iterdir())

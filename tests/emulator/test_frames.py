@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageStat
 
-from vimmerse_async.emulator import frames
 from vimmerse_async.emulator.describe import look, sentence
-from vimmerse_async.emulator.frames import (
+from vimmerse_async.emulator.media import frames
+from vimmerse_async.emulator.media.frames import (
     UnreadableVideoError,
     VideoSupportMissingError,
     middle_frame,

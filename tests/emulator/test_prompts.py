@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vimmerse_async.emulator.phrases import ENRICHMENTS, SUGGESTIONS
-from vimmerse_async.emulator.prompts import refine, suggest, unseen
+from vimmerse_async.emulator.author.phrases import ENRICHMENTS, SUGGESTIONS
+from vimmerse_async.emulator.author.prompts import refine, suggest, unseen
 
 MODES = (None, "scene", "video", "image", "audio")
 modes = st.sampled_from(MODES)

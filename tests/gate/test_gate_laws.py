@@ -19,7 +19,7 @@ class Permit:
     """What the scripted limit hands out."""
 
     route = "text"
-    scout = False
+    probe = False
 
 
 class ScriptedLimit:

@@ -52,7 +52,8 @@ asyncio.run(main())
 NURSERY = """
 import asyncio, ctypes, json, os, resource, sys, traceback
 import vimmerse_async as va
-from vimmerse_async.batch import engine, intake, journal, ledger
+from vimmerse_async.batch import engine, intake, ledger
+from vimmerse_async.journal import journal
 
 async def work(job):
     report = os.open(job["report"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vimmerse_async import PromptRequest
+from vimmerse_async.batch.calls import row_reader, template_of
 from vimmerse_async.batch.identity import described, digest_of, is_repeatable, question_of
-from vimmerse_async.batch.rows import row_reader, template_of
 from vimmerse_async.wire import image_call, refine_call
 
 URL = "https://a.example/1.jpg"

@@ -265,7 +265,7 @@ async def test_P4_damage_in_a_large_journal_is_found_when_it_is_read(
     server, path, monkeypatch, whole
 ):
     """A journal too large to be checked at the start is checked where it is looked at."""
-    from vimmerse_async.batch import schema
+    from vimmerse_async.journal import schema
 
     async with server.session() as session:
         await gather_prompts(session, ROWS, journal=path)

@@ -154,15 +154,15 @@ def admitted(limit, now):
 
 
 def test_an_outage_that_ends_in_a_refusal_ends():
-    """Five faults close the gate; a scout that then meets a 429 does not close it for ever."""
+    """Five faults close the gate; a probe that then meets a 429 does not close it for ever."""
     limit, now = AdaptiveLimit(rng=Random(1)), 0.0
     for _ in range(6):
         now, permit = admitted(limit, now)
         limit.release(permit, now + 0.1, Outcome.ERROR, 0.1)
         now += 0.1
-    now, scout = admitted(limit, now)
-    assert scout.scout
-    limit.release(scout, now + 0.1, Outcome.THROTTLE, 0.1)
+    now, probe = admitted(limit, now)
+    assert probe.probe
+    limit.release(probe, now + 0.1, Outcome.THROTTLE, 0.1)
     for _ in range(20):
         now, permit = admitted(limit, now + 0.1)
         limit.release(permit, now + 1.0, Outcome.OK, 1.0)
@@ -181,11 +181,11 @@ def test_want_of_sockets_halves_the_window():
 
 
 def test_after_idling_one_request_goes_first():
-    """A minute without traffic makes the next request a scout."""
+    """A minute without traffic makes the next request a probe."""
     limit = AdaptiveLimit()
     now, permit = admitted(limit, 0.0)
     limit.release(permit, now + 1.0, Outcome.OK, 1.0)
-    assert admitted(limit, now + 100.0)[1].scout
+    assert admitted(limit, now + 100.0)[1].probe
 
 
 def test_a_lowered_cap_holds():

@@ -1,4 +1,4 @@
-"""FixedLimit and its door, in pure time."""
+"""FixedLimit and its circuit breaker, in pure time."""
 
 import math
 from itertools import pairwise
@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vimmerse_async.control.door import HOLD, HOLD_MAX, HOLD_MIN, JITTER, OUTAGE, SILENCE, Passage
+from vimmerse_async.control.breaker import (
+    HOLD,
+    HOLD_MAX,
+    HOLD_MIN,
+    JITTER,
+    OUTAGE,
+    SILENCE,
+    Passage,
+)
 from vimmerse_async.control.fixed import FixedLimit
 from vimmerse_async.control.limit import Limit, LimitSnapshot, Outcome
 
@@ -104,19 +112,19 @@ def test_fixed_rate_that_is_none(rate: float) -> None:
         FixedLimit(1, per_second=rate)
 
 
-def test_refusal_sends_a_scout() -> None:
-    """After a refusal the door is shut for a hold, then one goes, and silence opens it."""
+def test_refusal_sends_a_probe() -> None:
+    """After a refusal the breaker opens for a hold, then one goes, and silence closes it."""
     limit = FixedLimit(8)
     refuse_one(limit, 0.0)
     hold = limit.admit(0.05)
     assert isinstance(hold, float)
     assert FIRST_HOLD * (1 - JITTER) <= hold <= FIRST_HOLD * (1 + JITTER)
-    scout = admitted(limit, 0.05 + hold)
-    assert scout.scout
+    probe = admitted(limit, 0.05 + hold)
+    assert probe.probe
     silence = limit.admit(0.05 + hold)
     assert isinstance(silence, float)
     assert 0.0 < silence < 1.0
-    assert not admitted(limit, 0.05 + hold + silence).scout
+    assert not admitted(limit, 0.05 + hold + silence).probe
 
 
 @pytest.mark.parametrize(("refusal", "first"), [(0.001, HOLD_MIN), (2.0, HOLD)])
@@ -129,8 +137,8 @@ def test_the_first_hold_is_bounded(refusal: float, first: float) -> None:
     assert first * (1 - JITTER) <= hold <= first * (1 + JITTER)
 
 
-def test_refused_scouts_double_the_hold() -> None:
-    """Each refused scout doubles the hold, up to the longest."""
+def test_refused_probes_double_the_hold() -> None:
+    """Each refused probe doubles the hold, up to the longest."""
     limit, now, holds = FixedLimit(8), 0.0, []
     for _ in range(10):
         refuse_one(limit, now)
@@ -146,7 +154,7 @@ def test_refused_scouts_double_the_hold() -> None:
 
 
 def test_refusals_of_one_episode_count_once() -> None:
-    """Requests that left before the door was shut do not shut it for longer."""
+    """Requests that left before the breaker opened do not hold it open for longer."""
     limit = FixedLimit(64)
     permits = [admitted(limit, 0.0) for _ in range(64)]
     for permit in permits:
@@ -165,7 +173,7 @@ def test_retry_after_is_kept() -> None:
 
 
 def test_unavailable_with_retry_after() -> None:
-    """One 503 that names a time shuts the door until then."""
+    """One 503 that names a time opens the breaker until then."""
     limit = FixedLimit(8)
     limit.release(admitted(limit, 0.0), 0.1, Outcome.ERROR, 0.1, 30.0)
     gate = limit.admit(0.1)
@@ -174,17 +182,17 @@ def test_unavailable_with_retry_after() -> None:
 
 
 def test_outage_waits_for_an_answer() -> None:
-    """Five failed sends in a row shut the door until a scout is answered."""
+    """Five failed sends in a row open the breaker until a probe is answered."""
     limit = FixedLimit(8)
     fail_in_a_row(limit, 0.0)
     gate = limit.admit(0.1)
     assert isinstance(gate, float)
-    scout = admitted(limit, 0.1 + gate)
+    probe = admitted(limit, 0.1 + gate)
     assert limit.admit(100.0) == math.inf
     assert limit.snapshot().binding == "gate"
-    limit.release(scout, 100.0, Outcome.OK, 3.0)
-    assert not admitted(limit, 100.0).scout
-    assert not admitted(limit, 100.0).scout
+    limit.release(probe, 100.0, Outcome.OK, 3.0)
+    assert not admitted(limit, 100.0).probe
+    assert not admitted(limit, 100.0).probe
 
 
 def test_late_answers_do_not_end_an_outage() -> None:
@@ -206,7 +214,7 @@ def test_faults_among_answers_are_no_outage() -> None:
 
 
 def test_outage_then_refusal_is_not_dead() -> None:
-    """A scout that meets a 429 after an outage leaves a door that opens again by itself."""
+    """A probe that meets a 429 after an outage leaves a breaker that closes again by itself."""
     limit = FixedLimit(8)
     fail_in_a_row(limit, 0.0)
     refuse_one(limit, 10.0)
@@ -217,12 +225,12 @@ def test_outage_then_refusal_is_not_dead() -> None:
 
 
 @pytest.mark.parametrize("outcome", [Outcome.CANCEL, Outcome.LOCAL])
-def test_lost_scout_is_replaced(outcome: Outcome) -> None:
-    """A scout that never reached the server is replaced by another scout."""
+def test_lost_probe_is_replaced(outcome: Outcome) -> None:
+    """A probe that never reached the server is replaced by another probe."""
     limit = FixedLimit(8)
     fail_in_a_row(limit, 0.0)
     limit.release(admitted(limit, 10.0), 10.1, outcome, 0.1)
-    assert admitted(limit, 11.0).scout
+    assert admitted(limit, 11.0).probe
 
 
 def test_snapshot_before_anything() -> None:

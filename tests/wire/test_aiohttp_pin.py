@@ -10,7 +10,7 @@ from aiohttp.connector import BaseConnector, Connection, TCPConnector
 from aiohttp.http_exceptions import HttpProcessingError
 
 from vimmerse_async import refine_prompt
-from vimmerse_async.connector import READ, GuardedConnector, GuardedProtocol
+from vimmerse_async.http.pool import READ, GuardedConnector, GuardedProtocol
 
 
 def parameters(function):

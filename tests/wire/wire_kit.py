@@ -37,7 +37,7 @@ class OpenLimit:
         self.outcomes: list[Outcome] = []
 
     def admit(self, now: float, route: str = "text") -> Any:
-        return SimpleNamespace(route=route, scout=False)
+        return SimpleNamespace(route=route, probe=False)
 
     def release(
         self,

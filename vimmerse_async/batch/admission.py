@@ -14,10 +14,10 @@ from vimmerse_async.errors import SessionError
 from vimmerse_async.gate import Lane, LaneClosedError
 
 if TYPE_CHECKING:
+    from vimmerse_async.batch.backpressure import Backpressure
     from vimmerse_async.batch.intake import Intake
     from vimmerse_async.batch.ledger import Ledger
-    from vimmerse_async.batch.source import Row, Source
-    from vimmerse_async.batch.window import Window
+    from vimmerse_async.batch.source import Row, RowSource
     from vimmerse_async.session import VimmerseSession
 
 AHEAD = 16
@@ -41,8 +41,8 @@ class Admission:
         self,
         session: "VimmerseSession",
         lane: Lane,
-        window: "Window",
-        source: "Source | Intake",
+        window: "Backpressure",
+        source: "RowSource | Intake",
         ledger: "Ledger | None",
     ) -> None:
         self._session = session

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 
 import anyio
 
-from vimmerse_async.batch.job import Job, Journal, OnResult
+from vimmerse_async.batch.job import BatchJob, Journal, OnResult
 from vimmerse_async.batch.run import Run
 from vimmerse_async.batch.sinks import ListSink, QueueSink
 from vimmerse_async.batch.stopping import HINTS
@@ -24,7 +24,7 @@ Inputs = Iterable[str | PromptRequest] | AsyncIterable[str | PromptRequest]
 class PromptStream(AsyncIterator[PromptResult]):
     """The results of a running batch; made by `stream_prompts`."""
 
-    def __init__(self, job: Job, *, ordered: bool) -> None:
+    def __init__(self, job: BatchJob, *, ordered: bool) -> None:
         self._job = job
         self._sink = QueueSink(ordered=ordered)
         self._exit: AsyncExitStack | None = None
@@ -141,7 +141,7 @@ def stream_prompts(
         ...         async for result in results:
         ...             print(result.index, result.prompt or result.error)
     """
-    job = Job.of(
+    job = BatchJob.of(
         session, inputs, option, prompt, mode, on_result, journal, dedupe, max_calls, retry_errors
     )
     return PromptStream(job, ordered=ordered)
@@ -226,7 +226,7 @@ async def gather_prompts(
         >>> async def caption(session, urls):
         ...     return await gather_prompts(session, urls)
     """
-    job = Job.of(
+    job = BatchJob.of(
         session, inputs, option, prompt, mode, on_result, journal, dedupe, max_calls, retry_errors
     )
     sink = ListSink()

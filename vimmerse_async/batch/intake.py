@@ -11,11 +11,11 @@ from typing import cast
 from vimmerse_async.batch.delivery import Delivery
 from vimmerse_async.batch.identity import digest_of, digest_of_refused, is_repeatable
 from vimmerse_async.batch.ledger import Ledger
-from vimmerse_async.batch.records import Policy, rebuilt
 from vimmerse_async.batch.sharing import Sharing
 from vimmerse_async.batch.sinks import Sink
-from vimmerse_async.batch.source import Row, Source
+from vimmerse_async.batch.source import Row, RowSource
 from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.journal.records import Policy, rebuilt
 from vimmerse_async.models import PromptResult
 from vimmerse_async.wire import Call
 
@@ -48,7 +48,7 @@ class Intake:
 
     def __init__(
         self,
-        source: Source,
+        source: RowSource,
         read: Callable[[object], Call],
         policy: Policy,
         ledger: Ledger,

@@ -9,27 +9,27 @@ import anyio
 import attrs
 
 from vimmerse_async.batch.allowance import Allowance
+from vimmerse_async.batch.calls import check_inputs, row_reader, template_of
 from vimmerse_async.batch.identity import cheapest
-from vimmerse_async.batch.plan import Plan
-from vimmerse_async.batch.records import Policy
-from vimmerse_async.batch.rows import check_inputs, row_reader, template_of
+from vimmerse_async.batch.plan import BatchPlan
 from vimmerse_async.batch.run import Run
 from vimmerse_async.batch.sinks import Sink
-from vimmerse_async.batch.source import Source
+from vimmerse_async.batch.source import RowSource
+from vimmerse_async.journal.records import Policy
 from vimmerse_async.models import ModeLike, OptionLike, PromptRequest, PromptResult
 from vimmerse_async.options import check_number
 from vimmerse_async.session import VimmerseSession
 
 if TYPE_CHECKING:
-    from vimmerse_async.batch.journal import PromptJournal
     from vimmerse_async.batch.ledger import Ledger
+    from vimmerse_async.journal.journal import PromptJournal
 
 OnResult = Callable[[PromptResult], object]
 Journal = Union[str, PathLike[str], "PromptJournal"]
 
 
 @attrs.frozen
-class Job:
+class BatchJob:
     """One batch, before it runs.
 
     Attributes:
@@ -65,7 +65,7 @@ class Job:
         dedupe: bool,
         max_calls: int | None,
         retry_errors: bool | Collection[str],
-    ) -> "Job":
+    ) -> "BatchJob":
         """Check the arguments and return the job.
 
         Raises:
@@ -89,7 +89,7 @@ class Job:
     @asynccontextmanager
     async def opened(self, sink: Sink) -> AsyncIterator[Run]:
         """Open the journal, give the run, and close it and what it used."""
-        source = Source(self.inputs)
+        source = RowSource(self.inputs)
         async with AsyncExitStack() as stack:
             ledger = None
             if self.journal is not None:
@@ -105,18 +105,18 @@ class Job:
                     await run.close()
 
     async def _ledger(self, journal: Journal, stack: AsyncExitStack) -> "Ledger":
-        from vimmerse_async.batch.journal import (  # noqa: PLC0415 - SQLite, which few runs need
+        from vimmerse_async.batch.ledger import Ledger  # noqa: PLC0415 - the same
+        from vimmerse_async.journal.journal import (  # noqa: PLC0415 - SQLite, which few runs need
             PromptJournal,
         )
-        from vimmerse_async.batch.ledger import Ledger  # noqa: PLC0415 - the same
 
         gate = self.session.gate
         if not isinstance(journal, PromptJournal):
             journal = await stack.enter_async_context(PromptJournal(journal))
         return Ledger(journal, gate, self.session.origin, self._options())
 
-    def _plan(self, ledger: "Ledger | None") -> Plan:
-        return Plan(
+    def _plan(self, ledger: "Ledger | None") -> BatchPlan:
+        return BatchPlan(
             read=row_reader(self.template),
             on_result=self.on_result,
             identify=cheapest(self.template) if self.dedupe else None,

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from vimmerse_async.batch.identity import described, described_refused
-from vimmerse_async.batch.journal import PromptJournal
-from vimmerse_async.batch.records import error_values, state_of
 from vimmerse_async.batch.source import Row
-from vimmerse_async.batch.writer import Entry
 from vimmerse_async.control.retry import Attempts
 from vimmerse_async.errors import JournalError
 from vimmerse_async.gate import Gate
+from vimmerse_async.journal.journal import PromptJournal
+from vimmerse_async.journal.records import error_values, state_of
+from vimmerse_async.journal.writer import JournalEntry
 from vimmerse_async.models import PromptResult
 
 SAMPLE = 5.0
@@ -200,4 +200,4 @@ class Ledger:
 
     def _put(self, sql: str, *values: Any) -> None:
         if self.journal.failure is None:
-            self.journal.put(Entry(sql, values))
+            self.journal.put(JournalEntry(sql, values))

@@ -7,7 +7,7 @@ import attrs
 
 from vimmerse_async.batch.allowance import Allowance
 from vimmerse_async.batch.identity import Identify
-from vimmerse_async.batch.records import Policy
+from vimmerse_async.journal.records import Policy
 from vimmerse_async.models import PromptResult
 from vimmerse_async.wire import Call
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class Plan:
+class BatchPlan:
     """How a batch is asked.
 
     Attributes:

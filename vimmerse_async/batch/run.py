@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from anyio.abc import TaskGroup
 
 from vimmerse_async.batch.admission import Admission
-from vimmerse_async.batch.crew import Crew
+from vimmerse_async.batch.backpressure import Backpressure
 from vimmerse_async.batch.delivery import Delivery
-from vimmerse_async.batch.plan import Plan
+from vimmerse_async.batch.plan import BatchPlan
 from vimmerse_async.batch.sharing import Sharing
 from vimmerse_async.batch.sinks import Sink
-from vimmerse_async.batch.source import Row, Source
+from vimmerse_async.batch.source import Row, RowSource
 from vimmerse_async.batch.stopping import Judge, Watch
-from vimmerse_async.batch.window import Window
+from vimmerse_async.batch.workers import WorkerPool
 from vimmerse_async.control.limit import Permit
 from vimmerse_async.control.retry import Attempts
 from vimmerse_async.errors import (
@@ -50,7 +50,9 @@ class Run:
         cancelled: True when a task was cancelled: results are missing.
     """
 
-    def __init__(self, session: VimmerseSession, source: Source, sink: Sink, plan: Plan) -> None:
+    def __init__(
+        self, session: VimmerseSession, source: RowSource, sink: Sink, plan: BatchPlan
+    ) -> None:
         self.error: Exception | None = None
         self.stopped: BatchStoppedError | None = None
         self.halted: bool = False
@@ -62,7 +64,7 @@ class Run:
         self._gate = session.gate
         self._lane = session.open_lane()
         self._loop = asyncio.get_running_loop()
-        self._crew = Crew(self._missed)
+        self._crew = WorkerPool(self._missed)
         self._passed_over = 0
         self._tending = 0
         self._left = False
@@ -71,13 +73,13 @@ class Run:
         self._watch: Watch | None = None
         self._ledger = plan.ledger
         self._allowance = plan.allowance
-        self._window = Window(sink, self._gate, plan.ledger)
+        self._window = Backpressure(sink, self._gate, plan.ledger)
         keep = plan.ledger is None and not sink.streams
         asks_each = plan.identify is None and plan.ledger is None
         self._sharing = None if asks_each else Sharing(keep=keep)
         self._delivery = Delivery(sink, plan.on_result, self._sharing, plan.ledger, self._fail)
         self._deliver = self._delivery.finish if plan.ledger else self._delivery.settle
-        self._source: Source | Intake = source
+        self._source: RowSource | Intake = source
         if plan.ledger is not None:
             self._source = self._intake(source, plan.ledger)
         self._admission = Admission(session, self._lane, self._window, self._source, plan.ledger)
@@ -131,7 +133,7 @@ class Run:
             self._ledger.close(self._outcome or "cancelled")
         await self._source.close()
 
-    def _intake(self, source: Source, ledger: "Ledger") -> "Intake":
+    def _intake(self, source: RowSource, ledger: "Ledger") -> "Intake":
         from vimmerse_async.batch.intake import (  # noqa: PLC0415 - SQLite, which few runs need
             Intake,
         )

@@ -36,7 +36,7 @@ class Row:
     permit: Permit | None = None
 
 
-class Source:
+class RowSource:
     """Hands out rows until the input ends, raises or is no longer wanted.
 
     Attributes:

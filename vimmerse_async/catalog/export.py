@@ -5,18 +5,18 @@ from typing import Any
 
 import attrs
 
-from vimmerse_async.batch.reading import JournalReader, JournalRow
 from vimmerse_async.catalog.folder import FILE_COLUMN
 from vimmerse_async.catalog.read import URL_COLUMN
 from vimmerse_async.catalog.unfinished import FATAL
-from vimmerse_async.catalog.values import Columns, Kind
+from vimmerse_async.catalog.values import Columns, ColumnType
+from vimmerse_async.journal.reader import JournalReader, JournalRow
 
 _UNTOLD = frozenset((None, "CancelledError", *(kind.__name__ for kind in FATAL)))
 """Errors of rows that were under way when a run was stopped: the next run asks them."""
 
 
 @attrs.frozen
-class Entry:
+class OutputRow:
     """One row of an output.
 
     Attributes:
@@ -44,21 +44,21 @@ class Export:
         self.missing: int = 0
         self._journal = journal
 
-    def kinds(self) -> dict[str, Kind]:
+    def kinds(self) -> dict[str, ColumnType]:
         """Return every column and what it holds, after a look at each row."""
         columns = Columns()
         for row in self._rows():
             columns.see(_fields(row))
         return columns.kinds
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[OutputRow]:
         """Yield what is to be written, in flat memory."""
         for row in self._rows():
             if row.state is None or (row.state == "unfinished" and row.error_class in _UNTOLD):
                 self.missing += 1
             else:
                 error = None if row.state == "answered" else _reason(row)
-                yield Entry(_fields(row), row.prompt, error)
+                yield OutputRow(_fields(row), row.prompt, error)
 
     def _rows(self) -> Iterator[JournalRow]:
         rows = self._journal.rows()

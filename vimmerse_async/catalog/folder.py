@@ -7,7 +7,7 @@ from pathlib import Path
 
 import attrs
 
-from vimmerse_async.catalog.rows import Row
+from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.parts import SNIFFED, media_type_of
 
 FILE_COLUMN = "file"
@@ -26,7 +26,7 @@ class Folder:
     path: Path
     skipped: Counter[str] = attrs.field(factory=Counter[str])
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[CatalogRow]:
         """Yield a row for each picture and video, sorted by name in each folder.
 
         Hidden files and linked folders are left out. What looks like a picture by its name or by
@@ -37,7 +37,7 @@ class Folder:
         for place, entry in enumerate(found, 1):
             path, error = (entry, None) if isinstance(entry, Path) else entry
             name = str(path.relative_to(self.path)) if path != self.path else path.name
-            yield Row(place, {FILE_COLUMN: name}, error, path)
+            yield CatalogRow(place, {FILE_COLUMN: name}, error, path)
 
     def _below(self, folder: Path) -> Iterator[Path | tuple[Path, str]]:
         try:

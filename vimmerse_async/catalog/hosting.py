@@ -12,13 +12,13 @@ import anyio
 import attrs
 
 from vimmerse_async.batch.identity import question_of
-from vimmerse_async.batch.origin import EMULATOR, origin_of
-from vimmerse_async.batch.records import Finding
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.read import URL_COLUMN
-from vimmerse_async.catalog.rows import Row
+from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.unfinished import ACCOUNT, SERVICE
 from vimmerse_async.errors import APIError, InvalidRequestError
+from vimmerse_async.journal.origin import EMULATOR, origin_of
+from vimmerse_async.journal.records import Finding
 from vimmerse_async.models import Asset, PromptRequest
 from vimmerse_async.parts import SNIFFED, media_type_of
 from vimmerse_async.session import VimmerseSession
@@ -47,7 +47,7 @@ class Known(Protocol):
 @contextlib.asynccontextmanager
 async def hosted(
     session: VimmerseSession,
-    rows: Iterable[Row],
+    rows: Iterable[CatalogRow],
     questions: Questions,
     known: Known | None,
 ) -> AsyncGenerator[AsyncIterator[PromptRequest], None]:
@@ -128,7 +128,7 @@ class _Host:
         self._lasting = origin_of(session.origin) != EMULATOR
         self._under_way: dict[bytes, asyncio.Task[Asset]] = {}
 
-    async def ask(self, row: Row) -> PromptRequest:
+    async def ask(self, row: CatalogRow) -> PromptRequest:
         """Return what is asked about a file, once it is hosted."""
         path = row.path
         if row.error is not None or path is None:
@@ -154,12 +154,12 @@ class _Host:
             task.cancel()
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
-    def _asked(self, row: Row, url: str, digest: bytes) -> PromptRequest:
+    def _asked(self, row: CatalogRow, url: str, digest: bytes) -> PromptRequest:
         video = row.path is not None and is_video(row.path)
         row = attrs.evolve(row, fields={**row.fields, URL_COLUMN: url})
         return self._questions.ask_hosted(row, url, digest.hex(), video=video)
 
-    async def _known_url(self, row: Row, digest: bytes) -> str | None:
+    async def _known_url(self, row: CatalogRow, digest: bytes) -> str | None:
         """Return where a file was uploaded to, if it is still there or no longer needed."""
         url = None if self._known is None else self._known.uploaded(digest)
         if url is None or self._known is None or self._lasting:

@@ -10,8 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from vimmerse_async.catalog.rows import Row, Table
-from vimmerse_async.catalog.values import Kind, own_columns, plain
+from vimmerse_async.catalog.rows import CatalogRow, Table
+from vimmerse_async.catalog.values import ColumnType, own_columns, plain
 from vimmerse_async.errors import InvalidRequestError
 
 READ_AT_ONCE = 1_000
@@ -58,7 +58,7 @@ class ParquetRows:
         """Close the file."""
         self._file.close()
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[CatalogRow]:
         """Yield each row, from the first; of a damaged part each row with an error."""
         end = 0
         for group in range(self._file.num_row_groups):
@@ -72,10 +72,10 @@ class ParquetRows:
                     done += batch.num_rows
             except self._faults as fault:
                 reason = f"cannot be read: {str(fault).partition(chr(10))[0]}"
-                yield from (Row(place, {}, reason) for place in range(done + 1, end + 1))
+                yield from (CatalogRow(place, {}, reason) for place in range(done + 1, end + 1))
 
 
-def _batch_rows(batch: Any, done: int) -> Iterator[Row]:
+def _batch_rows(batch: Any, done: int) -> Iterator[CatalogRow]:
     try:
         values = [column.to_pylist() for column in batch.columns]
     except ValueError:  # one cell that is no UTF-8 spoils a whole column
@@ -83,10 +83,10 @@ def _batch_rows(batch: Any, done: int) -> Iterator[Row]:
         return
     names = batch.schema.names
     for line, cells in enumerate(zip(*values, strict=True), done + 1):
-        yield Row(line, dict(zip(names, map(plain, cells), strict=True)))
+        yield CatalogRow(line, dict(zip(names, map(plain, cells), strict=True)))
 
 
-def _single_row(batch: Any, place: int, done: int) -> Row:
+def _single_row(batch: Any, place: int, done: int) -> CatalogRow:
     fields: dict[str, Any] = {}
     error: str | None = None
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
@@ -94,7 +94,7 @@ def _single_row(batch: Any, place: int, done: int) -> Row:
             fields[name] = plain(column[place].as_py())
         except ValueError as fault:
             error = error or f"column {name!a} cannot be read: {fault}"
-    return Row(done + place + 1, fields, error)
+    return CatalogRow(done + place + 1, fields, error)
 
 
 class ParquetWriter:
@@ -113,7 +113,7 @@ class ParquetWriter:
     """
 
     def __init__(
-        self, stream: IO[Any], kinds: Mapping[str, Kind], schema: str | None = None
+        self, stream: IO[Any], kinds: Mapping[str, ColumnType], schema: str | None = None
     ) -> None:
         arrow = self._arrow = _arrow()
         known = {} if schema is None else _types(arrow, schema)
@@ -169,7 +169,7 @@ def _types(arrow: Any, schema: str) -> dict[str, Any]:
     return dict(zip(read.names, read.types, strict=True))
 
 
-def _type(arrow: Any, kind: Kind) -> Any:
+def _type(arrow: Any, kind: ColumnType) -> Any:
     return {
         "bool": arrow.bool_(),
         "int": arrow.int64(),

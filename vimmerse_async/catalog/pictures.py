@@ -10,9 +10,9 @@ from typing import Any
 
 import attrs
 
-from vimmerse_async.batch.reading import JournalRow
 from vimmerse_async.catalog.folder import FILE_COLUMN
 from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.journal.reader import JournalRow
 
 _SIZE = (480, 360)
 _ASKED = ("image_url", "video_url", "image2_url")

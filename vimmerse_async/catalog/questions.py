@@ -7,7 +7,7 @@ import attrs
 
 from vimmerse_async.batch.refused import RefusedRequest
 from vimmerse_async.catalog.read import TEXT_COLUMN, URL_COLUMN, is_address
-from vimmerse_async.catalog.rows import Row
+from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.models import ModeLike, OptionLike, PromptOption, PromptRequest
 
@@ -16,7 +16,7 @@ class RowError(ValueError):
     """A row that cannot be asked; the others can."""
 
 
-def refusal(row: Row, reason: str) -> RefusedRequest:
+def refusal(row: CatalogRow, reason: str) -> RefusedRequest:
     """Return a request that is refused before it is sent, for a row that cannot be asked.
 
     It is the row's own: no other row shares its identity.
@@ -61,7 +61,7 @@ class Questions:
         """What the column of a plain text file is called."""
         return TEXT_COLUMN if self.about_text else URL_COLUMN
 
-    def settled(self, columns: Sequence[str], sample: Sequence[Row]) -> "Questions":
+    def settled(self, columns: Sequence[str], sample: Sequence[CatalogRow]) -> "Questions":
         """Return these questions with the column found out, if it was not given.
 
         Args:
@@ -80,14 +80,14 @@ class Questions:
             return self
         return attrs.evolve(self, column=self._guess(columns, sample))
 
-    def ask(self, row: Row) -> PromptRequest:
+    def ask(self, row: CatalogRow) -> PromptRequest:
         """Return what is asked about a row; of a row that cannot be asked, a refusal."""
         try:
             return self._asked(row)
         except RowError as error:
             return refusal(row, str(error))
 
-    def ask_hosted(self, row: Row, url: str, key: str, *, video: bool) -> PromptRequest:
+    def ask_hosted(self, row: CatalogRow, url: str, key: str, *, video: bool) -> PromptRequest:
         """Return what is asked about a row whose picture or video was uploaded.
 
         Args:
@@ -101,7 +101,7 @@ class Questions:
             self.option, self.prompt, image_url, None, video_url, self.mode, key=key, tag=row
         )
 
-    def _asked(self, row: Row) -> PromptRequest:
+    def _asked(self, row: CatalogRow) -> PromptRequest:
         if row.error is not None:
             raise RowError(row.error)
         text = _cell(row, self.column)
@@ -117,7 +117,7 @@ class Questions:
             raise RowError(_missing(columns or [self.prompt_column or ""]))
         return PromptRequest(self.option, seed, text, second, video, self.mode, key=key, tag=row)
 
-    def _guess(self, columns: Sequence[str], sample: Sequence[Row]) -> str:
+    def _guess(self, columns: Sequence[str], sample: Sequence[CatalogRow]) -> str:
         taken = {self.column2, self.video_column, self.prompt_column, self.key_column}
         free = [name for name in columns if name not in taken]
         if len(free) == 1:
@@ -136,7 +136,7 @@ class Questions:
         )
 
 
-def _cell(row: Row, column: str | None) -> str | None:
+def _cell(row: CatalogRow, column: str | None) -> str | None:
     """Return a row's text in a column; None where there is none."""
     value: Any = None if column is None else row.fields.get(column)
     if value is None:
@@ -149,7 +149,7 @@ def _cell(row: Row, column: str | None) -> str | None:
     return value.strip() or None
 
 
-def _key(row: Row, column: str | None) -> str | None:
+def _key(row: CatalogRow, column: str | None) -> str | None:
     """Return what a row is known by; None where nothing is given."""
     value: Any = None if column is None else row.fields.get(column)
     if isinstance(value, bool) or not isinstance(value, (str, int)):

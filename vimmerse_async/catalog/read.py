@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar, cast
 
 from vimmerse_async.catalog.lines import LineError, Lines
-from vimmerse_async.catalog.rows import Row, Table
+from vimmerse_async.catalog.rows import CatalogRow, Table
 from vimmerse_async.errors import InvalidRequestError
 
 T = TypeVar("T")
 TextForm = Literal["csv", "jsonl", "text"]
-Form = TextForm | Literal["parquet"]
+TableFormat = TextForm | Literal["parquet"]
 
 URL_COLUMN = "url"
 TEXT_COLUMN = "text"
-FORMS: Mapping[str, Form] = {
+FORMS: Mapping[str, TableFormat] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".jsonl": "jsonl",
@@ -119,9 +119,9 @@ def _csv_row(
     error: str | None,
     columns: Sequence[str],
     delimiter: str,
-) -> Row:
+) -> CatalogRow:
     if values is None:
-        return Row(line, {}, error)
+        return CatalogRow(line, {}, error)
     error = _undecoded(*values)
     if len(values) > len(columns):
         last = len(columns) - 1
@@ -131,38 +131,38 @@ def _csv_row(
                 f"put quotes around a field that holds a {delimiter!r}"
             )
         values[last:] = [delimiter.join(values[last:])]
-    return Row(line, dict(itertools.zip_longest(columns, values, fillvalue="")), error)
+    return CatalogRow(line, dict(itertools.zip_longest(columns, values, fillvalue="")), error)
 
 
-def _jsonl(lines: Lines) -> Iterator[Row]:
+def _jsonl(lines: Lines) -> Iterator[CatalogRow]:
     for line, text, error in _records(lines, lambda: next(lines)):
         if text is None:
-            yield Row(line, {}, error)
+            yield CatalogRow(line, {}, error)
         elif not text.isspace():
             yield _jsonl_row(line, text)
 
 
-def _jsonl_row(line: int, text: str) -> Row:
+def _jsonl_row(line: int, text: str) -> CatalogRow:
     error = _undecoded(text)
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError) as fault:
         reason = getattr(fault, "msg", None) or str(fault)
-        return Row(line, {}, error or f"is not JSON: {reason}")
+        return CatalogRow(line, {}, error or f"is not JSON: {reason}")
     if not isinstance(fields, dict):
-        return Row(line, {}, "is JSON, but not an object with names")
-    return Row(line, cast("dict[str, Any]", fields), error)
+        return CatalogRow(line, {}, "is JSON, but not an object with names")
+    return CatalogRow(line, cast("dict[str, Any]", fields), error)
 
 
-def _text(lines: Lines, column: str) -> Iterator[Row]:
+def _text(lines: Lines, column: str) -> Iterator[CatalogRow]:
     for line, text, error in _records(lines, lambda: next(lines)):
         if text is None:
-            yield Row(line, {}, error)
+            yield CatalogRow(line, {}, error)
             continue
         value = text.strip()
         comment = column == URL_COLUMN and value.startswith("#")
         if value and not comment:
-            yield Row(line, {column: value}, _undecoded(value))
+            yield CatalogRow(line, {column: value}, _undecoded(value))
 
 
 def _records(lines: Lines, pull: Callable[[], T]) -> Iterator[tuple[int, T | None, str | None]]:

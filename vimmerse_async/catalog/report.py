@@ -16,9 +16,9 @@ from importlib import resources
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from vimmerse_async.batch.reading import JournalReader, JournalRow, RunRecord
 from vimmerse_async.catalog.pictures import Pictures
 from vimmerse_async.catalog.timeline import Timeline
+from vimmerse_async.journal.reader import JournalReader, JournalRow, RunRecord
 
 _STATES = {"answered": 0, "rejected": 1, "unfinished": 2, None: 3}
 _MARKER = re.compile(r"\{\{(\w+)\}\}")

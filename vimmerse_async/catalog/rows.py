@@ -8,7 +8,7 @@ import attrs
 
 
 @attrs.frozen
-class Row:
+class CatalogRow:
     """One row, readable or not.
 
     Attributes:
@@ -35,4 +35,4 @@ class Table:
     """
 
     columns: tuple[str, ...]
-    rows: Iterator[Row]
+    rows: Iterator[CatalogRow]

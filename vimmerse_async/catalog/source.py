@@ -16,14 +16,14 @@ from vimmerse_async.catalog.lines import Lines
 from vimmerse_async.catalog.read import (
     FORMS,
     URL_COLUMN,
-    Form,
+    TableFormat,
     TextForm,
     form_of,
     is_address,
     read,
 )
-from vimmerse_async.catalog.rows import Row, Table
-from vimmerse_async.catalog.values import Columns, Kind
+from vimmerse_async.catalog.rows import CatalogRow, Table
+from vimmerse_async.catalog.values import Columns, ColumnType
 from vimmerse_async.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ class Survey:
 
     total: int | None
     columns: tuple[str, ...]
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, ColumnType]
 
 
-class Source:
+class CatalogSource:
     """An open catalog.
 
     Args:
@@ -73,16 +73,16 @@ class Source:
         self,
         name: str,
         *,
-        form: Form | None = None,
+        form: TableFormat | None = None,
         encoding: str | None = None,
         column: str = URL_COLUMN,
     ) -> None:
         self.name = name
-        self.form: Form | None = form
+        self.form: TableFormat | None = form
         self.folder: Folder | None = None
         self.schema: str | None = None
         self.regular: bool = True
-        self.sample: list[Row] = []
+        self.sample: list[CatalogRow] = []
         self._encoding = encoding
         self._column = column
         self._lines: Lines | None = None
@@ -149,12 +149,12 @@ class Source:
         finally:
             os.close(descriptor)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[CatalogRow]:
         """Yield each row once."""
         yield from self.sample
         yield from self._table.rows
 
-    async def arriving(self) -> AsyncIterator[Row]:
+    async def arriving(self) -> AsyncIterator[CatalogRow]:
         """Yield each row once, without holding up the event loop while a pipe has none."""
         rows = self.rows()
         for _ in self.sample:
@@ -237,11 +237,11 @@ def _survey(total: int | None, columns: tuple[str, ...]) -> Survey:
     return Survey(total, columns, dict.fromkeys(columns, "text"))
 
 
-def _count(rows: Iterator[Row], limit: int | None) -> int:
+def _count(rows: Iterator[CatalogRow], limit: int | None) -> int:
     return sum(1 for _ in itertools.islice(rows, limit))
 
 
-def _columns(known: tuple[str, ...], sample: list[Row]) -> tuple[str, ...]:
+def _columns(known: tuple[str, ...], sample: list[CatalogRow]) -> tuple[str, ...]:
     return known or tuple(dict.fromkeys(name for row in sample for name in row.fields))
 
 

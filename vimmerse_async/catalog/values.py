@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
-Kind = Literal["bool", "int", "float", "text"]
+ColumnType = Literal["bool", "int", "float", "text"]
 """What a whole column holds; `text` is also what holds several kinds."""
 
 PROMPT_COLUMN = "prompt"
@@ -20,7 +20,7 @@ class Columns:
     """Names of columns, in the order in which rows were seen to have them, and their kinds."""
 
     def __init__(self) -> None:
-        self._kinds: dict[str, Kind | None] = {}
+        self._kinds: dict[str, ColumnType | None] = {}
 
     def see(self, fields: Mapping[str, Any]) -> None:
         """Take a row into account."""
@@ -36,12 +36,12 @@ class Columns:
         return tuple(self._kinds)
 
     @property
-    def kinds(self) -> dict[str, Kind]:
+    def kinds(self) -> dict[str, ColumnType]:
         """The kind of each column; one that was always empty is text."""
         return {name: kind or "text" for name, kind in self._kinds.items()}
 
 
-def kind_of(value: Any) -> Kind | None:
+def kind_of(value: Any) -> ColumnType | None:
     """Return the kind of a value; None of nothing."""
     if value is None:
         return None
@@ -52,7 +52,7 @@ def kind_of(value: Any) -> Kind | None:
     return "float" if isinstance(value, float) else "text"
 
 
-def _common(one: Kind | None, other: Kind) -> Kind:
+def _common(one: ColumnType | None, other: ColumnType) -> ColumnType:
     if one is None or one == other:
         return other
     return "float" if {one, other} == {"int", "float"} else "text"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 
-from vimmerse_async.catalog.values import Kind, own_columns
+from vimmerse_async.catalog.values import ColumnType, own_columns
 from vimmerse_async.errors import InvalidRequestError
 
 OutputForm = Literal["csv", "jsonl", "parquet"]
@@ -26,7 +26,7 @@ _FORMULA = re.compile(
 _UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
 
 
-class Writer(Protocol):
+class RowWriter(Protocol):
     """Writes rows, one at a time."""
 
     def write(self, fields: Mapping[str, Any], prompt: str | None, error: str | None) -> None:
@@ -93,8 +93,8 @@ class JsonlWriter:
 
 
 def writer_for(
-    form: OutputForm, stream: IO[Any], kinds: Mapping[str, Kind], schema: str | None = None
-) -> Writer:
+    form: OutputForm, stream: IO[Any], kinds: Mapping[str, ColumnType], schema: str | None = None
+) -> RowWriter:
     """Return what writes rows in a form.
 
     Args:

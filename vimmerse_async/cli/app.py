@@ -34,7 +34,9 @@ class Commands(click.RichGroup):
         home = _COMMANDS.get(cmd_name)
         if home is None:
             return None
-        command = getattr(import_module(f"vimmerse_async.cli.{home}"), f"{cmd_name}_command")
+        command = getattr(
+            import_module(f"vimmerse_async.cli.commands.{home}"), f"{cmd_name}_command"
+        )
         assert isinstance(command, click.Command)  # noqa: S101 - the table's own promise
         return command
 

@@ -17,29 +17,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vimmerse_async.batch.engine import PromptStream, stream_prompts
-from vimmerse_async.batch.journal import PromptJournal
-from vimmerse_async.batch.reading import JournalReader
 from vimmerse_async.catalog.hosting import hosted
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.read import URL_COLUMN
-from vimmerse_async.catalog.source import Source
+from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.write import OutputForm, output_form
-from vimmerse_async.cli import journaling, planning
+from vimmerse_async.cli import dry_run as planning
+from vimmerse_async.cli import journaling
 from vimmerse_async.cli.connection import Link, connected
 from vimmerse_async.cli.errors import FAILED, OK, exit_code, explain
 from vimmerse_async.cli.exporting import SCHEMA, write_export
-from vimmerse_async.cli.job import Job
+from vimmerse_async.cli.order import CaptionOrder
+from vimmerse_async.cli.outcomes import Record
 from vimmerse_async.cli.output import Output
 from vimmerse_async.cli.progress import Progress
-from vimmerse_async.cli.record import Record
 from vimmerse_async.cli.runner import Interrupts, run
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.errors import InvalidRequestError, JournalError, VimmerseError
+from vimmerse_async.journal.journal import PromptJournal
+from vimmerse_async.journal.reader import JournalReader
 from vimmerse_async.models import PromptRequest
 from vimmerse_async.session import VimmerseSession
 
 if TYPE_CHECKING:
-    from vimmerse_async.catalog.values import Kind
+    from vimmerse_async.catalog.values import ColumnType
 
 _LONG_FILE = 100 << 20
 """Bytes; to count its rows takes some seconds."""
@@ -47,7 +48,7 @@ _LONG_FILE = 100 << 20
 _Inputs = Iterable[PromptRequest] | AsyncIterable[PromptRequest]
 
 
-def start(job: Job) -> int:
+def start(job: CaptionOrder) -> int:
     """Look at the catalog, caption it, and return the exit code.
 
     Raises:
@@ -68,7 +69,7 @@ def start(job: Job) -> int:
         return captioning.export(job.journal) or code
 
 
-def dry_run(job: Job) -> int:
+def dry_run(job: CaptionOrder) -> int:
     """Print what a run would ask and cost, send nothing, and return the exit code.
 
     Raises:
@@ -92,7 +93,7 @@ class Captioning:
         questions: What is asked about each row, its columns found out.
     """
 
-    def __init__(self, job: Job, source: Source) -> None:
+    def __init__(self, job: CaptionOrder, source: CatalogSource) -> None:
         self._job = job
         self._source = source
         self._record: Record | None = None
@@ -105,7 +106,7 @@ class Captioning:
         self._total = survey.total
         if source.folder is None:
             self.questions: Questions = job.questions.settled(survey.columns, source.sample)
-            self._kinds: Mapping[str, Kind] = survey.kinds
+            self._kinds: Mapping[str, ColumnType] = survey.kinds
         else:
             self.questions = _about_files(job.questions)
             self._kinds = {**survey.kinds, URL_COLUMN: "text"}
@@ -267,7 +268,7 @@ class Captioning:
 
 
 async def _arriving(
-    source: Source, questions: Questions, most: int | None
+    source: CatalogSource, questions: Questions, most: int | None
 ) -> AsyncIterator[PromptRequest]:
     taken = 0
     async for row in source.arriving():

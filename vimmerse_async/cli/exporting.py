@@ -5,7 +5,6 @@ from pathlib import Path
 
 import attrs
 
-from vimmerse_async.batch.reading import JournalReader
 from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.export import Export
 from vimmerse_async.catalog.folder import is_media
@@ -16,6 +15,7 @@ from vimmerse_async.cli.errors import OK
 from vimmerse_async.cli.output import Output, fault
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.journal.reader import JournalReader
 
 ENDING = ".journal"
 """What is appended to the name of an output for its journal."""

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from vimmerse_async import errors
-from vimmerse_async.batch.journal import PromptJournal
-from vimmerse_async.batch.place import Place
-from vimmerse_async.batch.reading import JournalReader
 from vimmerse_async.cli.exporting import ENDING
 from vimmerse_async.cli.options import EVERY
 from vimmerse_async.cli.terminal import note
+from vimmerse_async.journal.journal import PromptJournal
+from vimmerse_async.journal.place import Place
+from vimmerse_async.journal.reader import JournalReader
 
 _SIDE_FILES = ("", "-wal", "-shm", "-lock")
 _LARGE = 64 << 20

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import IO, Any, Self, TextIO
 
 from vimmerse_async.catalog.atomic import AtomicFile
-from vimmerse_async.catalog.values import Kind
-from vimmerse_async.catalog.write import OutputForm, Writer, writer_for
+from vimmerse_async.catalog.values import ColumnType
+from vimmerse_async.catalog.write import OutputForm, RowWriter, writer_for
 from vimmerse_async.cli.errors import ClosedError, OutputError
 from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.terminal import note, visible
@@ -43,7 +43,7 @@ class Output:
         self,
         name: str,
         form: OutputForm,
-        kinds: Mapping[str, Kind],
+        kinds: Mapping[str, ColumnType],
         schema: str | None,
         progress: Progress | None,
         *,
@@ -62,7 +62,7 @@ class Output:
             else:
                 self._file = AtomicFile(Path(name), binary=form == "parquet", derived=derived)
                 self._stream = self._file.stream
-            self._writer: Writer = writer_for(form, self._stream, kinds, schema)
+            self._writer: RowWriter = writer_for(form, self._stream, kinds, schema)
         except OSError as error:
             raise fault(self.name, error) from None
 

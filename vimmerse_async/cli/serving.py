@@ -17,9 +17,9 @@ import rich_click as click
 
 from vimmerse_async.cli.runner import Interrupts, run
 from vimmerse_async.cli.terminal import note
-from vimmerse_async.emulator.limits import Limits
+from vimmerse_async.emulator.behaviour.limits import Limits
+from vimmerse_async.emulator.behaviour.spec import read_plan
 from vimmerse_async.emulator.server import Emulator
-from vimmerse_async.emulator.spec import read_plan
 
 _LIMITS = frozenset(field.name for field in attrs.fields(Limits))
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126

@@ -17,7 +17,7 @@ latency, with room to spare, so that it stays out of the way.
     WINDOW -- refused at a level that was accepted lately -------> RATE, at what was accepted
     WINDOW -- grown 1.25 times beyond the last refusal ----------> START: the limit has risen,
               unless it was a queue that set the window: there it falls again when a line forms
-    any    -- scouts were refused for longer than an answer takes:
+    any    -- probes were refused for longer than an answer takes:
               a quota is spent ----------------------------------> RATE, at what was accepted in the
               minute before the block, the block included
 
@@ -27,7 +27,8 @@ probe costs a refusal or two, so waste falls with size, and big clients find new
 Who is refused well below its last peak shares the limit, or it fell: it yields, and climbs by the
 same amount as everybody, so that equal shares are the fixpoint of clients that do not know of each
 other. Who is refused at its peak is alone, and probes once in 150 requests at most. Refusals and
-outages shut the door for a hold, then one scout goes (`door`). Cancelled requests teach nothing.
+outages open the circuit breaker for a hold, then one probe goes (`breaker`). Cancelled requests
+teach nothing.
 
 Here is the way of one request, in and out; `suspicion` has the states above.
 """
@@ -35,13 +36,13 @@ Here is the way of one request, in and out; `suspicion` has the states above.
 from random import Random
 from typing import Any
 
-from vimmerse_async.control.door import RETRY_AFTER_MAX, Door
-from vimmerse_async.control.levels import Permit
+from vimmerse_async.control.breaker import RETRY_AFTER_MAX, CircuitBreaker
+from vimmerse_async.control.levels import LearnedPermit
 from vimmerse_async.control.limit import Binding, LimitSnapshot, Outcome
 from vimmerse_async.control.pace import Pace
 from vimmerse_async.control.suspicion import Suspect, Suspicion
 
-IDLE = 60.0  # s without traffic after which a scout goes first
+IDLE = 60.0  # s without traffic after which a probe goes first
 START = 16  # requests in flight
 
 
@@ -70,9 +71,9 @@ class AdaptiveLimit:
         rng: Random | None = None,
         warm: LimitSnapshot | None = None,
     ) -> None:
-        self._door = Door(rng or Random())  # noqa: S311 - spreads clients, hides nothing
+        self._breaker = CircuitBreaker(rng or Random())  # noqa: S311 - spreads clients, hides nothing
         self._pace = Pace()
-        self._learned = Suspicion(self._door, start, cap)
+        self._learned = Suspicion(self._breaker, start, cap)
         self._refusals = 0
         self._now = self._sent_at = 0.0
         self._paced = False
@@ -93,29 +94,29 @@ class AdaptiveLimit:
         if snapshot.suspect is not None and not self._learned.answers and not self._refusals:
             self._learned.settle(snapshot)
 
-    def admit(self, now: float, route: str = "text") -> Permit | float:
+    def admit(self, now: float, route: str = "text") -> LearnedPermit | float:
         """Return a permit, or the seconds after which to ask again; `inf`: after a release."""
-        learned, door, pace = self._learned, self._door, self._pace
+        learned, breaker, pace = self._learned, self._breaker, self._pace
         self._now = now
         paced, self._paced = self._paced, False
         if learned.suspect is Suspect.NONE:
             learned.confirm(now)
         if learned.in_flight >= learned.size or learned.in_flight >= learned.cap:
             return learned.patience(now)
-        if now < door.opens:
-            return door.opens - now
+        if now < breaker.blocked_until:
+            return breaker.blocked_until - now
         if now < pace.next:
             self._paced = True
             return pace.wait(now)
-        if door.passed and not learned.in_flight and now - self._sent_at > IDLE:
-            door.ask(now)
+        if breaker.passed and not learned.in_flight and now - self._sent_at > IDLE:
+            breaker.ask(now)
         pace.depart(now, learned.speed)
         self._sent_at = now
-        permit = Permit(route, now)
+        permit = LearnedPermit(route, now)
         permit.paced, permit.refusals, permit.outcome = paced, self._refusals, None
-        holds = door.holds
-        door.enter(permit, now)
-        if holds and not door.holds:
+        holds = breaker.holds
+        breaker.enter(permit, now)
+        if holds and not breaker.holds:
             learned.reopen(now, holds)
         learned.enter(permit, now)
         return permit
@@ -137,12 +138,12 @@ class AdaptiveLimit:
             latency: Seconds from its departure until its body was read.
             retry_after: The server's `Retry-After` in seconds; None when it sent none.
         """
-        learned, door = self._learned, self._door
+        learned, breaker = self._learned, self._breaker
         self._now = now
         permit.outcome = outcome
-        holds = door.holds
-        begins = door.leave(permit, now, outcome, latency, retry_after)
-        if holds and not door.holds:
+        holds = breaker.holds
+        begins = breaker.leave(permit, now, outcome, latency, retry_after)
+        if holds and not breaker.holds:
             learned.reopen(now, holds)
         if retry_after:
             learned.wait(now, min(retry_after, RETRY_AFTER_MAX))
@@ -150,7 +151,7 @@ class AdaptiveLimit:
             learned.accept(permit, now, max(latency, 0.001))
         elif outcome is Outcome.THROTTLE:
             self._refusals += 1
-            learned.refuse(permit, now, blame=begins and door.holds == 1)
+            learned.refuse(permit, now, blame=begins and breaker.holds == 1)
         elif outcome is Outcome.LOCAL:
             learned.halve()
         learned.leave(now)
@@ -163,15 +164,15 @@ class AdaptiveLimit:
             window=float(min(learned.size, learned.cap)),
             rate=learned.speed,
             in_flight=learned.in_flight,
-            gate=max(0.0, self._door.opens - self._now),
-            refused=self._refusals / max(1, self._door.passed),
+            gate=max(0.0, self._breaker.blocked_until - self._now),
+            refused=self._refusals / max(1, self._breaker.passed),
             binding=self._binding(),
             suspect=learned.suspect.value,
         )
 
     def _binding(self) -> Binding | None:
         learned = self._learned
-        if self._now < self._door.opens:
+        if self._now < self._breaker.blocked_until:
             return "gate"
         if learned.in_flight >= min(learned.size, learned.cap):
             return "server" if learned.queues else "window"

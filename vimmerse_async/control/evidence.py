@@ -7,7 +7,7 @@ RECENT = 100  # requests over which later ones measure it: a burst weighs little
 SHORTEST = 0.5  # s, the shortest time to measure a rate over
 ENOUGH = 4  # requests accepted in a minute; from fewer, a refusal tells of other clients' traffic
 QUOTA = 60.0  # s: the commonest quota, and how far back it is measured
-BLOCK = 1.0  # s for which scouts are refused before a quota is thought spent; less is chance
+BLOCK = 1.0  # s for which probes are refused before a quota is thought spent; less is chance
 
 
 class Evidence:
@@ -38,7 +38,7 @@ class Evidence:
         return self._accepted.count(now - QUOTA, now) >= ENOUGH
 
     def is_early(self, sent: float) -> bool:
-        """Return whether a request left so soon after the door opened that it measures nothing."""
+        """Return whether a request left so soon after a block that it measures nothing."""
         return sent - self._opened_at < SHORTEST
 
     def first_rate(self, sent: float) -> float:
@@ -48,7 +48,7 @@ class Evidence:
     def rate(self, sent: float) -> float:
         """Return requests/s accepted until one left that was refused.
 
-        Since the door opened, or over the last requests, whichever is more: the next refusal soon
+        Since the block ended, or over the last requests, whichever is more: the next refusal soon
         corrects what is too much, but from too little the climb back is long.
         """
         accepted = self._accepted
@@ -69,12 +69,12 @@ class Evidence:
     def opened(self, now: float, holds: int, latency: float) -> float | None:
         """Return requests/s that a spent quota allows; None when the block was none.
 
-        A block is a spent quota when scouts were refused, and for longer than an answer takes:
+        A block is a spent quota when probes were refused, and for longer than an answer takes:
         by then, places in flight would have been free again.
 
         Args:
-            now: Seconds; the door has just opened.
-            holds: For how many holds in a row it was shut.
+            now: Seconds; the block has just ended.
+            holds: For how many holds in a row it lasted.
             latency: Seconds that an answer takes.
         """
         self._opened_at = now

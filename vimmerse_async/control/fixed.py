@@ -4,7 +4,7 @@ import math
 from random import Random
 from typing import Any
 
-from vimmerse_async.control.door import Door, Passage
+from vimmerse_async.control.breaker import CircuitBreaker, Passage
 from vimmerse_async.control.limit import Binding, LimitSnapshot, Outcome
 from vimmerse_async.control.pace import Pace
 
@@ -41,7 +41,7 @@ class FixedLimit:
         self.cap = concurrency
         self._rate = math.inf if per_second is None else float(per_second)
         self._pace = Pace()
-        self._door = Door(Random())  # noqa: S311  # spreads clients, hides nothing
+        self._breaker = CircuitBreaker(Random())  # noqa: S311  # spreads clients, hides nothing
         self._in_flight = 0
         self._refused = 0
         self._now = -math.inf
@@ -51,15 +51,15 @@ class FixedLimit:
         self._now = now
         if self._in_flight >= self.cap:
             return math.inf
-        if now < self._door.opens:
-            return self._door.opens - now
+        if now < self._breaker.blocked_until:
+            return self._breaker.blocked_until - now
         if now < self._pace.next:
             return self._pace.wait(now)
         if self._rate < math.inf:
             self._pace.depart(now, self._rate)
         self._in_flight += 1
         passage = Passage(route, now)
-        self._door.enter(passage, now)
+        self._breaker.enter(passage, now)
         return passage
 
     def release(
@@ -82,7 +82,7 @@ class FixedLimit:
         self._now = now
         self._in_flight -= 1
         self._refused += outcome is Outcome.THROTTLE
-        self._door.leave(permit, now, outcome, latency, retry_after)
+        self._breaker.leave(permit, now, outcome, latency, retry_after)
 
     def snapshot(self, now: float | None = None) -> LimitSnapshot:
         """Return what the limit does at `now`, in seconds; None: as it was last asked or told."""
@@ -91,13 +91,13 @@ class FixedLimit:
             window=float(self.cap),
             rate=self._rate,
             in_flight=self._in_flight,
-            gate=max(0.0, self._door.opens - self._now),
-            refused=self._refused / max(1, self._door.passed),
+            gate=max(0.0, self._breaker.blocked_until - self._now),
+            refused=self._refused / max(1, self._breaker.passed),
             binding=self._binding(),
         )
 
     def _binding(self) -> Binding | None:
-        if self._now < self._door.opens:
+        if self._now < self._breaker.blocked_until:
             return "gate"
         if self._in_flight >= self.cap:
             return "window"

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
-from vimmerse_async.control.door import Passage
+from vimmerse_async.control.breaker import Passage
 from vimmerse_async.control.limit import Outcome
 from vimmerse_async.control.meter import Bin
 
@@ -11,7 +11,7 @@ FADE = 0.9998  # factor per accepted request by which the highest level is forgo
 RISE = 1 / 16  # share of the way to a higher level, while the window is suspected: one may be luck
 
 
-class Permit(Passage):
+class LearnedPermit(Passage):
     """The right to send one request, and what was so when it was given.
 
     Attributes:
@@ -51,14 +51,14 @@ class Levels:
         self.top: float = 0.0
         self.refused: float = float("inf")
         self._refused = 0
-        self._young: deque[Permit] = deque()
+        self._young: deque[LearnedPermit] = deque()
 
-    def enter(self, permit: Permit) -> None:
+    def enter(self, permit: LearnedPermit) -> None:
         """Take note of a request that was admitted."""
         permit.settled = False
         self._young.append(permit)
 
-    def refuse(self, permit: Permit) -> None:
+    def refuse(self, permit: LearnedPermit) -> None:
         """Take note of a refusal that comes after the request had counted as accepted."""
         self._refused += permit.settled
 

@@ -63,7 +63,7 @@ class Permit(Protocol):
         ...
 
     @property
-    def scout(self) -> bool:
+    def probe(self) -> bool:
         """True for the one request that goes ahead after a refusal while the others wait."""
         ...
 

@@ -160,7 +160,7 @@ class Attempts:
         refused: Sends that were answered with 429.
         failed_at: Time of the first failure that was no 429; None when there was none.
         throttled_at: Time of the first 429; None when there was none.
-        scout: True when the last send went ahead of the others after a refusal.
+        probe: True when the last send went ahead of the others after a refusal.
         reused: True when the last send used a connection that had carried an earlier request.
         fresh: True when the next send shall use a new connection.
         front: True when the next send goes to the head of its queue.
@@ -176,7 +176,7 @@ class Attempts:
     refused: int = 0
     failed_at: float | None = None
     throttled_at: float | None = None
-    scout: bool = False
+    probe: bool = False
     reused: bool = False
     fresh: bool = False
     front: bool = False
@@ -209,7 +209,7 @@ class Attempts:
         """
         rule = rule_of(error)
         asked = getattr(error, "retry_after", None) or 0.0
-        self.front = not self.scout
+        self.front = not self.probe
         self.fresh = False
         if rule.resend == "throttle":
             return self._throttled(now, asked, policy, batch=batch)
@@ -238,10 +238,10 @@ class Attempts:
     def _is_own_fault(self, now: float, accepted_at: float, *, batch: bool) -> bool:
         if self.failed_at is None:
             self.failed_at = now
-            return not self.scout
+            return not self.probe
         if batch and now >= max(self.failed_at, accepted_at) + OUTAGE_PATIENCE:
             return True
-        return not self.scout and (not batch or accepted_at > self.failed_at)
+        return not self.probe and (not batch or accepted_at > self.failed_at)
 
     def _may_repeat(self, policy: RetryPolicy, *, resend: bool) -> bool:
         self.possibly_charged += 1

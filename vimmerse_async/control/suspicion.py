@@ -3,13 +3,13 @@
 import math
 from enum import Enum
 
+from vimmerse_async.control.breaker import SILENCE, CircuitBreaker
 from vimmerse_async.control.ceiling import Ceiling
-from vimmerse_async.control.door import SILENCE, Door
 from vimmerse_async.control.evidence import QUOTA, Evidence
-from vimmerse_async.control.lane import Lane
-from vimmerse_async.control.levels import Levels, Permit
+from vimmerse_async.control.levels import LearnedPermit, Levels
 from vimmerse_async.control.limit import LimitSnapshot
 from vimmerse_async.control.meter import Meter
+from vimmerse_async.control.queueing import QueueDetector
 
 PERIOD = 70.0  # s x sqrt(requests/s): back at the peak; CUBIC's own takes seconds, but pays nothing
 PROBE = 150.0  # requests that a period lasts at least where nobody else is: a refusal or two each
@@ -55,7 +55,7 @@ class Suspicion:
         queues: Whether requests wait in a line of the server's.
     """
 
-    def __init__(self, door: Door, start: int, cap: int) -> None:
+    def __init__(self, breaker: CircuitBreaker, start: int, cap: int) -> None:
         self.suspect: Suspect = Suspect.NONE
         self.size: int = start
         self.speed: float = float(start)
@@ -64,12 +64,12 @@ class Suspicion:
         self.answers: int = 0
         self.queues: bool = False
         self._start = start
-        self._door = door
-        self._door.refusal = FIRST_REFUSAL
+        self._breaker = breaker
+        self._breaker.refusal = FIRST_REFUSAL
         self._window = Ceiling(float(start), 1.0)
         self._rate = Ceiling(math.inf, LOWEST_RATE, RATE_STEEPNESS, RATE_ALONE)
         self._levels = Levels()
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[str, QueueDetector] = {}
         self._evidence, self._answered = Evidence(), Meter()
         self._latency = self._announced = self._work = self._answered_at = 0.0
         self._lined = False
@@ -84,7 +84,7 @@ class Suspicion:
             self._window.settle(snapshot.window)
         self._tie()
 
-    def enter(self, permit: Permit, now: float) -> None:
+    def enter(self, permit: LearnedPermit, now: float) -> None:
         """Take note of a request that leaves."""
         self.in_flight += 1
         permit.level, permit.full = self.in_flight, self.in_flight >= self.size
@@ -111,7 +111,7 @@ class Suspicion:
 
     def confirm(self, now: float) -> None:
         """Count as accepted what has not been refused for so long that it will not be."""
-        silence = SILENCE * self._door.refusal
+        silence = SILENCE * self._breaker.refusal
         if self.suspect is not Suspect.NONE:
             self._levels.confirm(now, silence, slowly=self.suspect is Suspect.WINDOW)
             return
@@ -120,7 +120,7 @@ class Suspicion:
         if self._window.value != before:
             self._tie()
 
-    def accept(self, permit: Permit, now: float, latency: float) -> None:
+    def accept(self, permit: LearnedPermit, now: float, latency: float) -> None:
         """Learn from an answer that took `latency` seconds."""
         self.answers += 1
         self._answered.add(now)
@@ -128,7 +128,7 @@ class Suspicion:
         self._latency += (latency - self._latency) * weight
         lane = self._lanes.get(permit.route)
         if lane is None:
-            lane = self._lanes[permit.route] = Lane()
+            lane = self._lanes[permit.route] = QueueDetector()
         if lane.add(permit.sent, latency):
             self._look_at_queue(lane, now)
         seconds, self._answered_at = min(now - self._answered_at, STEP), now
@@ -140,7 +140,7 @@ class Suspicion:
             if self._window.value > RESTART * self._window.peak + 2.0 and not self._lined:
                 self.suspect = Suspect.NONE
 
-    def refuse(self, permit: Permit, now: float, *, blame: bool) -> None:
+    def refuse(self, permit: LearnedPermit, now: float, *, blame: bool) -> None:
         """Learn from a refusal; `blame` a limit for it when an episode begins with it."""
         permit.bin.count -= 1
         self._levels.refuse(permit)
@@ -155,7 +155,7 @@ class Suspicion:
         self._window.cut(self.in_flight, 0.5)
 
     def reopen(self, now: float, holds: int) -> None:
-        """Take a block that outlasted a scout for a spent quota, once it is over."""
+        """Take a block that outlasted a probe for a spent quota, once it is over."""
         quota = self._evidence.opened(now, holds, self._latency)
         if quota is None or (self.suspect is Suspect.RATE and quota >= self._rate.value):
             return
@@ -167,7 +167,7 @@ class Suspicion:
     def _silence(self) -> float:
         """Return the seconds after which a request of the start counts as accepted."""
         growth = max(1.0, self._window.value / self._start)
-        return SILENCE * self._door.refusal * math.sqrt(growth)  # refusals slow down with load
+        return SILENCE * self._breaker.refusal * math.sqrt(growth)  # refusals slow down with load
 
     def _tie(self) -> None:
         """Let the ceiling that is not suspected follow the other by Little's law."""
@@ -201,7 +201,7 @@ class Suspicion:
         period = min(period, SHARED) if ceiling.yields else max(period, PROBE / accepted)
         return max(period, AFTER_COST * self._announced)
 
-    def _look_at_queue(self, lane: Lane, now: float) -> None:
+    def _look_at_queue(self, lane: QueueDetector, now: float) -> None:
         whole = lane.wait + lane.work
         self.queues, self._work = lane.wait > LINED * whole, lane.work
         line = LINED if self._lined else QUEUED
@@ -212,7 +212,7 @@ class Suspicion:
             for each in self._lanes.values():
                 each.restart(now)
 
-    def _blame(self, permit: Permit, now: float) -> None:
+    def _blame(self, permit: LearnedPermit, now: float) -> None:
         """Decide which limit refused a request, and cut it."""
         self._lined = False
         novel = permit.level * ON_THE_WIRE > self._levels.top + 0.5

@@ -7,14 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vimmerse_async.emulator.faults import Fault
-    from vimmerse_async.emulator.latency import Latency
-    from vimmerse_async.emulator.limits import Limits
+    from vimmerse_async.emulator.behaviour.faults import Fault
+    from vimmerse_async.emulator.behaviour.latency import Latency
+    from vimmerse_async.emulator.behaviour.limits import Limits
     from vimmerse_async.emulator.server import Emulator
 
 __all__ = ["Emulator", "Fault", "Latency", "Limits"]
 
-_HOMES = {"Emulator": "server", "Fault": "faults", "Latency": "latency", "Limits": "limits"}
+_HOMES = {
+    "Emulator": "server",
+    "Fault": "behaviour.faults",
+    "Latency": "behaviour.latency",
+    "Limits": "behaviour.limits",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -18,29 +18,29 @@ from typing import Any, Literal, Self
 import attrs
 from aiohttp import web
 
-from vimmerse_async.emulator.account import Account, Behaviour
-from vimmerse_async.emulator.admin import add_admin
-from vimmerse_async.emulator.app import App
-from vimmerse_async.emulator.author import Author
-from vimmerse_async.emulator.background import Background
-from vimmerse_async.emulator.contract import is_test_key
-from vimmerse_async.emulator.door import Door
-from vimmerse_async.emulator.eyes import Eyes
-from vimmerse_async.emulator.faults import KINDS, Fault, Plan
-from vimmerse_async.emulator.gallery import Gallery
-from vimmerse_async.emulator.hosting import Hosting
-from vimmerse_async.emulator.latency import Latency
-from vimmerse_async.emulator.legacy import add_legacy
-from vimmerse_async.emulator.limits import Limits
-from vimmerse_async.emulator.records import Seen
-from vimmerse_async.emulator.spec import faults_from, limits_from
-from vimmerse_async.emulator.tls import Certificates
-from vimmerse_async.emulator.v2 import Studio, add_v2
+from vimmerse_async.emulator.api.admin import add_admin
+from vimmerse_async.emulator.api.app import App
+from vimmerse_async.emulator.api.contract import is_test_key
+from vimmerse_async.emulator.api.legacy import add_legacy
+from vimmerse_async.emulator.api.v2 import Studio, add_v2
+from vimmerse_async.emulator.author.author import Author
+from vimmerse_async.emulator.author.eyes import Eyes
+from vimmerse_async.emulator.behaviour.account import Account, Behaviour
+from vimmerse_async.emulator.behaviour.faults import KINDS, Fault, FaultPlan
+from vimmerse_async.emulator.behaviour.latency import Latency
+from vimmerse_async.emulator.behaviour.limits import Limits
+from vimmerse_async.emulator.behaviour.records import Seen
+from vimmerse_async.emulator.behaviour.spec import faults_from, limits_from
+from vimmerse_async.emulator.host.background import Background
+from vimmerse_async.emulator.host.listener import Listener
+from vimmerse_async.emulator.host.tls import Certificates
+from vimmerse_async.emulator.media.gallery import Gallery
+from vimmerse_async.emulator.media.hosting import Hosting
 
 UnknownMedia = Literal["refuse", "placeholder"]
 
 # what is malformed on the wire is the caller's doing and answered, not reported
-_wire_logger = logging.getLogger("vimmerse_async.emulator.wire")
+_wire_logger = logging.getLogger("vimmerse_async.emulator.behaviour.strikes")
 _wire_logger.addHandler(logging.NullHandler())
 _wire_logger.propagate = False
 
@@ -208,7 +208,7 @@ class Emulator:
         """
         rules = faults_from(faults)
         self._check_tls(rules)
-        self._app.account.plan = Plan(rules)
+        self._app.account.plan = FaultPlan(rules)
 
     def set_limits(self, limits: Limits | Mapping[str, Any] | None) -> None:
         """Hold other limits from now on, until the next reset; None: none.
@@ -296,7 +296,7 @@ class Emulator:
             keepalive_timeout=self._idle_timeout,
             lingering_time=min(_LINGER, self._idle_timeout),
         )
-        door = Door(server, self._app.knock, self._certificates)
+        door = Listener(server, self._app.knock, self._certificates)
         port = door.open(*self._address)
         stack.push_async_callback(_close, door, server)
         self._url = self._url_of(port)
@@ -324,7 +324,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def _close(door: Door, server: web.Server) -> None:
+async def _close(door: Listener, server: web.Server) -> None:
     await door.close()
     server.pre_shutdown()
     await server.shutdown(_GOODBYE)

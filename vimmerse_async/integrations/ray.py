@@ -12,8 +12,8 @@ from typing import Any, Protocol, TypeVar
 
 import attrs
 
+from vimmerse_async.batch.calls import template_of
 from vimmerse_async.batch.engine import stream_prompts
-from vimmerse_async.batch.rows import template_of
 from vimmerse_async.control.adaptive import START, AdaptiveLimit
 from vimmerse_async.errors import BatchStoppedError
 from vimmerse_async.models import ModeLike, OptionLike, PromptOption

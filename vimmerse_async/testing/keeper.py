@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 from vimmerse_async.emulator import Emulator
-from vimmerse_async.emulator.background import Background
+from vimmerse_async.emulator.host.background import Background
 
 
 class Keeper:

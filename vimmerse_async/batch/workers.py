@@ -1,0 +1,85 @@
+"""The tasks of a batch: asyncio's own, for which one of anyio's answers.
+
+A task that anyio starts weighs 3 kB, more than the request it waits for. So the group of a batch
+has one such task, the foreman, and that one has as many of asyncio's as the window admits. It ends
+after the last of them; cancelled by a scope or by hand, it cancels them and waits; what one of them
+raises comes out of the group, and one that somebody else cancels ends the group as cancelled.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from contextvars import copy_context
+from typing import Any
+
+import anyio
+
+AGAIN = 0.1
+"""Seconds after which a task that swallowed its cancellation is cancelled again."""
+
+
+class WorkerPool:
+    """Tasks that begin, end and are cancelled together.
+
+    Args:
+        missed: Called for a task that was cancelled before it began.
+    """
+
+    def __init__(self, missed: Callable[[], object]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._context = copy_context()
+        self._missed = missed
+        self._on_end = self._ended
+        self._tasks: dict[asyncio.Task[Any], None] = {}  # a third of the weight of a set
+        self._new: set[asyncio.Task[Any]] = set()
+        self._failures: list[BaseException] = []
+        self._over: asyncio.Future[None] = self._loop.create_future()
+
+    async def lead(self, first: Callable[[], object]) -> None:
+        """Stand for all tasks in a group, from the first to the last.
+
+        Args:
+            first: Starts the first of them.
+        """
+        first()
+        try:
+            await self._over
+        finally:
+            with anyio.CancelScope(shield=True):
+                while self._tasks:
+                    for task in self._tasks:
+                        task.cancel()
+                    with suppress(asyncio.CancelledError):  # it makes nobody end sooner
+                        await asyncio.wait(self._tasks, timeout=AGAIN)
+        if len(self._failures) > 1:
+            raise BaseExceptionGroup("several tasks of a batch failed", self._failures)
+        if self._failures:
+            raise self._failures[0]
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Begin a task, which has to say in its second step that it has begun.
+
+        Its first step is the loop's affair: it may run at once, later, or never.
+        """
+        task = self._loop.create_task(work, name=name)
+        self._tasks[task] = None
+        self._new.add(task)
+        task.add_done_callback(self._on_end, context=self._context)
+
+    def begun(self) -> None:
+        """Note that the current task sees to its own end from now on."""
+        task = asyncio.current_task(self._loop)
+        assert task is not None  # noqa: S101 - a coroutine that runs has a task
+        self._new.discard(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.pop(task, None)
+        if task in self._new:
+            self._new.discard(task)
+            self._missed()
+        if task.cancelled():
+            self._over.cancel()
+        elif (failure := task.exception()) is not None:
+            self._failures.append(failure)
+        if (self._failures or not self._tasks) and not self._over.done():
+            self._over.set_result(None)

@@ -1,0 +1,150 @@
+"""`vimmerse caption`: a catalog goes in, the same rows come out with prompts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import rich_click as click
+
+from vimmerse_async.cli.options import (
+    CATALOG,
+    EVERY,
+    MODES,
+    MONEY,
+    OPTIONS,
+    QUESTION,
+    Connection,
+    choice,
+    connection_options,
+)
+
+
+@click.command("caption", short_help="Caption a catalog: CSV, JSONL, Parquet, text, or a folder.")
+@click.argument("source")
+@click.option(
+    "-o",
+    "--output",
+    default="-",
+    metavar="FILE",
+    help="Write .csv, .jsonl or .parquet. Else: stdout.",
+    panel=CATALOG,
+)
+@click.option(
+    "--column", metavar="NAME", help="Of the URLs. Else: the one that has them.", panel=CATALOG
+)
+@click.option("--column2", metavar="NAME", help="Of URLs of second pictures.", panel=CATALOG)
+@click.option("--video-column", metavar="NAME", help="Of URLs of videos.", panel=CATALOG)
+@click.option("--prompt-column", metavar="NAME", help="Of texts to start from.", panel=CATALOG)
+@click.option(
+    "--key-column",
+    metavar="NAME",
+    help="Of what a row is known by, where URLs change. Else: what is asked.",
+    panel=CATALOG,
+)
+@click.option(
+    "--rows", type=click.IntRange(1), metavar="N", help="Take the first N rows.", panel=CATALOG
+)
+@click.option(
+    "--from",
+    "read_as",
+    **choice(("csv", "jsonl", "parquet", "text")),
+    help="What SOURCE is.",
+    panel=CATALOG,
+)
+@click.option(
+    "--to",
+    "write_as",
+    **choice(("csv", "jsonl", "parquet")),
+    help="What to write.",
+    panel=CATALOG,
+)
+@click.option("--encoding", metavar="NAME", help="Of SOURCE. Else: UTF-8.", panel=CATALOG)
+@click.option(
+    "--option",
+    **choice(OPTIONS[:3]),
+    default=OPTIONS[0],
+    show_default=True,
+    help="What to do; RefinePrompt takes texts.",
+    panel=QUESTION,
+)
+@click.option(
+    "--prompt", metavar="TEXT", help="A text to start from, for every row.", panel=QUESTION
+)
+@click.option("--mode", **choice(MODES), help="What the prompts are for.", panel=QUESTION)
+@click.option(
+    "--journal",
+    metavar="FILE",
+    help="Keep every result here, to go on from. Else: FILE.journal beside the output.",
+    panel=MONEY,
+)
+@click.option("--no-journal", is_flag=True, help="Keep no journal.", panel=MONEY)
+@click.option(
+    "--fresh", is_flag=True, help="Begin anew; an older journal is kept aside.", panel=MONEY
+)
+@click.option(
+    "--retry-errors",
+    is_flag=False,
+    flag_value=EVERY,
+    metavar="[CLASS,...]",
+    help="Also ask again what was rejected, with any error or with these; stands behind SOURCE.",
+    panel=MONEY,
+)
+@click.option(
+    "--max-calls", type=click.IntRange(0), metavar="N", help="Make at most N calls.", panel=MONEY
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Say what it would ask and cost; send nothing.", panel=MONEY
+)
+@connection_options
+@click.pass_obj
+def caption_command(
+    words: Sequence[str] | None,
+    /,
+    *,
+    source: str,
+    output: str,
+    read_as: Any,
+    write_as: Any,
+    encoding: str | None,
+    rows: int | None,
+    connection: Connection,
+    journal: str | None,
+    no_journal: bool,
+    fresh: bool,
+    retry_errors: str | None,
+    max_calls: int | None,
+    dry_run: bool,
+    **asked: Any,
+) -> int:
+    """Ask for a prompt about every row of SOURCE.
+
+    SOURCE is a CSV, JSONL or Parquet file, a text file with a URL a line, a folder of pictures and
+    videos (they are uploaded first), or - for stdin. The output has the columns of SOURCE, then
+    prompt and error, in the same order.
+
+    Results are kept in a journal beside the output: the same command goes on where it stopped, and
+    nothing is paid for twice.
+    """
+    if journal is not None and no_journal:
+        raise click.UsageError("--journal and --no-journal exclude each other")
+    from vimmerse_async.catalog.questions import Questions  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.cli.captioning import dry_run as plan  # noqa: PLC0415
+    from vimmerse_async.cli.captioning import start  # noqa: PLC0415
+    from vimmerse_async.cli.journaling import journal_path, rejections  # noqa: PLC0415
+    from vimmerse_async.cli.order import CaptionOrder  # noqa: PLC0415
+
+    job = CaptionOrder(
+        source=source,
+        output=output,
+        read_as=read_as,
+        write_as=write_as,
+        encoding=encoding,
+        rows=rows,
+        questions=Questions(**asked),
+        connection=connection,
+        journal=journal_path(output, journal, wanted=not no_journal),
+        fresh=fresh,
+        retry_errors=rejections(retry_errors),
+        max_calls=max_calls,
+        words=tuple(words or ()),
+    )
+    return plan(job) if dry_run else start(job)

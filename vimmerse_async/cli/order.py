@@ -1,0 +1,84 @@
+"""What was typed to caption a catalog, and whether it makes sense."""
+
+import contextlib
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+import attrs
+
+from vimmerse_async.catalog.atomic import AtomicFile
+from vimmerse_async.catalog.questions import Questions
+from vimmerse_async.catalog.read import TableFormat
+from vimmerse_async.catalog.source import CatalogSource
+from vimmerse_async.catalog.write import OutputForm, output_form
+from vimmerse_async.cli.options import Connection
+from vimmerse_async.cli.output import fault
+from vimmerse_async.errors import InvalidRequestError
+
+
+@attrs.frozen
+class CaptionOrder:
+    """What was typed.
+
+    Attributes:
+        source: A file, a folder, or `-`.
+        output: A file, or `-`.
+        read_as: What a file is; None: found out.
+        write_as: What to write; None: by the ending, else as the source is.
+        encoding: Of a file; None: found out.
+        rows: How many rows to take; None: all.
+        questions: What is asked about each.
+        connection: Who is asked.
+        journal: Where results are kept; None: nowhere.
+        fresh: True sets an older journal aside.
+        retry_errors: Which rows that were rejected before are asked again.
+        max_calls: Calls that may be made; None for any number.
+        words: The command, to be typed again.
+    """
+
+    source: str
+    output: str
+    read_as: TableFormat | None
+    write_as: OutputForm | None
+    encoding: str | None
+    rows: int | None
+    questions: Questions
+    connection: Connection
+    journal: Path | None
+    fresh: bool
+    retry_errors: bool | Collection[str]
+    max_calls: int | None
+    words: tuple[str, ...]
+
+    def open(self) -> CatalogSource:
+        """Open the catalog.
+
+        Raises:
+            InvalidRequestError: It cannot be read as one.
+        """
+        column = self.questions.text_column
+        return CatalogSource(self.source, form=self.read_as, encoding=self.encoding, column=column)
+
+    def absolute_source(self) -> str | None:
+        """Return a path that means the same from every folder; None of a pipe."""
+        return None if self.source == "-" else os.path.realpath(self.source)
+
+    def check_paths(self) -> None:
+        """Raise `InvalidRequestError` where the output cannot be meant."""
+        if self.write_as is None and self.output != "-":
+            output_form(self.output)
+        with contextlib.suppress(OSError):
+            if "-" not in {self.source, self.output} and Path(self.output).samefile(self.source):
+                raise InvalidRequestError("the output is the source; give it another name")
+
+    def check_output(self) -> None:
+        """Raise `OutputError` where nothing can be written, before anything is sent."""
+        if self.output == "-":
+            return
+        try:
+            file = AtomicFile(Path(self.output), derived=True)
+        except OSError as error:
+            raise fault(self.output, error) from None
+        file.stream.close()
+        file.discard()

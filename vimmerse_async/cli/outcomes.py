@@ -1,0 +1,94 @@
+"""What becomes of the results of a run: rows of the output, a count, and a last word."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from vimmerse_async.catalog.export import reason
+from vimmerse_async.catalog.folder import FILE_COLUMN
+from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.unfinished import FATAL, UNFINISHED
+from vimmerse_async.cli.output import Output
+from vimmerse_async.cli.progress import Progress, clock, counted
+from vimmerse_async.cli.runner import Interrupts
+from vimmerse_async.cli.terminal import note
+from vimmerse_async.errors import InvalidRequestError, VimmerseError
+from vimmerse_async.models import PromptResult
+
+_EXAMPLES = 3
+
+
+class Record:
+    """Counts results and writes them, but of a run that is stopped only those that are final.
+
+    A row that the stop caught unanswered is neither written nor counted.
+
+    Args:
+        progress: Where they are counted.
+        interrupts: Tell whether the run is being stopped.
+        output: Where rows go, in order; None: a journal keeps them.
+
+    Attributes:
+        progress: As given.
+        retriable: True when the server refused a row that could be sent.
+    """
+
+    def __init__(self, progress: Progress, interrupts: Interrupts, output: Output | None) -> None:
+        self.progress = progress
+        self.retriable: bool = False
+        self._interrupts = interrupts
+        self._output = output
+        self._examples: list[str] = []
+
+    def take(self, result: PromptResult) -> None:
+        """Take the next result.
+
+        Raises:
+            OutputError: It cannot be written.
+            ClosedError: Nobody reads the output any more.
+        """
+        error = result.error
+        stopping = self._interrupts.signal is not None
+        if isinstance(error, FATAL) or (stopping and isinstance(error, UNFINISHED)):
+            self.progress.tally.calls += result.attempts
+            return
+        self.progress.count(ok=result.ok, cached=result.cached, calls=result.attempts)
+        row: CatalogRow = result.tag
+        if self._output is None and error is None:
+            return
+        text = None if error is None else _reason(row, error)
+        if self._output is not None:
+            self._output.write(row.fields, result.prompt, text)
+        if text is not None and len(self._examples) < _EXAMPLES:
+            self._examples.append(text)
+        self.retriable = self.retriable or not isinstance(error, InvalidRequestError | None)
+
+    def tell(self, path: Path | None, left_out: Sequence[str], *, whole: bool) -> None:
+        """Say how it went.
+
+        Args:
+            path: The output; None: the standard output, or none.
+            left_out: Fields that the output has no column for.
+            whole: False: the run was stopped.
+        """
+        tally = self.progress.tally
+        word = "done" if whole else "stopped"
+        known = f", {tally.cached:,} known already" if tally.cached else ""
+        failed = f", {tally.failed:,} failed" if tally.failed else ""
+        spent = clock(tally.elapsed(time.monotonic()))
+        where = "" if path is None else f", written to {path}"
+        note(f"{word}: {counted(tally)} rows in {spent}{known}{failed}{where}")
+        for example in self._examples:
+            note(f"  {example[:300]}")
+        if tally.failed > len(self._examples):
+            note(f"  and {tally.failed - len(self._examples):,} more, in the column `error`")
+        if left_out:
+            names = ", ".join(left_out[:5])
+            note(f"fields that the first rows do not have are left out: {names}; see --to jsonl")
+
+
+def _reason(row: CatalogRow, error: VimmerseError) -> str:
+    """Return in one line which row failed, and why."""
+    place = f"line {row.line}" if row.path is None else row.fields[FILE_COLUMN]
+    invalid = isinstance(error, InvalidRequestError)
+    return reason(place, type(error).__name__, error.message if invalid else str(error))

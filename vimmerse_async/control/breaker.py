@@ -1,0 +1,188 @@
+"""The circuit breaker in front of a limit: opened by refusals and outages, closed by one probe.
+
+    CLOSED     everything may pass.
+    OPEN       nobody may pass until the hold is over; the first one after it is the probe.
+    HALF_OPEN  the probe is out, the others wait for its fate.
+
+    CLOSED    -- a refusal, or an outage: five sends in a row that failed -->  OPEN, for a hold
+    OPEN      -- the hold is over, one request passes --------------------->  HALF_OPEN
+    HALF_OPEN -- the probe was refused or failed -------------------------->  OPEN, twice as long
+    HALF_OPEN -- the probe was lost (cancelled, no socket) ---------------->  OPEN, for no longer
+    HALF_OPEN -- the probe was answered, or, when only refusals had opened
+                 it, was not refused within three refusal times ----------->  CLOSED
+
+Refusals take milliseconds and answers seconds, so silence soon means "accepted". An outage is
+different: its faults may take as long as answers, so only an answer ends it.
+
+No state is dead: whenever there is no time at which the block ends, the probe is in flight.
+"""
+
+import math
+from collections import deque
+from enum import Enum, auto
+from random import Random
+
+from vimmerse_async.control.limit import Outcome
+
+HOLD = 0.3  # s, the first hold at most: longer than a network's round trip, shorter than an answer
+HOLD_MIN = 0.02  # s, the first hold at least; between, it is the silence after a request
+HOLD_MAX = 8.0  # s, the longest: what an outage may cost after its end
+JITTER = 0.25  # share by which holds differ, so that clients do not come back together
+RETRY_AFTER_JITTER = 0.05  # share added to the server's own figure, never taken off it
+RETRY_AFTER_MAX = 3600.0  # s: a caller with less patience gives up before (unknown: assumed)
+SILENCE = 3.0  # refusal times after which a request that was not refused counts as accepted
+QUICKEST = 0.001  # s, the shortest time that a refusal can take; clocks may say less
+NEWEST = 0.2  # weight of the newest refusal's time
+OUTAGE = 5  # sends in a row that failed: 1 in 3,000 by chance when one in five fails
+RECENT = 64  # failed sends remembered
+
+
+class BreakerState(Enum):
+    """Whether requests may pass."""
+
+    CLOSED = auto()
+    OPEN = auto()
+    HALF_OPEN = auto()
+
+
+class Passage:
+    """One request that passed.
+
+    Attributes:
+        route: Its latency class.
+        number: How many requests passed before it.
+        sent: When it passed, in seconds on the caller's clock.
+        probe: Whether the others waited for its fate.
+    """
+
+    __slots__ = ("number", "probe", "route", "sent")
+
+    def __init__(self, route: str, sent: float) -> None:
+        self.route: str = route
+        self.sent: float = sent
+        self.number: int = 0
+        self.probe: bool = False
+
+
+class CircuitBreaker:
+    """Opens after a refusal or an outage, and lets one probe find out whether it is over.
+
+    Attributes:
+        blocked_until: When requests may pass again; in the past when it is closed, `inf` while only
+            the return of the probe can tell.
+        outage: Whether faults, and not refusals, opened it.
+        holds: Holds in a row that no probe has ended; 0 when it is closed.
+        refusal: How long a refusal takes, in seconds, learned.
+        passed: Requests that passed so far.
+    """
+
+    def __init__(self, rng: Random) -> None:
+        self.blocked_until: float = -math.inf
+        self.outage: bool = False
+        self.holds: int = 0
+        self.refusal: float = HOLD
+        self.passed: int = 0
+        self._refusals = 0
+        self._rng = rng
+        self._state = BreakerState.CLOSED
+        self._probe: Passage | None = None
+        self._tripped_at = -math.inf
+        self._failed: deque[int] = deque(maxlen=RECENT)
+
+    def enter(self, passage: Passage, now: float) -> None:
+        """Let a request pass; the caller has waited until `blocked_until`."""
+        passage.number = self.passed
+        self.passed += 1
+        if self._state is BreakerState.OPEN:
+            self._state = BreakerState.HALF_OPEN
+            self._probe = passage
+            passage.probe = True
+            self.blocked_until = math.inf if self.outage else now + SILENCE * self.refusal
+        elif self._state is BreakerState.HALF_OPEN:
+            self._close(now)
+
+    def leave(
+        self, passage: Passage, now: float, outcome: Outcome, latency: float, after: float | None
+    ) -> bool:
+        """Take a request back and learn; True when it is the first refusal of an episode.
+
+        Args:
+            passage: What passed.
+            now: Seconds on the caller's clock.
+            outcome: How it ended.
+            latency: Seconds from its departure to its end.
+            after: The server's `Retry-After` in seconds; None when it sent none.
+        """
+        if outcome is Outcome.OK:
+            if passage is self._probe:
+                self._close(now)
+        elif outcome is Outcome.THROTTLE:
+            return self._refused(passage, now, latency, after)
+        elif outcome in (Outcome.ERROR, Outcome.TIMEOUT):
+            self._fault(passage, now, after)
+        elif outcome is Outcome.LOCAL:
+            self._trip(now, 0, None)
+        elif passage is self._probe:
+            self._await_probe(now)
+        return False
+
+    def ask(self, now: float) -> None:
+        """Open for no time: the next request is a probe."""
+        if self._state is BreakerState.CLOSED:
+            self._await_probe(now)
+
+    def _close(self, now: float) -> None:
+        self._state = BreakerState.CLOSED
+        self._probe = None
+        self.blocked_until = min(self.blocked_until, now)
+        self.outage = False
+        self.holds = 0
+
+    def _await_probe(self, blocked_until: float) -> None:
+        self._state = BreakerState.OPEN
+        self._probe = None
+        self.blocked_until = blocked_until
+
+    def _trip(self, now: float, doublings: int, after: float | None) -> None:
+        first = min(HOLD, max(HOLD_MIN, SILENCE * self.refusal))
+        hold = min(HOLD_MAX, first * 2 ** min(doublings, 10))
+        hold *= self._rng.uniform(1 - JITTER, 1 + JITTER)
+        if after is not None:
+            wait = min(after, RETRY_AFTER_MAX) * self._rng.uniform(1.0, 1 + RETRY_AFTER_JITTER)
+            hold = max(hold, wait)
+        standing = self.blocked_until if self._state is BreakerState.OPEN else now
+        self._await_probe(max(standing, now + hold))
+
+    def _refused(self, passage: Passage, now: float, latency: float, after: float | None) -> bool:
+        self._refusals += 1
+        took = max(latency, QUICKEST)
+        self.refusal += (took - self.refusal) * max(NEWEST, 1 / self._refusals)
+        fresh = passage.sent > self._tripped_at
+        if fresh:
+            self.holds = self.holds + 1 if passage is self._probe else 1
+            self.outage = False
+            self._tripped_at = now
+        if fresh or after:
+            self._trip(now, self.holds - 1, after)
+        return fresh
+
+    def _fault(self, passage: Passage, now: float, after: float | None) -> None:
+        self._failed.append(passage.number)
+        if passage is self._probe and self.outage:
+            self.holds += 1
+        elif self._in_a_row(passage.number) >= OUTAGE and not self.outage:
+            self.holds = 1
+        elif not after:
+            return
+        self.holds = max(1, self.holds)
+        self.outage = True
+        self._tripped_at = now
+        self._trip(now, self.holds - 1, after)
+
+    def _in_a_row(self, number: int) -> int:
+        first = last = number
+        while first - 1 in self._failed:
+            first -= 1
+        while last + 1 in self._failed:
+            last += 1
+        return last - first + 1

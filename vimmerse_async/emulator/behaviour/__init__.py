@@ -1,0 +1,1 @@
+"""How the emulator behaves: limits, faults, latencies, money."""

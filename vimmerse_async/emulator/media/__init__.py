@@ -1,0 +1,1 @@
+"""The pictures and videos that the emulator holds."""

@@ -1,0 +1,323 @@
+"""PromptJournal: the durable results of batches, in one SQLite file."""
+
+import asyncio
+import json
+import sqlite3
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+
+from vimmerse_async.control.limit import LimitSnapshot
+from vimmerse_async.errors import JournalError
+from vimmerse_async.hooks import logger
+from vimmerse_async.journal.lookup import Lookup
+from vimmerse_async.journal.origin import origin_of
+from vimmerse_async.journal.place import Place
+from vimmerse_async.journal.reader import snapshot_from
+from vimmerse_async.journal.records import Finding
+from vimmerse_async.journal.writer import Done, Facts, JournalEntry, JournalWriter, Synchronous
+
+OnQuestion = Callable[[int, Any, bytes], object]
+
+
+class PromptJournal:
+    """Keeps the results of batches on disk, so that no question is paid for twice.
+
+    Give it, or just its path, to `stream_prompts` and `gather_prompts`. One run at a time writes
+    it; `JournalReader` and any SQLite tool may read meanwhile. It works inside `async with`.
+
+    Args:
+        path: The file; it is made, readable by its owner only, when there is none.
+        synchronous: "full": a result is on the disk before it is delivered; "normal": it survives
+            the process, but a power cut may cost the last seconds.
+        source: Where the rows come from, in words, to be kept with each run; None for none.
+
+    Attributes:
+        path: The file, symbolic links resolved once it is open.
+        source: As given.
+        on_question: A plain function called with each row's position, the row and its identity
+            before its result is written; None for nobody.
+
+    Raises:
+        JournalError: On entering, before anything is sent. `kind` is "locked": another run writes
+            it; "corrupt": it is damaged; "mismatch": another program's, a newer version's, or
+            another origin's; "write": it cannot be written.
+
+    Example:
+        >>> async def caption(session, urls):
+        ...     async with PromptJournal("run.db") as journal:
+        ...         return await gather_prompts(session, urls, journal=journal)
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        synchronous: Synchronous = "full",
+        source: str | None = None,
+    ) -> None:
+        if synchronous not in {"full", "normal"}:
+            raise ValueError(f"synchronous must be 'full' or 'normal', not {synchronous!r}")
+        self.path: Path = Path(fspath(path))
+        self.source = source
+        self.on_question: OnQuestion | None = None
+        self._synchronous: Synchronous = synchronous
+        self._place: Place | None = None
+        self._writer: JournalWriter | None = None
+        self._lookup: Lookup | None = None
+        self._facts = Facts(None, None, 0, 0)
+        self._failure: JournalError | None = None
+        self._listeners: list[Callable[[JournalError], object]] = []
+        self._uploads: dict[bytes, str] = {}
+        self._reader: sqlite3.Connection | None = None
+
+    def __repr__(self) -> str:
+        state = "closed" if self._writer is None else "open"
+        return f"<PromptJournal {self.path} {self._failure or state}>"
+
+    async def __aenter__(self) -> Self:
+        if self._writer is not None:
+            raise JournalError(f"{self.path} is open already", kind="locked")
+        with anyio.CancelScope(shield=True):  # a fraction of a second; half of it cannot be undone
+            await self._open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Write what is queued and close the file; a second time does nothing."""
+        writer, lookup, place = self._writer, self._lookup, self._place
+        self._writer = self._lookup = self._place = None
+        if writer is None or lookup is None or place is None:
+            return
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(_closed, writer, lookup, place)
+
+    def __del__(self) -> None:
+        if getattr(self, "_writer", None) is not None:
+            warnings.warn(
+                f"the journal {self.path} was not closed; use `async with`",
+                ResourceWarning,
+                source=self,
+                stacklevel=1,
+            )
+            self._end_threads()
+
+    @property
+    def origin(self) -> str | None:
+        """Whose answers it holds: "emulator", else scheme and host; None: nobody's yet."""
+        return self._facts.origin
+
+    @property
+    def lost(self) -> int:
+        """Calls that killed runs may have made without a trace, at most; they are made again."""
+        return self._facts.lost
+
+    @property
+    def failure(self) -> JournalError | None:
+        """Why nothing can be written any more; None while all is well."""
+        return self._failure
+
+    async def flush(self) -> None:
+        """Wait until everything that was put in before is on disk.
+
+        Raises:
+            JournalError: It cannot be written.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def end(error: JournalError | None) -> None:
+            if not done.done():
+                done.set_result(None) if error is None else done.set_exception(error)
+
+        if self._failure is not None:
+            raise self._failure
+        self._listeners.append(end)
+        try:
+            self.put(JournalEntry("SELECT 1", (), end, None))
+            await done
+        finally:
+            self._listeners.remove(end)
+
+    def put(self, entry: JournalEntry) -> None:
+        """Queue an entry to be written; returns at once.
+
+        Raises:
+            JournalError: The journal is not open, or cannot be written any more.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._writer is None:
+            raise JournalError(
+                "a journal is used inside `async with PromptJournal(…)`", kind="write"
+            )
+        self._writer.put(entry)
+
+    def add_row(self, position: int, question: bytes | None, line: int | None, fields: str) -> None:
+        """Keep a row of the catalog; it is written no later than a result queued after it.
+
+        Args:
+            position: The row's position in the input, from 0.
+            question: The identity of what it asks; None when it asks nothing.
+            line: Its line in the file; None when there is none.
+            fields: Every column, as a JSON object.
+        """
+        self.put(JournalEntry("rows", (position, question, line, fields, self._facts.last_run)))
+
+    def end_rows(self, count: int) -> None:
+        """Forget what an earlier, longer catalog had after its first `count` rows."""
+        self.put(JournalEntry("DELETE FROM rows WHERE position >= ?", (count,)))
+
+    def add_fact(self, name: str, value: str) -> None:
+        """Keep something about the catalog, for `JournalReader.fact`."""
+        self.put(JournalEntry("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value)))
+
+    def uploaded(self, digest: bytes) -> str | None:
+        """Return the address of an upload by the digest of its bytes; None when there is none."""
+        if digest in self._uploads:
+            return self._uploads[digest]
+        if self._writer is None:
+            return None
+        if self._reader is None:
+            self._reader = sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)
+        found = self._reader.execute("SELECT url FROM uploads WHERE digest = ?", [digest])
+        line = found.fetchone()
+        return line[0] if line else None
+
+    def add_upload(self, digest: bytes, url: str, asset_id: str | None) -> None:
+        """Keep the address of an upload."""
+        self._uploads[digest] = url
+        self.put(
+            JournalEntry(
+                "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)",
+                (digest, url, asset_id, time.time()),
+                self._forget_upload,
+                digest,
+            )
+        )
+
+    def bind(self, base_url: str) -> None:
+        """See to it that the journal belongs to a server.
+
+        Raises:
+            JournalError: It belongs to another one ("mismatch").
+        """
+        wanted, found = origin_of(base_url), self._facts.origin
+        if found == wanted:
+            return
+        if found is not None:
+            raise JournalError(
+                f"{self.path} holds answers of {found}, not of {wanted}: use another journal",
+                kind="mismatch",
+            )
+        self._facts = Facts(wanted, self._facts.limit, self._facts.last_run, self._facts.lost)
+        self.put(JournalEntry("INSERT INTO meta VALUES ('origin', ?)", (wanted,)))
+
+    def begin_run(self, options: dict[str, Any]) -> int:
+        """Note the beginning of a run and return its number, from 1.
+
+        Args:
+            options: What was asked for, to be kept as JSON.
+        """
+        facts = self._facts
+        number = facts.last_run + 1
+        self._facts = Facts(facts.origin, facts.limit, number, facts.lost)
+        self.put(
+            JournalEntry(
+                "INSERT INTO runs (run, started_at, source, options) VALUES (?, ?, ?, ?)",
+                (number, time.time(), self.source, json.dumps(options)),
+            )
+        )
+        return number
+
+    def add_result(self, values: Sequence[Any], done: Done | None, about: object) -> None:
+        """Queue a question's result.
+
+        Args:
+            values: The columns of the table `results`.
+            done: Called with `about` when the result is on disk; None: nobody waits.
+            about: What `done` gets.
+        """
+        self.put(JournalEntry("results", tuple(values), done, about))
+
+    async def find(self, questions: Sequence[bytes]) -> dict[bytes, Finding]:
+        """Return what is known about those of the questions of which anything is."""
+        if self._lookup is None:
+            raise JournalError("the journal is closed", kind="write")
+        return await self._lookup.find(questions)
+
+    async def count(self, counter: str, questions: Sequence[bytes]) -> list[int]:
+        """Return how often each question was counted before under a name, in flat memory."""
+        if self._lookup is None:
+            raise JournalError("the journal is closed", kind="write")
+        return await self._lookup.count(counter, questions)
+
+    def learned(self) -> LimitSnapshot | None:
+        """Return the limit as an earlier run learned it; None when none did."""
+        return snapshot_from(self._facts.limit) if self._facts.limit else None
+
+    def listen(self, listener: Callable[[JournalError], object]) -> Callable[[], None]:
+        """Have a function called when the journal cannot be written any more.
+
+        Returns:
+            What ends it.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        place = await anyio.to_thread.run_sync(Place.claim, self.path)
+        writer = JournalWriter(place, loop, self._synchronous, self._fail)
+        try:
+            writer.start()
+            await asyncio.wrap_future(writer.opened)
+        except BaseException:
+            writer.end()
+            await anyio.to_thread.run_sync(writer.join)
+            await anyio.to_thread.run_sync(lambda: place.release(unmake=True))
+            raise
+        self.path, self._place, self._writer = place.path, place, writer
+        self._facts, self._failure = writer.facts, None
+        self._lookup = Lookup(place.path, loop)
+        self._lookup.start()
+        if self.lost:
+            logger.info("%s: at most %d calls of a killed run are made again", self.path, self.lost)
+
+    def _fail(self, error: JournalError) -> None:
+        self._failure = error
+        for listener in list(self._listeners):
+            listener(error)
+
+    def _forget_upload(self, digest: bytes) -> None:
+        self._uploads.pop(digest, None)
+
+    def _end_threads(self) -> None:
+        for thread in (self._lookup, self._writer):
+            if thread is not None:
+                thread.end()
+        if self._place is not None:
+            self._place.release()
+
+
+def _closed(writer: JournalWriter, lookup: Lookup, place: Place) -> None:
+    lookup.end()
+    lookup.join()
+    writer.end()  # last: only a connection that writes clears SQLite's side files away
+    writer.join()
+    place.release()

@@ -1,0 +1,316 @@
+"""JournalReader: what a journal holds, for people and programs, also while a run writes it."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import attrs
+
+from vimmerse_async.control.limit import LimitSnapshot
+from vimmerse_async.errors import JournalError
+from vimmerse_async.journal import schema
+from vimmerse_async.journal.records import RowState
+
+_BUSY = 10.0
+_AT_ONCE = 256
+
+_RESULT = (
+    "results.state, results.prompt, results.error_class, results.error, results.status, "
+    "results.request, results.attempts, results.possibly_charged, results.elapsed, results.run, "
+    "results.finished_at"
+)
+_CATALOG = (
+    f"SELECT rows.question, rows.position, rows.line, rows.fields, {_RESULT} "  # noqa: S608 - ours
+    "FROM rows LEFT JOIN results USING (question) ORDER BY rows.position"
+)
+_RESULTS = f"SELECT question, NULL, NULL, NULL, {_RESULT} FROM results ORDER BY rowid"  # noqa: S608
+
+
+@attrs.define(eq=False)
+class JournalRow:
+    """A row of the catalog and what became of it, or a result without a catalog.
+
+    Attributes:
+        question: The identity of what was asked, 16 bytes; None for a row that asks nothing.
+        position: The row's position in the input, from 0; None in a run from Python.
+        line: Its line in the file; None when there is none.
+        fields: Every column, in order; empty in a run from Python.
+        state: "answered", "rejected", "unfinished"; None when it was not asked yet.
+        prompt: The answer; None when there is none.
+        error_class: The name of the error's class; None when there was none.
+        error: What the error said; None when there was none.
+        status: The error's HTTP status; None when there was none.
+        request: What was asked, its key included; empty when it was not asked yet.
+        attempts: Requests made for it in its last run.
+        possibly_charged: Those that may have been billed although no answer arrived.
+        elapsed: Seconds from the first send to the end; None when it was not asked yet.
+        run: The run in which it ended; None when it did not.
+        finished_at: When, in seconds since 1970; None when it did not.
+    """
+
+    question: bytes | None
+    position: int | None
+    line: int | None
+    fields: dict[str, Any]
+    state: RowState | None
+    prompt: str | None
+    error_class: str | None
+    error: str | None
+    status: int | None
+    request: dict[str, Any]
+    attempts: int
+    possibly_charged: int
+    elapsed: float | None
+    run: int | None
+    finished_at: float | None
+
+
+@attrs.frozen
+class RunRecord:
+    """One use of the journal by a batch.
+
+    Attributes:
+        run: Its number, from 1.
+        started_at: Seconds since 1970.
+        ended_at: Seconds since 1970; None: it runs, or was killed.
+        outcome: "finished", "interrupted" (by `stop()`), "cancelled", "failed", "killed", a
+            `BatchStoppedError`'s reason; None: it runs.
+        source: Where the rows came from; None: not told.
+        options: What was asked for.
+        calls: Requests that were not refused by 429.
+        refused: Requests answered with 429.
+        answered: Rows answered by a call.
+        failed: Rows that failed.
+        cached: Rows whose answer was known.
+        possibly_charged: Requests that may have been billed although no answer arrived.
+        most_under_way: Calls that a kill can have cost at most.
+    """
+
+    run: int
+    started_at: float
+    ended_at: float | None
+    outcome: str | None
+    source: str | None
+    options: dict[str, Any]
+    calls: int
+    refused: int
+    answered: int
+    failed: int
+    cached: int
+    possibly_charged: int
+    most_under_way: int
+
+
+@attrs.frozen
+class Sample:
+    """What a run did at a moment; one every few seconds.
+
+    Attributes:
+        run: The run's number.
+        at: Seconds since 1970.
+        in_flight: Requests in flight.
+        window: Requests allowed in flight.
+        rate: Requests allowed per second; None: not limited.
+        done: Rows of the run that had ended.
+        refused: Requests of the run that had been answered with 429.
+    """
+
+    run: int
+    at: float
+    in_flight: int
+    window: float
+    rate: float | None
+    done: int
+    refused: int
+
+
+class JournalReader:
+    """Reads a journal; works inside `with`, in one thread.
+
+    Args:
+        path: The journal.
+
+    Raises:
+        JournalError: There is none, or none that can be read: "corrupt", "mismatch".
+
+    Example:
+        >>> with JournalReader("run.db") as journal:  # doctest: +SKIP
+        ...     print(journal.counts(), journal.errors())
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path: Path = Path(path).resolve()
+        self._connection: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        if not self.path.is_file():
+            raise JournalError(f"there is no journal {self.path}", kind="mismatch")
+        with self._reading():
+            self._connection = self._open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the journal."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @property
+    def origin(self) -> str | None:
+        """Whose answers it holds: "emulator", else scheme and host; None: nobody's yet."""
+        return self.fact("origin")
+
+    def fact(self, name: str) -> str | None:
+        """Return what is kept about the journal under a name; None when nothing is."""
+        found = self._all("SELECT value FROM meta WHERE name = ?", [name])
+        return found[0][0] if found else None
+
+    def runs(self) -> list[RunRecord]:
+        """Return every use of the journal, the oldest first."""
+        names = [field.name for field in attrs.fields(RunRecord)]
+        lines = self._all(f"SELECT {', '.join(names)} FROM runs ORDER BY run")  # noqa: S608 - ours
+        return [
+            RunRecord(**{**dict(zip(names, line, strict=True)), **_counted(line)}) for line in lines
+        ]
+
+    def counts(self) -> dict[RowState, int]:
+        """Return how many questions there are in each state, all three named."""
+        failed = dict(
+            self._all(
+                "SELECT state, count(*) FROM results WHERE state <> 'answered' GROUP BY state"
+            )
+        )
+        whole = self._all("SELECT count(*) FROM results")[0][0]
+        rejected, unfinished = failed.get("rejected", 0), failed.get("unfinished", 0)
+        return {
+            "answered": whole - rejected - unfinished,
+            "rejected": rejected,
+            "unfinished": unfinished,
+        }
+
+    def errors(self) -> dict[str, int]:
+        """Return how many questions failed with each error class, the commonest first."""
+        found: dict[str, int] = {}
+        for name, count in self._all("SELECT error_class, questions FROM errors"):
+            found[name] = found.get(name, 0) + count
+        return dict(sorted(found.items(), key=lambda each: -each[1]))
+
+    def samples(self) -> list[Sample]:
+        """Return the timeline of all runs, the oldest first."""
+        names = ", ".join(field.name for field in attrs.fields(Sample))
+        lines = self._all(f"SELECT {names} FROM samples ORDER BY at")  # noqa: S608 - ours
+        return [Sample(*line) for line in lines]
+
+    def rows(self) -> Iterator[JournalRow]:
+        """Yield the catalog's rows in input order, in flat memory; none in a run from Python."""
+        return self._each(_CATALOG, _journal_row)
+
+    def results(self) -> Iterator[JournalRow]:
+        """Yield every question's result in the order in which they first came, in flat memory."""
+        return self._each(_RESULTS, _journal_row)
+
+    def snapshot(self) -> LimitSnapshot | None:
+        """Return the limit as it was learned; None when it was not."""
+        found = self._all("SELECT snapshot FROM limits WHERE name = 'text'")
+        return snapshot_from(found[0][0]) if found else None
+
+    def lookup(self, questions: Iterable[bytes]) -> dict[bytes, RowState]:
+        """Return the states of those of the questions that were asked."""
+        wanted = list(questions)
+        found: dict[bytes, RowState] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            group = wanted[start : start + _AT_ONCE]
+            marks = ",".join("?" * len(group))
+            sql = f"SELECT question, state FROM results WHERE question IN ({marks})"  # noqa: S608
+            found.update(self._all(sql, group))
+        return found
+
+    def uploaded(self, digest: bytes) -> str | None:
+        """Return the address of an upload by the digest of its bytes; None when there was none."""
+        found = self._all("SELECT url FROM uploads WHERE digest = ?", [digest])
+        return found[0][0] if found else None
+
+    def _open(self) -> sqlite3.Connection:
+        address = f"{self.path.as_uri()}?mode="
+        # opened for writing, it clears SQLite's side files away again where a run was killed
+        connection = sqlite3.connect(address + "rw", uri=True, timeout=_BUSY, isolation_level=None)
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            schema.check(connection, str(self.path), whole=False)
+        except sqlite3.OperationalError:
+            # in a place that cannot be written nobody writes, and SQLite needs no side files
+            connection.close()
+            if Path(f"{self.path}-wal").exists():
+                raise
+            connection = sqlite3.connect(f"{address}ro&immutable=1", uri=True, isolation_level=None)
+            schema.check(connection, str(self.path), whole=False)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _all(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._reading():
+            return self._open_connection().execute(sql, values).fetchall()
+
+    def _each(
+        self, sql: str, read: Callable[[tuple[Any, ...]], JournalRow]
+    ) -> Iterator[JournalRow]:
+        with self._reading():
+            for line in self._open_connection().execute(sql):
+                yield read(line)
+
+    def _open_connection(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise JournalError("a journal is read inside `with JournalReader(…)`", kind="mismatch")
+        return self._connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise JournalError(f"{self.path} cannot be read: {error}", kind="mismatch") from None
+        except sqlite3.DatabaseError as error:
+            raise schema.damaged(str(self.path), error) from None
+
+
+def snapshot_from(text: str) -> LimitSnapshot | None:
+    """Return a limit as it was stored; None when it cannot be read."""
+    try:
+        fields = json.loads(text)
+        rate = fields.get("rate")
+        return LimitSnapshot(
+            window=float(fields["window"]),
+            rate=float("inf") if rate is None else float(rate),
+            in_flight=0,
+            suspect=fields.get("suspect"),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _journal_row(line: tuple[Any, ...]) -> JournalRow:
+    row = JournalRow(*line)
+    row.fields, row.request = json.loads(line[3] or "{}"), json.loads(line[9] or "{}")
+    row.attempts, row.possibly_charged = line[10] or 0, line[11] or 0
+    return row
+
+
+def _counted(line: tuple[Any, ...]) -> dict[str, Any]:
+    names = ("calls", "refused", "answered", "failed", "cached", "possibly_charged")
+    counts = dict(zip((*names, "most_under_way"), (each or 0 for each in line[6:]), strict=True))
+    return {**counts, "options": json.loads(line[5] or "{}")}

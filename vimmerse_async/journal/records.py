@@ -1,0 +1,87 @@
+"""What the journal keeps of a row: its result as values of a table, and back."""
+
+from collections.abc import Collection
+from typing import Literal
+
+import attrs
+
+from vimmerse_async import errors
+from vimmerse_async.errors import (
+    APIStatusError,
+    AuthenticationError,
+    InsufficientCreditsError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    RateLimitError,
+    VimmerseError,
+)
+
+RowState = Literal["answered", "rejected", "unfinished"]
+
+_TRANSIENT = frozenset({408, 425})
+_PAUSES = (
+    AuthenticationError, InsufficientCreditsError, PermissionDeniedError, RateLimitError,
+)  # fmt: skip
+"""What tells of the account, not of the row."""
+
+
+Finding = tuple[RowState, str | None, str | None, str | None, int | None]
+"""What a journal knows about a question: state, prompt, error class, error, HTTP status."""
+
+
+def rebuilt(finding: Finding) -> VimmerseError | None:
+    """Return an error as it was, as far as it was kept; None for an answer."""
+    _, _, name, message, status = finding
+    if name is None:
+        return None
+    kind = getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, APIStatusError):
+        return kind(message or "", status=status or 0)
+    if isinstance(kind, type) and issubclass(kind, InvalidRequestError):
+        return kind(message or "")
+    return VimmerseError(f"{name}: {message}")
+
+
+def state_of(error: BaseException | None) -> RowState:
+    """Return what an outcome means for the next run.
+
+    Answered questions are never asked again, rejected ones only when told to, unfinished ones
+    always.
+    """
+    if error is None:
+        return "answered"
+    if isinstance(error, InvalidRequestError):
+        return "rejected"
+    if not isinstance(error, APIStatusError) or isinstance(error, _PAUSES):
+        return "unfinished"
+    return "unfinished" if error.status >= 500 or error.status in _TRANSIENT else "rejected"
+
+
+def error_values(error: BaseException | None) -> tuple[str | None, str | None, int | None]:
+    """Return an error's class name, message and HTTP status, each None when there is none."""
+    if error is None:
+        return None, None, None
+    message = error.message if isinstance(error, VimmerseError) else str(error)
+    # a lone surrogate cannot be stored, and tells more when it is visible
+    text = message.encode("utf-8", "backslashreplace").decode()
+    return type(error).__name__, text, getattr(error, "status", None)
+
+
+@attrs.frozen
+class Policy:
+    """Which rows are asked.
+
+    Attributes:
+        dedupe: True asks each question once; False each occurrence.
+        retry: Which rejected questions are asked again: all, none, or those of these classes.
+    """
+
+    dedupe: bool
+    retry: bool | Collection[str]
+
+    def is_final(self, finding: Finding) -> bool:
+        """Return whether what the journal knows of a question is its row's result."""
+        state, _, error_class, _, _ = finding
+        if state == "rejected":
+            return self.retry is False or (self.retry is not True and error_class not in self.retry)
+        return state == "answered"

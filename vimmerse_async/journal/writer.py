@@ -1,0 +1,247 @@
+"""The one thread that writes a journal: whatever has come meanwhile becomes one commit.
+
+The event loop never waits for it: it puts entries into a queue and is told of commits by one
+callback each. After the first failure nothing is written any more.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Literal
+
+import attrs
+
+from vimmerse_async.errors import JournalError
+from vimmerse_async.journal import schema
+from vimmerse_async.journal.place import Place
+
+GROUP = 256
+"""Entries of one commit at most: their acknowledgement is one step of the event loop."""
+CHUNK = 32
+"""Entries of one statement: on every step of SQLite this thread gives the interpreter away, and
+waits to get it back."""
+BUSY = 10.0
+"""Seconds to wait for another program that writes to the same database."""
+
+Synchronous = Literal["full", "normal"]
+Done = Callable[[Any], None]
+
+_UPSERT = "ON CONFLICT (question) DO UPDATE SET {} WHERE results.state <> 'answered'".format(
+    ", ".join(f"{name} = excluded.{name}" for name in schema.RESULT_COLUMNS[1:])
+)
+_INTO = {
+    "results": ("INSERT", schema.RESULT_COLUMNS, _UPSERT),
+    "rows": ("INSERT OR REPLACE", schema.ROW_COLUMNS, ""),
+}
+_STATEMENTS: dict[tuple[str, int], str] = {}
+
+
+@attrs.define(eq=False)
+class JournalEntry:
+    """Something to write.
+
+    Attributes:
+        what: "results" or "rows" for a line of that table, else an SQL statement.
+        values: The line's columns, or the statement's parameters.
+        done: Called in the event loop, with `about`, when it is on disk; None: nobody waits.
+        about: What `done` gets.
+    """
+
+    what: str
+    values: tuple[Any, ...] = ()
+    done: Done | None = None
+    about: Any = None
+
+
+@attrs.frozen
+class Facts:
+    """What a journal says when it is opened.
+
+    Attributes:
+        origin: Whose answers it holds; None: nobody's yet.
+        limit: The learned limit as JSON; None when none was.
+        last_run: The number of the last run; 0 when there was none.
+        lost: Calls at most that were under way when runs were killed: they may be made again.
+    """
+
+    origin: str | None
+    limit: str | None
+    last_run: int
+    lost: int
+
+
+class JournalWriter(threading.Thread):
+    """Owns the connection that writes.
+
+    Args:
+        place: The file, locked.
+        loop: Where commits are acknowledged.
+        synchronous: "full" flushes every commit to the disk; "normal" leaves it to the system,
+            and a power cut may cost the last seconds.
+        failed: Called in the event loop with the error, once.
+
+    Attributes:
+        opened: Done when the database can be written, or cannot.
+        facts: What it said then.
+    """
+
+    facts: Facts
+
+    def __init__(
+        self,
+        place: Place,
+        loop: asyncio.AbstractEventLoop,
+        synchronous: Synchronous,
+        failed: Callable[[JournalError], None],
+    ) -> None:
+        super().__init__(name=f"journal {place.path.name}", daemon=True)
+        self.opened: Future[None] = Future()
+        self._place = place
+        self._loop = loop
+        self._synchronous = synchronous
+        self._failed = failed
+        self._queue: SimpleQueue[JournalEntry | None] = SimpleQueue()
+        self._broken = False
+        self.put: Callable[[JournalEntry | None], None] = self._queue.put
+
+    def end(self) -> None:
+        """Write what is queued, then close and end."""
+        self._queue.put(None)
+
+    def run(self) -> None:
+        """Open the database and write until told to end."""
+        connection: sqlite3.Connection | None = None
+        try:
+            try:
+                connection = self._open()
+            except BaseException as error:  # noqa: BLE001 - comes out where the caller waits
+                self.opened.set_exception(_as_journal_error(self._place, error))
+                return
+            self.opened.set_result(None)
+            while self._write(connection, self._gather()):
+                pass
+        finally:
+            if connection is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        path = self._place.path
+        connection = sqlite3.connect(
+            f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY, isolation_level=None
+        )
+        try:
+            _prepare(connection, path)
+            connection.execute(f"PRAGMA synchronous = {self._synchronous.upper()}")
+            self.facts = _facts(connection)
+            self._place.check()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _gather(self) -> list[JournalEntry | None]:
+        entries = [self._queue.get()]
+        with contextlib.suppress(Empty):
+            while len(entries) < GROUP and entries[-1] is not None:
+                entries.append(self._queue.get_nowait())
+        return entries
+
+    def _write(self, connection: sqlite3.Connection, gathered: list[JournalEntry | None]) -> bool:
+        entries = [entry for entry in gathered if entry is not None]
+        if entries and not self._broken:
+            try:
+                _commit(connection, entries)
+                self._place.check()
+            except BaseException as error:  # noqa: BLE001 - sticky, and told to who waits
+                self._broken = True
+                with contextlib.suppress(sqlite3.Error):
+                    connection.rollback()
+                self._tell(self._failed, _as_journal_error(self._place, error))
+            else:
+                waiting = [entry for entry in entries if entry.done is not None]
+                if waiting:
+                    self._tell(_acknowledge, waiting)
+        return len(entries) == len(gathered)
+
+    def _tell(self, function: Callable[[Any], None], about: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody is left to be told
+            self._loop.call_soon_threadsafe(function, about)
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    if schema.is_empty(connection):
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+            raise sqlite3.OperationalError("this file system has no shared memory")
+        schema.create(connection)
+    else:
+        schema.check(connection, str(path), whole=path.stat().st_size <= schema.SMALL)
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _facts(connection: sqlite3.Connection) -> Facts:
+    """Return what is known at the start, having written: a place that cannot be is found now."""
+    origin = connection.execute("SELECT value FROM meta WHERE name = 'origin'").fetchone()
+    limit = connection.execute("SELECT snapshot FROM limits WHERE name = 'text'").fetchone()
+    killed = "FROM runs WHERE outcome IS NULL"
+    lost = connection.execute(f"SELECT coalesce(sum(most_under_way), 0) {killed}").fetchone()[0]
+    last = connection.execute("SELECT coalesce(max(run), 0) FROM runs").fetchone()[0]
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("UPDATE runs SET outcome = 'killed' WHERE outcome IS NULL")
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('opened_at', ?)", (time.time(),))
+    connection.execute("COMMIT")
+    return Facts(origin and origin[0], limit and limit[0], last, lost)
+
+
+def _acknowledge(entries: list[JournalEntry]) -> None:
+    for entry in entries:
+        if entry.done is not None:
+            entry.done(entry.about)
+
+
+def _commit(connection: sqlite3.Connection, entries: list[JournalEntry]) -> None:
+    steps: list[tuple[str, Any]] = []
+    for table in _INTO:
+        lines = [entry.values for entry in entries if entry.what == table]
+        for start in range(0, len(lines), CHUNK):
+            chunk = lines[start : start + CHUNK]
+            steps.append(
+                (_statement(table, len(chunk)), [value for line in chunk for value in line])
+            )
+    steps += [(entry.what, entry.values) for entry in entries if entry.what not in _INTO]
+    if len(steps) == 1:
+        connection.execute(*steps[0])
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    for sql, values in steps:
+        connection.execute(sql, values)
+    connection.execute("COMMIT")
+
+
+def _statement(table: str, lines: int) -> str:
+    found = _STATEMENTS.get((table, lines))
+    if found is None:
+        verb, columns, conflict = _INTO[table]
+        places = ", ".join(["(" + ", ".join("?" * len(columns)) + ")"] * lines)
+        names = ", ".join(columns)
+        found = f"{verb} INTO {table} ({names}) VALUES {places} {conflict}"
+        _STATEMENTS[table, lines] = found
+    return found
+
+
+def _as_journal_error(place: Place, error: BaseException) -> JournalError:
+    if isinstance(error, JournalError):
+        return error
+    if isinstance(error, sqlite3.DatabaseError):
+        code = getattr(error, "sqlite_errorname", "")
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            return schema.damaged(str(place.path), error)
+        if code.startswith("SQLITE_BUSY"):
+            return JournalError(f"{place.path} is being written by another program", kind="locked")
+    return JournalError(f"the journal {place.path} cannot be written: {error}", kind="write")
