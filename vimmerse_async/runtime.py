@@ -17,12 +17,11 @@ from vimmerse_async.config import Config
 from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.control.fixed import FixedLimit
 from vimmerse_async.control.limit import Limit, Outcome, Permit
-from vimmerse_async.control.retry import Attempts, RetryBudget
+from vimmerse_async.control.retry import Attempts, RetryBudget, rule_of
 from vimmerse_async.deadlines import Deadline, Deadlines
 from vimmerse_async.errors import (
     APIError,
     ConfigurationError,
-    RateLimitError,
     SessionError,
     VimmerseError,
     brief,
@@ -213,7 +212,7 @@ class Runtime:
 
     def retrying(self, call: Call, error: APIError, attempts: Attempts, wait: float) -> None:
         """Note a request that is going to be sent again."""
-        if isinstance(error, RateLimitError):
+        if rule_of(error).is_refusal:
             return
         self.counters.retried += 1
         self._finish(error, call, attempts)

@@ -16,7 +16,6 @@ from vimmerse_async.errors import (
     APIError,
     APITimeoutError,
     ConfigurationError,
-    RateLimitError,
     Sent,
     SessionError,
     VimmerseError,
@@ -329,7 +328,7 @@ class VimmerseSession:
         deadline: Deadline,
     ) -> bool:
         runtime = self._runtime
-        runtime.counters.refused += isinstance(error, RateLimitError)
+        runtime.counters.refused += rule_of(error).is_refusal
         wait = attempts.next_wait(
             error,
             now=runtime.now(),
@@ -354,9 +353,13 @@ class VimmerseSession:
 
 def _last_word(before: VimmerseError | None, error: APIError) -> VimmerseError:
     kind = getattr(error, "kind", None)
-    if before is None or (kind == "deadline" and not isinstance(before, RateLimitError)):
+    if before is None or (kind == "deadline" and not _is_refusal(before)):
         return error
     return before if kind in {"deadline", "source"} else error
+
+
+def _is_refusal(error: VimmerseError) -> bool:
+    return isinstance(error, APIError) and rule_of(error).is_refusal
 
 
 def _interrupted(

@@ -74,7 +74,7 @@ CODES = {
     "key": (("refine", "x"), Fault("status", status=401), 3),
     "credits": (("suggest",), Fault("status", status=402), 3),
     "permission": (("prompt",), Fault("status", status=403), 3),
-    "garbled": (("refine", "x"), Fault("wrong-shape"), 1),
+    "garbled": (("refine", "x"), Fault("wrong-shape"), 3),
     "some": (("refine", "x", "y"), Fault("status", status=404, contains='"y"'), 1),
     "upload": (("upload", "photos/red.png"), Fault("status", status=401), 3),
     "no file": (("upload", "none.png"), None, 2),

@@ -1,27 +1,26 @@
 """What is sent again: the table of LIMITS, transcribed a second time, and its arithmetic."""
 
-import math
-from datetime import UTC, timedelta
-from email.utils import format_datetime
+from asyncio import CancelledError
 from random import Random
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vimmerse_async.control.retry import (
     KIND_RULES,
     LONGEST_BATCH_WAIT,
-    LONGEST_RETRY_AFTER,
     Attempts,
     RetryBudget,
-    parse_retry_after,
     rule_of,
+    verdict_of,
 )
 from vimmerse_async.errors import (
     APIConnectionError,
     APIResponseError,
     APITimeoutError,
+    InvalidURLError,
+    SessionError,
     status_error_class,
 )
 from vimmerse_async.options import RetryPolicy
@@ -88,6 +87,32 @@ def test_the_rule_of_a_status(status):
 def test_the_rule_of_a_kind(kind):
     """Each kind of failure has the rule of the table."""
     assert as_tuple(rule_of(of_kind(kind))) == EXPECTED_KINDS[kind]
+
+
+@pytest.mark.parametrize("status", range(400, 600))
+def test_the_verdict_of_a_status(status):
+    """What speaks of the account, the service or the moment leaves a row unfinished."""
+    unfinished = status >= 500 or status in {401, 402, 403, 408, 425, 429}
+    assert verdict_of(of_status(status)) == ("unfinished" if unfinished else "rejected")
+    rule = rule_of(of_status(status))
+    stops = {401: ("auth", 1), 402: ("credits", 1), 403: ("permission", 3)}
+    assert (rule.stops, rule.in_a_row) == stops.get(status, (None, 1))
+    assert rule.is_refusal is (status == 429)
+
+
+@pytest.mark.parametrize("kind", EXPECTED_KINDS)
+def test_the_verdict_of_a_kind(kind):
+    """A row without an answer of the contract's is asked again by the next run."""
+    assert verdict_of(of_kind(kind)) == "unfinished"
+    assert not rule_of(of_kind(kind)).is_refusal
+
+
+def test_the_verdict_of_what_was_never_sent():
+    """An answer is final, a row that cannot be sent is rejected, all else is unfinished."""
+    assert verdict_of(None) == "answered"
+    assert verdict_of(InvalidURLError("no")) == "rejected"
+    assert verdict_of(SessionError("closed")) == "unfinished"
+    assert verdict_of(CancelledError()) == "unfinished"
 
 
 def test_the_table_is_complete():
@@ -268,84 +293,3 @@ def test_the_price_of_faults():
     assert budget.tokens == pytest.approx(10)
     budget.refund()
     assert budget.tokens == 10
-
-
-NUMBERS = st.one_of(
-    st.floats().map(str), st.integers().map(str), st.floats().map("{:e}".format)
-)  # fmt: skip
-MOMENTS = st.datetimes(timezones=st.just(UTC)).map(lambda when: when.replace(microsecond=0))
-DATES = MOMENTS.map(lambda when: format_datetime(when, usegmt=True))
-ZONES = st.sampled_from(["GMT", "-0000", "-0000 GMT", "+0500", "EST"])
-VALUES = st.one_of(
-    st.text(), NUMBERS, DATES, st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape")),
-    st.builds("{} {}".format, DATES, ZONES),
-    st.lists(st.sampled_from(["Wed,", "21", "Oct", "2015", "07:28:00", "GMT", "-0000", "99", "x"]))
-    .map(" ".join),
-)  # fmt: skip
-
-
-@given(st.dictionaries(st.sampled_from(["retry-after", "retry-after-ms", "date"]), VALUES))
-@example(
-    {"retry-after": "Wed, 21 Oct 2015 07:28:00 -0000 GMT", "date": "Wed, 21 Oct 2015 07:28:00 GMT"}
-)
-@example({"retry-after": "1" * 5000})
-@example({"retry-after": "0" * 5000 + "GMT", "date": "GMT"})
-def test_B22_retry_after_never_raises(headers):
-    """Whatever the headers say, the answer is None or a time that can be waited for."""
-    found = parse_retry_after(headers)
-    assert found is None or 0.0 <= found <= LONGEST_RETRY_AFTER
-    assert found is None or math.isfinite(found)
-
-
-@given(st.floats(0, 1e6).map(lambda seconds: round(seconds, 6)))
-def test_B20_seconds(seconds):
-    """Plain seconds are taken as they are; so are milliseconds, which go first."""
-    assert parse_retry_after({"retry-after": f" {seconds:f} "}) == pytest.approx(seconds)
-    headers = {"retry-after-ms": f"{seconds * 1000:f}", "retry-after": "9"}
-    assert parse_retry_after(headers) == pytest.approx(seconds)
-
-
-@given(MOMENTS.filter(lambda when: 1970 < when.year < 9990), st.integers(-(10**6), 10**6))
-def test_B21_dates(sent, seconds):
-    """A date counts from the reply's own Date; one that is past is 0."""
-    headers = {
-        "date": format_datetime(sent, usegmt=True),
-        "retry-after": format_datetime(sent + timedelta(seconds=seconds), usegmt=True),
-    }
-    assert parse_retry_after(headers) == max(0, seconds)
-    assert parse_retry_after({"retry-after": headers["retry-after"]}) is None
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "-3", "nan", "NaN", "inf", "Infinity", "1e9", "1" + "0" * 20, "soon", "", " ", "5, 10",
-        "٣", "0x10", "1_000", "+5", ".5", "5.", "1.2.3", "5 s", "5;6", "\x005", "５",
-    ],
-)  # fmt: skip
-def test_B22_garbage(value):
-    """Garbage is no wish."""
-    assert parse_retry_after({"retry-after": value}) is None
-    assert parse_retry_after({"retry-after-ms": value, "retry-after": "7"}) == 7.0
-
-
-@pytest.mark.parametrize(("value", "seconds"), [("86400", 86_400.0), ("31622400", 31_622_400.0)])
-def test_B23_a_huge_wish_is_told(value, seconds):
-    """A day or a year is a wish: the caller is told it."""
-    assert parse_retry_after({"retry-after": value}) == seconds
-    assert parse_retry_after({"retry-after": "31622401"}) is None
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("chunk", range(100))
-def test_B22_a_million_values(chunk):
-    """A million mutated headers: none raises, none is out of range."""
-    rng = Random(chunk)
-    seeds = ["5", "1.5", "Wed, 21 Oct 2015 07:28:00 GMT", "1e3", "-1", "inf", "5, 10", "0x1F"]
-    letters = "0123456789.,-+ eEGMTWedOct:_xnaif\0\ud800é"
-    for _ in range(10_000):
-        value = list(rng.choice(seeds))
-        for _ in range(rng.randrange(4)):
-            value.insert(rng.randrange(len(value) + 1), rng.choice(letters))
-        found = parse_retry_after({"retry-after": "".join(value), "date": rng.choice(seeds)})
-        assert found is None or 0.0 <= found <= LONGEST_RETRY_AFTER

@@ -9,11 +9,11 @@ from typing import Any
 
 from vimmerse_async.batch.identity import described, described_refused
 from vimmerse_async.batch.source import Row
-from vimmerse_async.control.retry import Attempts
+from vimmerse_async.control.retry import Attempts, verdict_of
 from vimmerse_async.errors import JournalError
 from vimmerse_async.gate import Gate
 from vimmerse_async.journal.journal import PromptJournal
-from vimmerse_async.journal.records import error_values, state_of
+from vimmerse_async.journal.records import error_values
 from vimmerse_async.journal.writer import JournalEntry
 from vimmerse_async.models import PromptResult
 
@@ -161,7 +161,7 @@ class Ledger:
         call = row.call
         request = described_refused(row.item) if call is None else described(row.item, call)
         values = (
-            row.question, state_of(error), result.prompt, *error_values(error), request,
+            row.question, verdict_of(error), result.prompt, *error_values(error), request,
             result.attempts, result.possibly_charged, result.elapsed, self._run, time.time(),
         )  # fmt: skip
         self.journal.add_result(values, None if waiting is None else self._written, waiting)

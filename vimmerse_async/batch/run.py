@@ -283,7 +283,7 @@ class Run:
         self, row: Row, attempts: Attempts, prompt: str | None, failed: VimmerseError | None
     ) -> None:
         if failed is None:
-            self._judge.forbidden = 0
+            self._judge.in_a_row = 0
         else:
             if isinstance(failed, SessionError):
                 self._fail(failed)

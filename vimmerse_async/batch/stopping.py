@@ -4,14 +4,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vimmerse_async.control.limit import Outcome
-from vimmerse_async.control.retry import LONGEST_BATCH_WAIT
+from vimmerse_async.control.retry import LONGEST_BATCH_WAIT, rule_of
 from vimmerse_async.errors import (
-    AuthenticationError,
+    APIError,
     BatchStoppedError,
-    InsufficientCreditsError,
-    InternalServerError,
-    PermissionDeniedError,
-    RateLimitError,
     StopReason,
     VimmerseError,
 )
@@ -20,8 +16,6 @@ from vimmerse_async.gate import Gate
 if TYPE_CHECKING:
     import asyncio
 
-FORBIDDEN_IN_A_ROW = 3
-"""403s without a success between them after which the key, not the row, is to blame."""
 WATCH = 5.0
 """Seconds between looks at whether the server still accepts anything."""
 JITTER = 1.1
@@ -45,28 +39,26 @@ class Judge:
         stop: Called with what the batch shall raise in the end.
 
     Attributes:
-        forbidden: 403s since the last success.
+        in_a_row: Errors since the last success of the kind that stops a batch.
     """
 
     def __init__(self, stop: Callable[[BatchStoppedError], None]) -> None:
-        self.forbidden: int = 0
+        self.in_a_row: int = 0
         self._stop = stop
 
     def see(self, error: VimmerseError) -> None:
         """Judge one row's error."""
-        if isinstance(error, AuthenticationError):
-            self.stop("auth", str(error))
-        elif isinstance(error, InsufficientCreditsError):
-            self.stop("credits", str(error))
-        elif isinstance(error, PermissionDeniedError):
-            self.forbidden += 1
-            if self.forbidden >= FORBIDDEN_IN_A_ROW:
-                self.stop("permission", str(error))
-        elif isinstance(error, (RateLimitError, InternalServerError)):
-            after = error.retry_after
-            if after is not None and after > LONGEST_BATCH_WAIT:
-                throttled = isinstance(error, RateLimitError)
-                self.stop("throttled" if throttled else "unavailable", str(error), after)
+        if not isinstance(error, APIError):
+            return
+        rule = rule_of(error)
+        if rule.stops is not None:
+            self.in_a_row += 1
+            if self.in_a_row >= rule.in_a_row:
+                self.stop(rule.stops, str(error))
+            return
+        after = getattr(error, "retry_after", None)
+        if after is not None and after > LONGEST_BATCH_WAIT and rule.row == "unfinished":
+            self.stop("throttled" if rule.is_refusal else "unavailable", str(error), after)
 
     def stop(self, reason: StopReason, message: str, after: float | None = None) -> None:
         """Say that the batch stops."""

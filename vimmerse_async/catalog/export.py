@@ -7,12 +7,9 @@ import attrs
 
 from vimmerse_async.catalog.folder import FILE_COLUMN
 from vimmerse_async.catalog.read import URL_COLUMN
-from vimmerse_async.catalog.unfinished import FATAL
 from vimmerse_async.catalog.values import Columns, ColumnType
+from vimmerse_async.control.retry import rule_of_status
 from vimmerse_async.journal.reader import JournalReader, JournalRow
-
-_UNTOLD = frozenset((None, "CancelledError", *(kind.__name__ for kind in FATAL)))
-"""Errors of rows that were under way when a run was stopped: the next run asks them."""
 
 
 @attrs.frozen
@@ -54,7 +51,7 @@ class Export:
     def entries(self) -> Iterator[OutputRow]:
         """Yield what is to be written, in flat memory."""
         for row in self._rows():
-            if row.state is None or (row.state == "unfinished" and row.error_class in _UNTOLD):
+            if row.state is None or _was_under_way(row):
                 self.missing += 1
             else:
                 error = None if row.state == "answered" else _reason(row)
@@ -68,6 +65,15 @@ class Export:
             return
         yield first
         yield from rows
+
+
+def _was_under_way(row: JournalRow) -> bool:
+    """Return whether a run was stopped before a row's fate was known: the next run asks it."""
+    if row.state != "unfinished":
+        return False
+    if row.status is not None:
+        return rule_of_status(row.status).stops_at_once
+    return row.error_class in {None, "CancelledError"}
 
 
 def reason(place: str, kind: str, message: str) -> str:

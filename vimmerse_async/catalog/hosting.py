@@ -15,7 +15,7 @@ from vimmerse_async.batch.identity import question_of
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.read import URL_COLUMN
 from vimmerse_async.catalog.rows import CatalogRow
-from vimmerse_async.catalog.unfinished import ACCOUNT, SERVICE
+from vimmerse_async.control.retry import rule_of
 from vimmerse_async.errors import APIError, InvalidRequestError
 from vimmerse_async.journal.origin import EMULATOR, origin_of
 from vimmerse_async.journal.records import Finding
@@ -138,8 +138,9 @@ class _Host:
             digest = await anyio.to_thread.run_sync(digest_of_file, path)
             url = await self._known_url(row, digest) or await self._url(digest, path)
         except APIError as error:
-            silent = isinstance(error, SERVICE) and self._session.gate.accepted_at < begun
-            if isinstance(error, ACCOUNT) or silent:
+            rule = rule_of(error)
+            silent = rule.row == "unfinished" and self._session.gate.accepted_at < begun
+            if rule.stops or rule.is_refusal or silent:
                 raise
             return refusal(row, f"the upload failed: {type(error).__name__}: {error}")
         except (OSError, ValueError) as error:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
-from vimmerse_async.catalog.unfinished import UNFINISHED
 from vimmerse_async.cli.terminal import note
+from vimmerse_async.control.retry import rule_of
 from vimmerse_async.errors import (
     APIConnectionError,
+    APIError,
     AuthenticationError,
     BatchStoppedError,
     InsufficientCreditsError,
@@ -36,7 +37,6 @@ class ClosedError(Exception):
 _CODES: Mapping[type[BaseException], int] = {
     InvalidRequestError: USAGE,
     BatchStoppedError: STOPPED,
-    **dict.fromkeys(UNFINISHED, STOPPED),
     VimmerseError: FAILED,
     click.ClickException: USAGE,
     OutputError: OUTPUT,
@@ -87,6 +87,8 @@ def exit_code(error: BaseException) -> int:
     """Return the exit code that stands for an error."""
     if isinstance(error, JournalError) and error.kind == "write":
         return OUTPUT
+    if isinstance(error, APIError):
+        return STOPPED if rule_of(error).row == "unfinished" else FAILED
     return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), FAILED)
 
 

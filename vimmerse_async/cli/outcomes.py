@@ -7,12 +7,12 @@ from pathlib import Path
 from vimmerse_async.catalog.export import reason
 from vimmerse_async.catalog.folder import FILE_COLUMN
 from vimmerse_async.catalog.rows import CatalogRow
-from vimmerse_async.catalog.unfinished import FATAL, UNFINISHED
 from vimmerse_async.cli.output import Output
 from vimmerse_async.cli.progress import Progress, clock, counted
 from vimmerse_async.cli.runner import Interrupts
 from vimmerse_async.cli.terminal import note
-from vimmerse_async.errors import InvalidRequestError, VimmerseError
+from vimmerse_async.control.retry import rule_of
+from vimmerse_async.errors import APIError, InvalidRequestError, VimmerseError
 from vimmerse_async.models import PromptResult
 
 _EXAMPLES = 3
@@ -48,8 +48,7 @@ class Record:
             ClosedError: Nobody reads the output any more.
         """
         error = result.error
-        stopping = self._interrupts.signal is not None
-        if isinstance(error, FATAL) or (stopping and isinstance(error, UNFINISHED)):
+        if self._is_caught_by_stop(error):
             self.progress.tally.calls += result.attempts
             return
         self.progress.count(ok=result.ok, cached=result.cached, calls=result.attempts)
@@ -62,6 +61,13 @@ class Record:
         if text is not None and len(self._examples) < _EXAMPLES:
             self._examples.append(text)
         self.retriable = self.retriable or not isinstance(error, InvalidRequestError | None)
+
+    def _is_caught_by_stop(self, error: VimmerseError | None) -> bool:
+        if not isinstance(error, APIError):
+            return False
+        rule = rule_of(error)
+        stopping = self._interrupts.signal is not None
+        return rule.stops_at_once or (stopping and rule.row == "unfinished")
 
     def tell(self, path: Path | None, left_out: Sequence[str], *, whole: bool) -> None:
         """Say how it went.

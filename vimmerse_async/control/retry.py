@@ -1,22 +1,20 @@
-"""What is sent again: one table, one budget, one decision.
+"""What an error means, in one table: its price, whether it is sent again, what becomes of its row.
 
 Each attempt ends as *not sent*, *refused* or *maybe charged*. The first two are sent again within
 `max_attempts` and the budget; the third at most `ambiguous_resends` times, because each send may
 cost a credit. A 429 is no failure: the limit learns from it and the request goes back into the
-queue, unless it has waited long enough.
+queue, unless it has waited long enough. Whoever wants to know what an error means asks `rule_of`,
+or `verdict_of` where it may be none of the server's.
 """
 
 import math
-import re
-from collections.abc import Mapping
-from datetime import datetime
 from random import Random
 from typing import Literal, Protocol
 
 import attrs
 
 from vimmerse_async.control.limit import Outcome
-from vimmerse_async.errors import APIError, APIStatusError
+from vimmerse_async.errors import APIError, APIStatusError, InvalidRequestError, StopReason
 from vimmerse_async.options import RetryPolicy
 
 RETRY_COST = 1.0
@@ -31,8 +29,10 @@ LONGEST_BATCH_WAIT = 600.0
 OUTAGE_PATIENCE = 330.0
 """Seconds that failures are no attempts of a batch row while nothing else is accepted either: the
 last row outlasts an outage of five minutes, and one that is itself at fault fails soon after."""
-LONGEST_RETRY_AFTER = 366 * 86_400.0
-"""Seconds; a larger Retry-After is garbage."""
+
+
+Verdict = Literal["answered", "rejected", "unfinished"]
+"""What became of a row. Answered: never asked again; rejected: when told to; unfinished: always."""
 
 
 @attrs.frozen
@@ -44,14 +44,30 @@ class Rule:
         resend: "backoff": after a wait; "ambiguous": it may be billed twice; "throttle": when
             the limit allows; "never".
         outcome: What the limit is told.
+        row: What becomes of a row that ends so.
+        stops: Why a batch stops as a whole, as no row could fare better; None: it goes on.
+        in_a_row: How many of these without a success between them stop it.
     """
 
     charge: Literal["unsent", "refused", "maybe"]
     resend: Literal["never", "backoff", "ambiguous", "throttle"]
     outcome: Outcome
+    row: Verdict = "unfinished"
+    stops: StopReason | None = None
+    in_a_row: int = 1
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the server spoke to the limit, not to the request: it waits for its turn."""
+        return self.resend == "throttle"
+
+    @property
+    def stops_at_once(self) -> bool:
+        """Whether the first of these stops a batch: it says nothing about the row that met it."""
+        return self.stops is not None and self.in_a_row == 1
 
 
-_REJECTED = Rule("refused", "never", Outcome.OK)
+_REJECTED = Rule("refused", "never", Outcome.OK, row="rejected")
 _TRANSIENT = Rule("refused", "backoff", Outcome.ERROR)
 _GATEWAY = Rule("maybe", "ambiguous", Outcome.ERROR)
 _UNSUPPORTED = Rule("refused", "never", Outcome.ERROR)
@@ -62,6 +78,9 @@ _GARBLED = Rule("maybe", "ambiguous", Outcome.OK)
 _WRONG = Rule("maybe", "never", Outcome.OK)
 
 STATUS_RULES: dict[int, Rule] = {
+    401: attrs.evolve(_REJECTED, row="unfinished", stops="auth"),
+    402: attrs.evolve(_REJECTED, row="unfinished", stops="credits"),
+    403: attrs.evolve(_REJECTED, row="unfinished", stops="permission", in_a_row=3),
     408: _TRANSIENT,
     425: _TRANSIENT,
     429: Rule("refused", "throttle", Outcome.THROTTLE),
@@ -97,7 +116,7 @@ KIND_RULES: dict[str, Rule] = {
     "error_object": _WRONG,
     "surrogate": _WRONG,
     "too_large": _WRONG,
-    "redirect": _REJECTED,
+    "redirect": attrs.evolve(_REJECTED, row="unfinished"),
 }
 """By the `.kind` of connection, timeout and response errors."""
 
@@ -105,11 +124,25 @@ KIND_RULES: dict[str, Rule] = {
 def rule_of(error: APIError) -> Rule:
     """Return the table's row for an error."""
     if isinstance(error, APIStatusError):
-        return STATUS_RULES.get(error.status, _TRANSIENT if error.status >= 500 else _REJECTED)
+        return rule_of_status(error.status)
     kind = getattr(error, "kind", "lost")
     if kind == "deadline" and getattr(error, "sent", "maybe") == "no":
         return _EXPIRED
     return KIND_RULES[kind]
+
+
+def rule_of_status(status: int) -> Rule:
+    """Return the table's row for an HTTP status of 400 and above."""
+    return STATUS_RULES.get(status, _TRANSIENT if status >= 500 else _REJECTED)
+
+
+def verdict_of(error: BaseException | None) -> Verdict:
+    """Return what becomes of a row that ended with an error; None: with an answer."""
+    if error is None:
+        return "answered"
+    if isinstance(error, InvalidRequestError):
+        return "rejected"
+    return rule_of(error).row if isinstance(error, APIError) else "unfinished"
 
 
 class RetryBudget:
@@ -211,7 +244,7 @@ class Attempts:
         asked = getattr(error, "retry_after", None) or 0.0
         self.front = not self.probe
         self.fresh = False
-        if rule.resend == "throttle":
+        if rule.is_refusal:
             return self._throttled(now, asked, policy, batch=batch)
         if rule.resend != "backoff" or self._is_own_fault(now, accepted_at, batch=batch):
             self.count += 1
@@ -228,7 +261,7 @@ class Attempts:
 
     def may_send_again(self, error: APIError) -> bool:
         """Return whether the allowance has room for one more request after a failed one."""
-        if self.allowance is None or rule_of(error).resend == "throttle":
+        if self.allowance is None or rule_of(error).is_refusal:
             return True
         if not self.allowance.take():
             return False
@@ -272,53 +305,3 @@ class Attempts:
 
     def _within(self, wait: float, now: float) -> float | None:
         return wait if now + wait + MARGIN < self.deadline else None
-
-
-_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?", re.ASCII).fullmatch
-
-
-def parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a reply asks to wait; None when it does not say. Never raises.
-
-    `retry-after-ms` goes first, then `Retry-After` in seconds, then as a date, which is read
-    against the reply's own `Date`: the clocks of client and server need not agree.
-
-    Args:
-        headers: Names in lower case.
-
-    Example:
-        >>> parse_retry_after({"retry-after": "1.5"})
-        1.5
-    """
-    milliseconds = _number(headers.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return _plausible(milliseconds / 1000.0)
-    value = headers.get("retry-after", "").strip()
-    seconds = _number(value)
-    if seconds is not None:
-        return _plausible(seconds)
-    until, sent = _moment(value), _moment(headers.get("date", ""))
-    if until is None or sent is None:
-        return None
-    return _plausible(max(0.0, (until - sent).total_seconds()))
-
-
-def _number(text: str) -> float | None:
-    text = text.strip()
-    return float(text) if _SECONDS(text) else None
-
-
-def _plausible(seconds: float) -> float | None:
-    return seconds if math.isfinite(seconds) and seconds <= LONGEST_RETRY_AFTER else None
-
-
-def _moment(text: str) -> datetime | None:
-    if not text.endswith("GMT"):
-        return None
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 15 ms that few runs need
-
-    try:
-        found = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return None if found.tzinfo is None else found

@@ -12,9 +12,9 @@ from typing import Any, Self
 import attrs
 
 from vimmerse_async.control.limit import LimitSnapshot
+from vimmerse_async.control.retry import Verdict
 from vimmerse_async.errors import JournalError
 from vimmerse_async.journal import schema
-from vimmerse_async.journal.records import RowState
 
 _BUSY = 10.0
 _AT_ONCE = 256
@@ -57,7 +57,7 @@ class JournalRow:
     position: int | None
     line: int | None
     fields: dict[str, Any]
-    state: RowState | None
+    state: Verdict | None
     prompt: str | None
     error_class: str | None
     error: str | None
@@ -186,7 +186,7 @@ class JournalReader:
             RunRecord(**{**dict(zip(names, line, strict=True)), **_counted(line)}) for line in lines
         ]
 
-    def counts(self) -> dict[RowState, int]:
+    def counts(self) -> dict[Verdict, int]:
         """Return how many questions there are in each state, all three named."""
         failed = dict(
             self._all(
@@ -227,10 +227,10 @@ class JournalReader:
         found = self._all("SELECT snapshot FROM limits WHERE name = 'text'")
         return snapshot_from(found[0][0]) if found else None
 
-    def lookup(self, questions: Iterable[bytes]) -> dict[bytes, RowState]:
+    def lookup(self, questions: Iterable[bytes]) -> dict[bytes, Verdict]:
         """Return the states of those of the questions that were asked."""
         wanted = list(questions)
-        found: dict[bytes, RowState] = {}
+        found: dict[bytes, Verdict] = {}
         for start in range(0, len(wanted), _AT_ONCE):
             group = wanted[start : start + _AT_ONCE]
             marks = ",".join("?" * len(group))

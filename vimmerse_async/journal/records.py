@@ -1,31 +1,14 @@
 """What the journal keeps of a row: its result as values of a table, and back."""
 
 from collections.abc import Collection
-from typing import Literal
 
 import attrs
 
 from vimmerse_async import errors
-from vimmerse_async.errors import (
-    APIStatusError,
-    AuthenticationError,
-    InsufficientCreditsError,
-    InvalidRequestError,
-    PermissionDeniedError,
-    RateLimitError,
-    VimmerseError,
-)
+from vimmerse_async.control.retry import Verdict
+from vimmerse_async.errors import APIStatusError, InvalidRequestError, VimmerseError
 
-RowState = Literal["answered", "rejected", "unfinished"]
-
-_TRANSIENT = frozenset({408, 425})
-_PAUSES = (
-    AuthenticationError, InsufficientCreditsError, PermissionDeniedError, RateLimitError,
-)  # fmt: skip
-"""What tells of the account, not of the row."""
-
-
-Finding = tuple[RowState, str | None, str | None, str | None, int | None]
+Finding = tuple[Verdict, str | None, str | None, str | None, int | None]
 """What a journal knows about a question: state, prompt, error class, error, HTTP status."""
 
 
@@ -40,21 +23,6 @@ def rebuilt(finding: Finding) -> VimmerseError | None:
     if isinstance(kind, type) and issubclass(kind, InvalidRequestError):
         return kind(message or "")
     return VimmerseError(f"{name}: {message}")
-
-
-def state_of(error: BaseException | None) -> RowState:
-    """Return what an outcome means for the next run.
-
-    Answered questions are never asked again, rejected ones only when told to, unfinished ones
-    always.
-    """
-    if error is None:
-        return "answered"
-    if isinstance(error, InvalidRequestError):
-        return "rejected"
-    if not isinstance(error, APIStatusError) or isinstance(error, _PAUSES):
-        return "unfinished"
-    return "unfinished" if error.status >= 500 or error.status in _TRANSIENT else "rejected"
 
 
 def error_values(error: BaseException | None) -> tuple[str | None, str | None, int | None]:
