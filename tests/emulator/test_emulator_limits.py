@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vimmerse_async.emulator import Limits
-from vimmerse_async.emulator.behaviour.limits import Limiter, retry_after_headers
+from vimmerse_async.emulator.behaviour.limits import Limiter
+from vimmerse_async.emulator.behaviour.refusals import retry_after_headers
 from vimmerse_async.emulator.behaviour.spec import as_data, limits_from
 
 TICK = 1 / 64  # exact in binary, so that no assertion depends on rounding

@@ -29,7 +29,23 @@ _FLAGS = (
     click.option(
         "--retry-after",
         type=click.Choice(("seconds", "date", "milliseconds", "wrong-clock", "garbage")),
-        help="How a 429 tells the wait. Else: it does not.",
+        help="How a refusal tells the wait. Else: it does not.",
+    ),
+    click.option(
+        "--refuse",
+        type=click.Choice(("429", "403", "500", "503", "reset")),
+        help="How a request too many ends; gateways have ways of their own. Else: 429.",
+    ),
+    click.option("--refuse-after", type=float, metavar="SECONDS", help="A refusal takes so long."),
+    click.option(
+        "--ban", type=float, metavar="SECONDS", help="A refusal bans so long; asking renews it."
+    ),
+    click.option(
+        "--quota-headers",
+        type=click.Choice(
+            ("x-ratelimit", "x-ratelimit-epoch", "x-ratelimit-epoch-ms", "ratelimit", "ratelimit-8")
+        ),
+        help="How replies tell what is left of a limit. Else: they do not.",
     ),
     click.option("--credits", type=float, metavar="N", help="In the wallet. Else: no end."),
     click.option(

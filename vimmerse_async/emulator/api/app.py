@@ -8,7 +8,7 @@ that was begun is billed, also when its caller has gone.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache, partial
 from hashlib import blake2b
 
@@ -16,16 +16,26 @@ import attrs
 from aiohttp import web
 
 from vimmerse_async.emulator.api.contract import authenticate
-from vimmerse_async.emulator.api.reply import EmulatorReply, RefusedError, as_json, refused
+from vimmerse_async.emulator.api.reply import (
+    NO_HEADERS,
+    EmulatorReply,
+    RefusedError,
+    as_json,
+    refused,
+)
 from vimmerse_async.emulator.behaviour.account import Account
 from vimmerse_async.emulator.behaviour.faults import Fault
-from vimmerse_async.emulator.behaviour.limits import retry_after_headers
 from vimmerse_async.emulator.behaviour.records import Seen
+from vimmerse_async.emulator.behaviour.refusals import (
+    quota_headers,
+    refusal_body,
+    retry_after_headers,
+)
 from vimmerse_async.emulator.behaviour.spoiled import SPOILED
 from vimmerse_async.emulator.behaviour.strikes import STAYS_OPEN, WIRE, AlreadySent, Line
 
 _DELAY = 1.0
-_THROTTLED = "Rate limit exceeded or concurrency limit reached"
+_RESET = Fault("reset")
 _NOTHING = EmulatorReply(b"", 0)
 _NOWHERE = "(no route)"
 _BROKEN = as_json({"message": "Please retry or contact support"}, 500)
@@ -137,17 +147,39 @@ class App:
         now = time.monotonic()
         wait = account.limiter.admit(now)
         if wait:
-            form = account.limiter.limits(now).retry_after
-            raise refused(429, _THROTTLED, retry_after_headers(form, wait, time.time()))
+            return await _refuse(account, wait, now)
         try:
             job = await read(request)
             try:
-                return await _perform(request, account, seen, job)
+                reply, fault = await _perform(request, account, seen, job)
+                return attrs.evolve(reply, headers={**_told(account), **reply.headers}), fault
             except BaseException:
                 job.discard()
                 raise
         finally:
             account.limiter.release()
+
+
+async def _refuse(account: Account, wait: float, now: float) -> tuple[EmulatorReply, Fault | None]:
+    """Say no in the way that the limits tell, after as long as they tell."""
+    limits = account.limiter.limits(now)
+    if limits.refuse_after is not None:
+        await asyncio.sleep(limits.refuse_after)
+    if limits.refuse == "reset":
+        return _NOTHING, _RESET
+    status = int(limits.refuse)
+    body, content_type = refusal_body(status)
+    headers = {**_told(account), **retry_after_headers(limits.retry_after, wait, time.time())}
+    return EmulatorReply(body, status, content_type, headers), None
+
+
+def _told(account: Account) -> Mapping[str, str]:
+    """Return the headers that tell what is left, where the limits are told at all."""
+    now = time.monotonic()
+    dialect = account.limiter.limits(now).quota_headers
+    if dialect is None:
+        return NO_HEADERS
+    return quota_headers(dialect, account.limiter.quota(now), time.time())
 
 
 @lru_cache(maxsize=256)

@@ -1,21 +1,19 @@
-"""The limits that the server keeps to itself: what is admitted, and what a 429 tells.
+"""The limits that the server keeps to itself: what is admitted, for how long not, what is left.
 
 Pure decisions: `now` (monotonic seconds) is an argument, nothing waits and nothing reads a clock.
 """
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
-from email.utils import formatdate
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import attrs
 
+from vimmerse_async.emulator.behaviour.refusals import Quota, QuotaHeaders, Refuse, RetryAfter
+
 Window = Literal["fixed", "sliding"]
-RetryAfter = Literal["seconds", "date", "milliseconds", "wrong-clock", "garbage"]
 
 _MINUTE = 60.0
-_CLOCK_ERROR = 3_600.0
 _IN_FLIGHT_HINT = 1.0
 
 
@@ -29,6 +27,14 @@ def _whole(_: object, attribute: "attrs.Attribute[int]", value: int | None) -> N
         raise ValueError(f"{attribute.name} must be a whole number of at least 1, not {value!r}")
 
 
+def _one_of(choices: Any) -> Any:
+    def check(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if value is not None and value not in get_args(choices):
+            raise ValueError(f"{attribute.name} must be one of {get_args(choices)}, not {value!r}")
+
+    return check
+
+
 @attrs.frozen(kw_only=True)
 class Limits:
     """The hidden limits of an account; all that are given hold together.
@@ -40,8 +46,15 @@ class Limits:
         window: How a minute is counted: `fixed` begins anew with the first request after the
             last minute ended, `sliding` looks back from every request.
         in_flight: Requests being worked on at the same time; None: no such limit.
-        retry_after: How a 429 tells the wait: `seconds`, an HTTP `date`, the `milliseconds`
+        retry_after: How a refusal tells the wait: `seconds`, an HTTP `date`, the `milliseconds`
             header, a date of a server with a `wrong-clock`, or `garbage`; None: not at all.
+        refuse: How a request too many ends: with a status, as the service says `429` and gateways
+            say `403`, `500` or `503`, or with a `reset` of its connection.
+        refuse_after: Seconds that a refusal takes, as behind a tarpit; None: none.
+        ban: Seconds for which a refusal bans the account, begun anew by whoever asks meanwhile;
+            None: it does not.
+        quota_headers: The dialect in which every reply tells what is left of `per_minute`, else of
+            `per_second`; None: none does.
         changes: What holds later: pairs of seconds since these limits were set and the limits
             that hold from then on.
 
@@ -56,20 +69,18 @@ class Limits:
     per_second: float | None = attrs.field(default=None, validator=_positive)
     burst: int | None = attrs.field(default=None, validator=_whole)
     per_minute: int | None = attrs.field(default=None, validator=_whole)
-    window: Window = attrs.field(default="fixed")
+    window: Window = attrs.field(default="fixed", validator=_one_of(Window))
     in_flight: int | None = attrs.field(default=None, validator=_whole)
-    retry_after: RetryAfter | None = attrs.field(default=None)
+    retry_after: RetryAfter | None = attrs.field(default=None, validator=_one_of(RetryAfter))
+    refuse: Refuse = attrs.field(default="429", converter=str, validator=_one_of(Refuse))
+    refuse_after: float | None = attrs.field(default=None, validator=_positive)
+    ban: float | None = attrs.field(default=None, validator=_positive)
+    quota_headers: QuotaHeaders | None = attrs.field(default=None, validator=_one_of(QuotaHeaders))
     changes: "tuple[tuple[float, Limits], ...]" = ()
 
     def __attrs_post_init__(self) -> None:
         if self.burst is not None and self.per_second is None:
             raise ValueError("burst needs per_second")
-        if self.window not in get_args(Window):
-            raise ValueError(f"window must be one of {get_args(Window)}, not {self.window!r}")
-        if self.retry_after is not None and self.retry_after not in get_args(RetryAfter):
-            raise ValueError(
-                f"retry_after must be one of {get_args(RetryAfter)}, not {self.retry_after!r}"
-            )
         moments = [after for after, _ in self.changes]
         if moments != sorted(set(moments)) or any(not 0 < after < math.inf for after in moments):
             raise ValueError("changes must come in order, each some seconds after the one before")
@@ -102,6 +113,7 @@ class Limiter:
         self._minute_began = -math.inf
         self._minute_count = 0
         self._recent: deque[float] = deque()
+        self._banned_until = -math.inf
         self.in_flight: int = 0
         self.peak: int = 0
 
@@ -122,6 +134,9 @@ class Limiter:
             self._window_wait(limits, now),
             self._flight_wait(limits),
         )
+        if limits.ban is not None and (wait or now < self._banned_until):
+            self._banned_until = now + limits.ban
+            wait = limits.ban
         if wait:
             return wait
         self._tokens -= 1
@@ -135,6 +150,25 @@ class Limiter:
     def release(self) -> None:
         """Give back the place of an admitted request."""
         self.in_flight -= 1
+
+    def quota(self, now: float) -> Quota | None:
+        """Return what is left of a limit that is counted; None when none is."""
+        limits = self.limits(now)
+        if limits.per_minute is not None:
+            used, reset = self._minute(limits, now)
+            return Quota(limits.per_minute, max(0, limits.per_minute - used), reset, _MINUTE)
+        if limits.per_second is None:
+            return None
+        left = max(0.0, min(self._tokens, limits.depth))
+        reset = (limits.depth - left) / limits.per_second
+        return Quota(int(limits.depth), int(left), reset, limits.depth / limits.per_second)
+
+    def _minute(self, limits: Limits, now: float) -> tuple[int, float]:
+        """Return the requests of the minute, and the seconds until some of them count no more."""
+        if limits.window == "fixed":
+            return self._minute_count, _MINUTE - min(_MINUTE, now - self._minute_began)
+        oldest = self._recent[0] if self._recent else now
+        return len(self._recent), _MINUTE - min(_MINUTE, now - oldest)
 
     def _rate_wait(self, limits: Limits, now: float) -> float:
         if limits.per_second is None:
@@ -168,39 +202,3 @@ class Limiter:
     def _flight_wait(self, limits: Limits) -> float:
         free = limits.in_flight is None or self.in_flight < limits.in_flight
         return 0.0 if free else _IN_FLIGHT_HINT
-
-
-def _seconds(wait: float, _: float) -> Mapping[str, str]:
-    return {"Retry-After": str(math.ceil(wait))}
-
-
-def _date(wait: float, wall: float) -> Mapping[str, str]:
-    return {"Retry-After": formatdate(wall + math.ceil(wait), usegmt=True)}
-
-
-def _milliseconds(wait: float, _: float) -> Mapping[str, str]:
-    return {"retry-after-ms": str(math.ceil(wait * 1000))}
-
-
-def _wrong_clock(wait: float, wall: float) -> Mapping[str, str]:
-    wrong = wall - _CLOCK_ERROR
-    return {"Date": formatdate(wrong, usegmt=True), **_date(wait, wrong)}
-
-
-def _garbage(_: float, __: float) -> Mapping[str, str]:
-    return {"Retry-After": "soon, or -nan"}
-
-
-_RETRY_AFTER: Mapping[str | None, Callable[[float, float], Mapping[str, str]]] = {
-    None: lambda _, __: {},
-    "seconds": _seconds,
-    "date": _date,
-    "milliseconds": _milliseconds,
-    "wrong-clock": _wrong_clock,
-    "garbage": _garbage,
-}
-
-
-def retry_after_headers(form: RetryAfter | None, wait: float, wall: float) -> Mapping[str, str]:
-    """Return the headers that tell a wait in seconds; `wall` is the time of day as a timestamp."""
-    return _RETRY_AFTER[form](wait, wall)
