@@ -1,11 +1,10 @@
 """A `Reply` becomes a value, or an error that is returned, not raised: pure, no I/O."""
 
+import html
 import json
-import math
 import re
 import zlib
 from collections.abc import Mapping
-from datetime import datetime
 from json.decoder import scanstring  # type: ignore[attr-defined] # as old as json itself
 from typing import Any
 
@@ -18,6 +17,7 @@ from vimmerse_async.errors import (
     status_error_class,
 )
 from vimmerse_async.models import Asset
+from vimmerse_async.quota import QUOTA_HEADERS, wait_asked
 from vimmerse_async.wire import Expects, Failure, Operation, Reply
 
 MAX_REPLY = 4 * 1024 * 1024
@@ -28,12 +28,17 @@ REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray"
 """unknown: assumed because gateways commonly use these; the vendor documents none."""
 SUCCESS_HEADERS = ("content-encoding", *REQUEST_ID_HEADERS)
 """The headers that a 2xx `Reply` keeps."""
-ERROR_HEADERS = (*SUCCESS_HEADERS, "date", "location", "retry-after", "retry-after-ms")
+ERROR_HEADERS = (
+    *SUCCESS_HEADERS, "date", "location", "retry-after", "retry-after-ms", *QUOTA_HEADERS,
+)  # fmt: skip
 """The headers that any other `Reply` keeps."""
 
-LONGEST_RETRY_AFTER = 366 * 86_400.0
-"""Seconds; a larger Retry-After is garbage."""
-_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?", re.ASCII).fullmatch
+_TITLES = tuple(
+    re.compile(rf"<{tag}\b[^>]*>(.*?)</{tag}", re.IGNORECASE | re.DOTALL)
+    for tag in ("title", "h1", "h2", "p")
+)
+_NO_TEXT = re.compile(r"<(script|style)\b.*?</\1", re.IGNORECASE | re.DOTALL)
+_TAGS = re.compile(r"<[^>]*>?")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]+")
 _TIMEOUT_KINDS = frozenset({"timeout", "connect_timeout", "idle", "deadline"})
 _RESPONSE_KINDS = frozenset({"malformed", "truncated", "too_large", "encoding"})
@@ -192,14 +197,24 @@ def _refused(reply: Reply) -> APIError:
     message = _message_of(content) if type(content) is dict else ""
     detail = content.get("detail") if type(content) is dict else None
     error = status_error_class(reply.status)(
-        f"HTTP {reply.status}: {message or _shown(body)[:200] or 'no explanation given'}",
+        f"HTTP {reply.status}: {message or _explanation(body) or 'no explanation given'}",
         status=reply.status,
         body=_shown(body),
-        retry_after=parse_retry_after(reply.headers),
+        retry_after=wait_asked(reply.headers),
         details=detail if type(detail) is list else (),
     )
     error.request_id = _request_id(reply.headers)
     return error
+
+
+def _explanation(body: bytes) -> str:
+    """Return what a body that is no JSON says: of a page its title, else its first words."""
+    text = _shown(body)
+    if "<" not in text[:200]:
+        return text[:200]
+    titles = (found[1] for pattern in _TITLES if (found := pattern.search(text)))
+    words = (html.unescape(_TAGS.sub(" ", title)) for title in (*titles, _NO_TEXT.sub(" ", text)))
+    return next((short for each in words if (short := " ".join(each.split())[:200])), "")
 
 
 def _message_of(content: Mapping[str, Any]) -> str:
@@ -244,50 +259,3 @@ def _shown(body: bytes) -> str:
 
 def _clean(text: str) -> str:
     return _CONTROLS.sub(" ", text.encode("utf-8", "replace").decode())
-
-
-def parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a reply asks to wait; None when it does not say. Never raises.
-
-    `retry-after-ms` goes first, then `Retry-After` in seconds, then as a date, which is read
-    against the reply's own `Date`: the clocks of client and server need not agree.
-
-    Args:
-        headers: Names in lower case.
-
-    Example:
-        >>> parse_retry_after({"retry-after": "1.5"})
-        1.5
-    """
-    milliseconds = _number(headers.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return _plausible(milliseconds / 1000.0)
-    value = headers.get("retry-after", "").strip()
-    seconds = _number(value)
-    if seconds is not None:
-        return _plausible(seconds)
-    until, sent = _moment(value), _moment(headers.get("date", ""))
-    if until is None or sent is None:
-        return None
-    return _plausible(max(0.0, (until - sent).total_seconds()))
-
-
-def _number(text: str) -> float | None:
-    text = text.strip()
-    return float(text) if _SECONDS(text) else None
-
-
-def _plausible(seconds: float) -> float | None:
-    return seconds if math.isfinite(seconds) and seconds <= LONGEST_RETRY_AFTER else None
-
-
-def _moment(text: str) -> datetime | None:
-    if not text.endswith("GMT"):
-        return None
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 15 ms that few runs need
-
-    try:
-        found = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return None if found.tzinfo is None else found

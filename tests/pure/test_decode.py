@@ -129,7 +129,11 @@ def test_B12_any_depth(shape):
         ('{"detail": ["one", "two"]}', "one; two"),
         ('{"detail": {"message": "odd"}}', "odd"),
         ('["a", "b"]', '["a", "b"]'),
-        ("<html>\x1b[31mBad\x00 Gateway</html>", "<html> [31mBad  Gateway</html>"),
+        ("<html>\x1b[31mBad\x00 Gateway</html>", "[31mBad Gateway"),
+        ("<html><head><title>403 Forbidden</title></head><body><p>no</p>", "403 Forbidden"),
+        ("<!DOCTYPE html><style>p {}</style><h1>Slow &amp; steady</h1>", "Slow & steady"),
+        ("<p>Request forbidden by administrative rules.</p>", "Request forbidden by administrative rules."),  # noqa: E501
+        ("<div>a <b", "a"),
         ("", "no explanation given"),
         ("   ", "   "),
         (b"caf\xe9", "caf\ufffd"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vimmerse_async.decode import LONGEST_RETRY_AFTER, parse_retry_after
+from vimmerse_async.quota import LONGEST_WAIT, parse_retry_after
 
 NUMBERS = st.one_of(
     st.floats().map(str), st.integers().map(str), st.floats().map("{:e}".format)
@@ -34,7 +34,7 @@ VALUES = st.one_of(
 def test_B22_retry_after_never_raises(headers):
     """Whatever the headers say, the answer is None or a time that can be waited for."""
     found = parse_retry_after(headers)
-    assert found is None or 0.0 <= found <= LONGEST_RETRY_AFTER
+    assert found is None or 0.0 <= found <= LONGEST_WAIT
     assert found is None or math.isfinite(found)
 
 
@@ -89,4 +89,4 @@ def test_B22_a_million_values(chunk):
         for _ in range(rng.randrange(4)):
             value.insert(rng.randrange(len(value) + 1), rng.choice(letters))
         found = parse_retry_after({"retry-after": "".join(value), "date": rng.choice(seeds)})
-        assert found is None or 0.0 <= found <= LONGEST_RETRY_AFTER
+        assert found is None or 0.0 <= found <= LONGEST_WAIT

@@ -27,6 +27,10 @@ def _whole(_: object, attribute: "attrs.Attribute[int]", value: int | None) -> N
         raise ValueError(f"{attribute.name} must be a whole number of at least 1, not {value!r}")
 
 
+def _word(value: Any) -> Any:
+    return str(value)
+
+
 def _one_of(choices: Any) -> Any:
     def check(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
         if value is not None and value not in get_args(choices):
@@ -72,7 +76,7 @@ class Limits:
     window: Window = attrs.field(default="fixed", validator=_one_of(Window))
     in_flight: int | None = attrs.field(default=None, validator=_whole)
     retry_after: RetryAfter | None = attrs.field(default=None, validator=_one_of(RetryAfter))
-    refuse: Refuse = attrs.field(default="429", converter=str, validator=_one_of(Refuse))
+    refuse: Refuse = attrs.field(default="429", converter=_word, validator=_one_of(Refuse))
     refuse_after: float | None = attrs.field(default=None, validator=_positive)
     ban: float | None = attrs.field(default=None, validator=_positive)
     quota_headers: QuotaHeaders | None = attrs.field(default=None, validator=_one_of(QuotaHeaders))
