@@ -5,7 +5,7 @@ VimmerseError
 ├ InvalidRequestError (ValueError)      nothing was sent; names the field, and the row in a batch
 │ ├ InvalidURLError
 │ └ ConfigurationError                  key, base_url, headers, limits, timeouts
-├ SessionError (RuntimeError)           not entered, closed, other loop, forked
+├ SessionError (RuntimeError)           not entered, closed, other loop, forked, an unfit aiohttp
 ├ JournalError                          locked, mismatch, corrupt, write
 ├ BatchError                            some rows failed; holds every result
 │ └ BatchStoppedError                   the run ended early; says why and how to go on

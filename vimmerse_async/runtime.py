@@ -140,9 +140,9 @@ class Runtime:
         self._loop = asyncio.get_running_loop()
         self._pid = os.getpid()
         self.now = self._loop.time
+        self.transport = Transport(self.config, **self._connection)  # first: it may refuse
         self.gate = join_gate(self._gate_name, self._make_limit)
         self.deadlines = Deadlines(self._loop)
-        self.transport = Transport(self.config, **self._connection)
         self._state = SessionState.OPEN
         self.hooks.open(OpenEvent(self.config.origin, self.statistics))
 

@@ -13,7 +13,6 @@ from io import BytesIO
 from typing import Any
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
 from multidict import MultiMapping
 from yarl import URL
 
@@ -23,6 +22,7 @@ from vimmerse_async.errors import ConfigurationError
 from vimmerse_async.http.failures import failure_of
 from vimmerse_async.http.multipart import build_form
 from vimmerse_async.http.pool import Body, GuardedConnector, GuardedProtocol, current_lease
+from vimmerse_async.http.surface import HttpProcessingError, check
 from vimmerse_async.masking import MASK, Mask
 from vimmerse_async.wire import Call, Failure, Lease, Operation, Reply
 
@@ -67,6 +67,7 @@ class Transport:
         trust_env: bool,
         trace_configs: Sequence[Any],
     ) -> None:
+        check()
         self._config = config
         self._mask = Mask(config.secrets)
         self._connector = GuardedConnector(config.origin, **({} if ssl is None else {"ssl": ssl}))
@@ -82,7 +83,7 @@ class Transport:
             trace_configs=list(trace_configs),
         )
         # One attempt is one request: aiohttp would repeat a GET by itself, uncounted.
-        self._client._retry_connection = False  # noqa: SLF001 - pinned by a test
+        self._client._retry_connection = False  # noqa: SLF001 - on the surface
         self._is_direct = proxy is None and not trust_env and not trace_configs
         self._urls: dict[str, URL] = {}
         self._heads: dict[tuple[str, str], Head] = {}

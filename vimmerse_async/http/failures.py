@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
 
 from vimmerse_async.http.multipart import FormError
 from vimmerse_async.http.pool import SpokeFirstError
+from vimmerse_async.http.surface import HttpProcessingError
 from vimmerse_async.wire import Failure, Lease
 
 _LOCAL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})

@@ -3,7 +3,7 @@
 aiohttp gives bytes that arrive on an idle pooled connection to the next request: a wrong caption
 without an error (aio-libs/aiohttp#13656). Here three nets hold: bytes between replies end the
 connection as they arrive, bytes not yet read are looked for at reuse, and so is `should_close`.
-The private names this relies on are pinned by a test.
+The names of aiohttp that this relies on stand in `surface`.
 """
 
 import select
@@ -13,11 +13,9 @@ from time import monotonic
 from typing import Any, cast
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
-from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
+from vimmerse_async.http.surface import Connection, HttpProcessingError, ResponseHandler
 from vimmerse_async.wire import Lease
 
 KEEPALIVE = 15.0
@@ -158,7 +156,7 @@ class GuardedConnector(aiohttp.TCPConnector):
             connection = await self.connect(self._request, [], timeout)
         finally:
             current_lease.set(outer)
-        protocol, connection._protocol = connection.protocol, None  # noqa: SLF001 - pinned
+        protocol, connection._protocol = connection.protocol, None  # noqa: SLF001 - on the surface
         return cast("GuardedProtocol", protocol)
 
     def give(self, protocol: GuardedProtocol, *, whole: bool) -> None:
