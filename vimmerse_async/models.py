@@ -42,7 +42,8 @@ class PromptRequest:
         image2_url: HTTPS address of a second picture; None for none.
         video_url: HTTPS address of a video, used when there is no `image_url`; None for none.
         mode: What the prompt is for; None leaves it to the server.
-        key: The question's identity where its URL changes from run to run; None: the question.
+        key: Stands for the URLs, or for the text where there are none, in the question's identity,
+            because they change from run to run; None: they are the identity.
         tag: Anything of yours; comes back on the result, is never sent.
 
     Example:
@@ -57,6 +58,12 @@ class PromptRequest:
     mode: ModeLike | None = None
     key: str | None = attrs.field(default=None, kw_only=True)
     tag: Any = attrs.field(default=None, kw_only=True, eq=False)
+
+
+FIELDS = tuple(each.name for each in attrs.fields(PromptRequest) if each.name not in {"key", "tag"})
+"""What is sent of a question: every field but those that are the caller's own."""
+URL_FIELDS = tuple(name for name in FIELDS if name.endswith("_url"))
+"""Those that hold the address of a picture or video."""
 
 
 @attrs.frozen

@@ -13,7 +13,15 @@ import attrs
 
 from vimmerse_async.control.limit import LatencyClass
 from vimmerse_async.errors import InvalidRequestError, brief
-from vimmerse_async.models import ModeLike, OptionLike, PromptMode, PromptOption, PromptRequest
+from vimmerse_async.models import (
+    FIELDS,
+    URL_FIELDS,
+    ModeLike,
+    OptionLike,
+    PromptMode,
+    PromptOption,
+    PromptRequest,
+)
 from vimmerse_async.urls import check_url, is_plain
 
 Expects = Literal["text", "asset", "json"]
@@ -25,8 +33,7 @@ _METHODS = frozenset({"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"})
 _PATH = re.compile(r"/(?!/)[!$-;=?-\[\]_a-z~]{0,4000}").fullmatch
 _NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,100}").fullmatch
 _SURROGATE = re.compile(r"[\ud800-\udfff]").search
-_FIELDS = ("option", "prompt", "image_url", "image2_url", "video_url", "mode")
-_URLS = frozenset({"image_url", "image2_url", "video_url"})
+_URLS = frozenset(URL_FIELDS)
 _CHOICES = {
     "option": frozenset(map(str, PromptOption)),
     "mode": frozenset(map(str, PromptMode)),
@@ -285,7 +292,7 @@ def json_body(field: str, value: Any) -> bytes:
 
 def _checked_fields(request: PromptRequest, files: Iterable[str]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for name in _FIELDS:
+    for name in FIELDS:
         value = getattr(request, name)
         if value is None:
             continue

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from vimmerse_async.emulator import Emulator
 from vimmerse_async.emulator.api.contract import (
+    ALL_FIELDS,
     CHOICES,
     TEXT_ROUTES,
+    URL_FIELDS,
     URL_PATTERN,
     WORDS_PATTERN,
     read_question,
@@ -27,16 +29,9 @@ OPTIONS = st.sampled_from([*CHOICES["option"], "refine", ""])
 MODES = st.sampled_from([*CHOICES["mode"], "SCENE"])
 URLS = st.builds("{}{}".format, st.sampled_from(["https://a.b/", "http://", ""]), st.text())
 ODD = st.none() | st.integers() | st.booleans() | st.lists(st.text(), max_size=2)
+FIELDS = {"option": OPTIONS, "mode": MODES, "prompt": st.text()} | dict.fromkeys(URL_FIELDS, URLS)
 BODIES = st.fixed_dictionaries(
-    {},
-    optional={
-        "option": OPTIONS | ODD,
-        "mode": MODES | ODD,
-        "prompt": st.text() | ODD,
-        "image_url": URLS | ODD,
-        "image2_url": URLS | ODD,
-        "video_url": URLS | ODD,
-    },
+    {}, optional={name: FIELDS.get(name, ODD) | ODD for name in ALL_FIELDS}
 )
 
 

@@ -1,16 +1,18 @@
 """What makes two questions the same: option, mode and fields, whatever route carries them.
 
 A question's identity is a digest of the body that the general route would get for it. A row's own
-`key` takes the place of what its URL or text says.
+`key` takes the place of its URLs, or of its text where it has none, and of nothing else.
 """
 
 import json
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from hashlib import blake2b
+
+import attrs
 
 from vimmerse_async.batch.refused import RefusedRequest
 from vimmerse_async.errors import InvalidRequestError
-from vimmerse_async.models import PromptOption, PromptRequest
+from vimmerse_async.models import FIELDS, URL_FIELDS, PromptOption, PromptRequest
 from vimmerse_async.wire import IMAGE_2_PROMPT, REFINE_PROMPT, Call, prompt_call
 
 DIGEST_SIZE = 16
@@ -21,7 +23,14 @@ _GENERAL = {
     REFINE_PROMPT.name: b'{"option":"RefinePrompt",',
 }
 """How the general route's body begins that asks the same as a short route's."""
-_URLS = ("image_url", "image2_url", "video_url")
+_KEYED = frozenset({*URL_FIELDS, "prompt", "option", "mode", "key", "tag"})
+"""Fields that have a place in a keyed question's words; any other is named there."""
+_PICTURE = ("image_url",)
+_USUAL: Mapping[str, tuple[str, ...]] = {
+    PromptOption.REFINE_PROMPT: ("prompt",),
+    PromptOption.SUGGEST_PROMPT: (),
+}
+"""By option: what a key stands for when the words do not say, and hold no seed; else a picture."""
 
 Identify = Callable[[object, Call], Hashable | None]
 
@@ -51,7 +60,7 @@ def is_repeatable(item: object) -> bool:
         return False
     if item.option == PromptOption.SUGGEST_PROMPT:
         return True
-    return item.prompt is None and not any(getattr(item, name) for name in _URLS)
+    return item.prompt is None and not any(getattr(item, name) for name in URL_FIELDS)
 
 
 def digest_of(item: object, call: Call, occurrence: int = 0) -> bytes:
@@ -108,7 +117,7 @@ def described_refused(item: object) -> str:
         return json.dumps({"row": str(item)})
     if not isinstance(item, PromptRequest):
         return json.dumps({"type": type(item).__name__})
-    names = ("option", "prompt", *_URLS, "mode", "key", "reason")
+    names = (*FIELDS, "key", "reason")
     values = {name: getattr(item, name, None) for name in names}
     fields = {name: _text(value) for name, value in values.items() if value is not None}
     return json.dumps(fields)
@@ -145,8 +154,24 @@ def cheapest(template: PromptRequest) -> Identify:
 
 
 def _keyed(item: PromptRequest) -> bytes:
-    seed = item.prompt if any(getattr(item, name) for name in _URLS) else None
-    return b"key" + json.dumps([item.key, item.option, item.mode, seed]).encode()
+    """Return a keyed question's words: all that is asked but the URLs, or the text, themselves.
+
+    The words are those of the first journals wherever they suffice: what was paid for stays found.
+    """
+    media = tuple(name for name in URL_FIELDS if getattr(item, name) is not None)
+    replaced = media or (() if item.prompt is None else ("prompt",))
+    seed = item.prompt if media else None
+    words: list[object] = [item.key, item.option, item.mode, seed]
+    if replaced != (_PICTURE if seed else _USUAL.get(item.option or "", _PICTURE)):
+        words.append(replaced)
+    more = {
+        each.name: value
+        for each in attrs.fields(type(item))
+        if each.name not in _KEYED and (value := getattr(item, each.name)) is not None
+    }
+    if more:
+        words.append(more)
+    return b"key" + json.dumps(words).encode()
 
 
 def _text(value: object) -> str:

@@ -18,7 +18,7 @@ from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.runner import Interrupts
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.errors import APIResponseError, InvalidRequestError, VimmerseError
-from vimmerse_async.models import PromptRequest
+from vimmerse_async.models import URL_FIELDS, PromptRequest
 from vimmerse_async.session import VimmerseSession
 
 
@@ -62,7 +62,7 @@ async def _print_answers(
 async def _hosted(session: VimmerseSession, request: PromptRequest) -> PromptRequest:
     """Return the request with the files among its pictures and videos uploaded."""
     changed: dict[str, Any] = {}
-    for field in ("image_url", "image2_url", "video_url"):
+    for field in URL_FIELDS:
         source = getattr(request, field)
         if source is not None and not is_address(source):
             changed[field] = await _uploaded(session, source)

@@ -17,7 +17,6 @@ DESCRIBE = "Image2Prompt"
 SUGGEST = "SuggestPrompt"
 REFINE = "RefinePrompt"
 
-URL_FIELDS = ("image_url", "image2_url", "video_url")
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "option": (INSPIRE, DESCRIBE, SUGGEST, REFINE),
     "mode": ("scene", "video", "image", "audio"),
@@ -54,15 +53,6 @@ class TextRoute:
     required: tuple[str, ...] = ()
 
 
-ALL_FIELDS = (*URL_FIELDS, "prompt", *CHOICES)
-TEXT_ROUTES: Mapping[str, TextRoute] = {
-    "/v2/text/prompt": TextRoute(fields=ALL_FIELDS),
-    "/v2/text/suggest-prompt": TextRoute(SUGGEST),
-    "/v2/text/refine-prompt": TextRoute(REFINE, ("prompt",), ("prompt",)),
-    "/v2/text/image-2-prompt": TextRoute(DESCRIBE, ("image_url",), ("image_url",)),
-}
-
-
 @attrs.frozen
 class Question:
     """A checked request for one prompt."""
@@ -87,6 +77,16 @@ class Question:
         if self.has_media:
             return DESCRIBE
         return REFINE if self.prompt else SUGGEST
+
+
+ALL_FIELDS = tuple(each.name for each in attrs.fields(Question))
+URL_FIELDS = tuple(name for name in ALL_FIELDS if name.endswith("_url"))
+TEXT_ROUTES: Mapping[str, TextRoute] = {
+    "/v2/text/prompt": TextRoute(fields=ALL_FIELDS),
+    "/v2/text/suggest-prompt": TextRoute(SUGGEST),
+    "/v2/text/refine-prompt": TextRoute(REFINE, ("prompt",), ("prompt",)),
+    "/v2/text/image-2-prompt": TextRoute(DESCRIBE, ("image_url",), ("image_url",)),
+}
 
 
 def is_test_key(key: str) -> bool:

@@ -8,7 +8,6 @@ from aiohttp import web
 
 from vimmerse_async.emulator.api.app import Task, Work
 from vimmerse_async.emulator.api.contract import (
-    ALL_FIELDS,
     Question,
     TextRoute,
     ask,
@@ -25,7 +24,9 @@ from vimmerse_async.emulator.api.reply import (
 from vimmerse_async.emulator.api.v2 import Studio
 from vimmerse_async.emulator.media.hosting import Incoming
 
-_TEXT = TextRoute(fields=ALL_FIELDS)
+TEXT_FORM = TextRoute(
+    fields=("image_url", "image2_url", "video_url", "prompt", "option", "mode")
+)  # what is new comes to v2 only
 _TEXT_FILES: Mapping[str, tuple[str, str]] = {
     "image_file": ("image", "image_url"),
     "image2_file": ("image", "image2_url"),
@@ -66,7 +67,7 @@ def _check_text(studio: Studio, form: ParsedForm) -> Work:
     for field, incoming in form.files.items():
         if incoming.size:
             given[_TEXT_FILES[field][1]] = studio.hosting.url_of(incoming)
-    return partial(_write, studio, ask(_TEXT, given), files)
+    return partial(_write, studio, ask(TEXT_FORM, given), files)
 
 
 async def _write(studio: Studio, question: Question, files: list[Incoming]) -> EmulatorReply:
