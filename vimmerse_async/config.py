@@ -12,13 +12,19 @@ from yarl import URL
 
 from vimmerse_async._version import __version__
 from vimmerse_async.errors import ConfigurationError
-from vimmerse_async.urls import host_objection, shown
+from vimmerse_async.urls import host_objection, parse, shown
 
 DEFAULT_BASE_URL = "https://api.vimmerse.net"
 KEY_VARIABLE = "VIMMERSE_API_KEY"
 BASE_URL_VARIABLE = "VIMMERSE_BASE_URL"
 
 _VISIBLE = re.compile(r"[!-~]+").fullmatch
+_AUTHORITY = re.compile(r"[^?#\\]+(?<!:)").fullmatch
+_PREFIX = re.compile(
+    r"(?:(?!(?:\.|%2e){1,2}(?:/|\Z))(?:[!$&-.0-;=@A-Z_a-z~]|%[0-9A-Fa-f]{2})+(?:/|\Z))*",
+    re.IGNORECASE,
+).fullmatch
+"""Segments of a path that no server takes for "here" or "one up"."""
 _PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?").fullmatch
 
 
@@ -51,18 +57,23 @@ class Config:
     """Where requests go and what they carry.
 
     Attributes:
-        origin: Scheme, host and port.
+        base_url: Scheme, host, port and path below which requests go; no slash at its end.
         headers: Sent with every request, the key among them.
         secrets: What must never be shown.
+        origin: Scheme, host and port alone: nothing goes to another.
     """
 
-    origin: str
+    base_url: str
     headers: Mapping[str, str] = attrs.field(repr=False)
     secrets: tuple[Secret, ...] = attrs.field(repr=False)
+    origin: str = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda self: str(URL(self.base_url).origin()), takes_self=True),
+    )
 
     def without_secrets(self) -> "Config":
         """Return what may be kept of it when nothing more is sent."""
-        return Config(self.origin, {}, ())
+        return Config(self.base_url, {}, ())
 
 
 def build_config(
@@ -81,7 +92,7 @@ def build_config(
     key = _check_key(conceal(os.environ.get(KEY_VARIABLE) if api_key is None else api_key))
     if base_url is None:
         base_url = conceal(os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL)
-    origin = _check_origin(base_url)
+    base_url = _check_base_url(base_url)
     optional = {
         "Authorization": _check_header("authorization", authorization),
         "Username": _check_header("username", username),
@@ -96,7 +107,7 @@ def build_config(
         "Content-Type": "application/json",
     }
     headers |= {name: value for name, value in optional.items() if value is not None}
-    return Config(origin, headers, tuple(secrets))
+    return Config(base_url, headers, tuple(secrets))
 
 
 def _check_key(key: Any) -> Secret:
@@ -137,34 +148,49 @@ def _check_header(name: str, value: object) -> Secret | None:
     return Secret(value)
 
 
-def _check_origin(base_url: object) -> str:
-    fault = _origin_fault(base_url)
+def _check_base_url(base_url: object) -> str:
+    fault = _address_fault(base_url)
     if fault is not None:
         raise ConfigurationError(
-            f"base_url (or {BASE_URL_VARIABLE}) {fault}; it must be an origin like "
+            f"base_url (or {BASE_URL_VARIABLE}) {fault}; it must be an address like "
             f"{DEFAULT_BASE_URL!r}: {shown(base_url)}",
             field="base_url",
         )
-    return str(URL(str(base_url)).origin())
+    url = URL(str(base_url))
+    return f"{url.origin()}{url.raw_path.removesuffix('/')}"
 
 
-def _origin_fault(base_url: object) -> str | None:
+def _address_fault(base_url: object) -> str | None:
     if not isinstance(base_url, str) or not _VISIBLE(base_url):
         return "must be a str of visible ASCII characters"
-    try:
-        url = URL(base_url)
-        port = url.explicit_port
-    except ValueError:
+    url = parse(base_url)
+    if url is None:
         return "is not a URL that can be read"
-    if url.scheme not in {"https", "http"} or not url.host or port == 0:
+    if url.scheme not in {"https", "http"} or not url.host or url.explicit_port == 0:
         return "must begin with https:// and name a host"
-    if "@" in base_url:
-        return "must not hold a user name or password"
-    if not re.fullmatch(r"[a-z]+://[^/?#\\]+(?<!:)", base_url, re.IGNORECASE):
-        return "must end after the host and port, without a path, query or trailing slash"
     if url.scheme == "http" and not is_loopback(url.host):
         return "must begin with https:// (plain http is for loopback addresses only)"
-    return host_objection(url.raw_host)
+    authority, _, path = base_url.partition("://")[2].partition("/")
+    return (
+        _authority_fault(authority) or _path_fault(url.host, path) or host_objection(url.raw_host)
+    )
+
+
+def _authority_fault(authority: str) -> str | None:
+    if "@" in authority:
+        return "must not hold a user name or password"
+    return None if _AUTHORITY(authority) else "must not hold a query, fragment or empty port"
+
+
+def _path_fault(host: str, path: str) -> str | None:
+    if not _PREFIX(path):
+        return (
+            "may end with a path of plain segments, percent-encoded where necessary, and must not "
+            "hold a query or fragment"
+        )
+    if path and host == URL(DEFAULT_BASE_URL).host:
+        return "must not have a path, because the routes bring their own"
+    return None
 
 
 def check_proxy(proxy: object) -> None:
@@ -178,11 +204,13 @@ def check_proxy(proxy: object) -> None:
 
 
 def _is_proxy(proxy: object) -> bool:
-    try:
-        url = URL(proxy) if isinstance(proxy, str) and _VISIBLE(proxy) else URL()
-        return url.scheme in {"http", "https"} and bool(url.host) and url.port != 0
-    except ValueError:
-        return False
+    url = parse(proxy) if isinstance(proxy, str) and _VISIBLE(proxy) else None
+    return (
+        url is not None
+        and url.scheme in {"http", "https"}
+        and url.port != 0
+        and host_objection(url.raw_host) is None
+    )
 
 
 def is_loopback(host: str) -> bool:

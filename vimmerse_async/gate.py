@@ -271,9 +271,9 @@ _shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[object, _Shar
 _digest_key = os.urandom(16)
 
 
-def identity(origin: str, key: str) -> bytes:
-    """Return a name for an account at an origin that does not tell the key."""
-    return hashlib.blake2b(f"{origin}\n{key}".encode(), key=_digest_key, digest_size=16).digest()
+def identity(base_url: str, key: str) -> bytes:
+    """Return a name for an account at an address that does not tell the key."""
+    return hashlib.blake2b(f"{base_url}\n{key}".encode(), key=_digest_key, digest_size=16).digest()
 
 
 def join_gate(name: object, make_limit: Callable[[], Limit]) -> Gate:

@@ -107,7 +107,7 @@ class Runtime:
         self.lanes: weakref.WeakSet[Lane] = weakref.WeakSet()
         self._limit = FixedLimit(limit) if isinstance(limit, int) else limit
         self._gate_name = (
-            identity(config.origin, config.secrets[0])
+            identity(config.base_url, config.secrets[0])
             if limit is None
             else None
             if isinstance(limit, int)

@@ -38,7 +38,8 @@ class VimmerseSession:
 
     Args:
         api_key: The account's key; None: the variable `VIMMERSE_API_KEY`.
-        base_url: An HTTPS origin, or a loopback one; None: `VIMMERSE_BASE_URL`, else the vendor's.
+        base_url: An HTTPS address, or a loopback one, with a path below which requests go where a
+            gateway wants that; None: `VIMMERSE_BASE_URL`, else the vendor's.
         authorization: The `Authorization` header; None sends none.
         username: The `Username` header; None sends none.
         client_type: The `X-Client-Type` header; None sends none.
@@ -102,7 +103,7 @@ class VimmerseSession:
         if runtime is None:  # a constructor that failed is shown, too
             return "<VimmerseSession not made>"
         doing = runtime.gate if runtime.state is SessionState.OPEN else runtime.state.value
-        return f"<VimmerseSession {runtime.config.origin} {doing}>"
+        return f"<VimmerseSession {runtime.config.base_url} {doing}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a VimmerseSession cannot be pickled or copied; make one where it is used")
@@ -152,6 +153,11 @@ class VimmerseSession:
     def timeouts(self) -> Timeouts:
         """How long calls may take."""
         return self._timeouts
+
+    @property
+    def base_url(self) -> str:
+        """Scheme, host, port and path below which requests go, without a slash at its end."""
+        return self._runtime.config.base_url
 
     @property
     def origin(self) -> str:

@@ -40,6 +40,16 @@ def check_url(field: str, url: object) -> None:
         raise InvalidURLError(f"{field} {reason}: {shown(url)}", field=field)
 
 
+def parse(url: str) -> URL | None:
+    """Return a URL's parts; None when it has none that can be read."""
+    try:
+        parsed = URL(url)
+        parsed.explicit_port  # noqa: B018 - is read only now
+    except (ValueError, IndexError):  # yarl looks for the host of "https://[::1]@" beyond its end
+        return None
+    return parsed
+
+
 def shown(value: object) -> str:
     """Return a value for a message: short, escaped, without query, fragment or user info."""
     if not isinstance(value, str):
@@ -63,11 +73,10 @@ def _objection(url: object) -> str | None:
     authority = _AUTHORITY_END(url[8:], 1)[0]
     if "@" in authority:
         return "must not hold a user name or password"
-    try:
-        parsed = URL(url)
-        port = parsed.explicit_port
-    except ValueError:
+    parsed = parse(url)
+    if parsed is None:
         return "is not a URL that can be read"
+    port = parsed.explicit_port
     if port is not None and (port == 0 or not _PORT(authority)):
         return "has a port that cannot be"
     return host_objection(parsed.raw_host)

@@ -31,6 +31,7 @@ MAX_PROMPT = 1_000_000
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"})
 _PATH = re.compile(r"/(?!/)[!$-;=?-\[\]_a-z~]{0,4000}").fullmatch
+_DOTS = re.compile(r"/(?:\.|%2e){1,2}(?=[/?]|\Z)", re.IGNORECASE).search
 _NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,100}").fullmatch
 _SURROGATE = re.compile(r"[\ud800-\udfff]").search
 _URLS = frozenset(URL_FIELDS)
@@ -58,7 +59,7 @@ class Operation:
     Attributes:
         name: The name in errors, hooks and statistics.
         method: The HTTP method.
-        path: The path below the origin.
+        path: The path below the session's address.
         attempt: Seconds that one request may take by default; None: no bound of its own.
         total: Seconds that a whole call may take by default.
         idle: Seconds that an upload may stand still; None for other routes.
@@ -251,10 +252,10 @@ def custom_call(method: str, path: str, json: Any, form: Mapping[str, str] | Non
             f"method must be one of {', '.join(sorted(_METHODS))}; not {brief(method)}",
             field="method",
         )
-    if not isinstance(path, str) or not _PATH(path):
+    if not isinstance(path, str) or not _PATH(path) or _DOTS(path.partition("?")[0]):
         raise InvalidRequestError(
-            "path must begin with a single '/' and hold URL characters only, percent-encoded "
-            f"where necessary: {brief(path)}",
+            "path must begin with a single '/', go nowhere up and hold URL characters only, "
+            f"percent-encoded where necessary: {brief(path)}",
             field="path",
         )
     if json is not None and form is not None:

@@ -279,6 +279,17 @@ async def test_another_origin_is_refused(tmp_path):
     assert caught.value.kind == "mismatch"
 
 
+async def test_the_path_of_an_address_counts(tmp_path):
+    """What one path of a gateway answered is not taken for another's."""
+    path = await filled(tmp_path / "run.db", url="https://gateway.example/vimmerse")
+    async with PromptJournal(path) as journal:
+        journal.bind("https://gateway.example/vimmerse")
+        for other in ("https://gateway.example", "https://gateway.example/other"):
+            with pytest.raises(JournalError) as caught:
+                journal.bind(other)
+            assert caught.value.kind == "mismatch"
+
+
 async def test_a_journal_in_use_can_be_read(tmp_path):
     """A reader sees what was committed, while the writer goes on."""
     path = tmp_path / "run.db"

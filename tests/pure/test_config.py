@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from yarl import URL
 
 from vimmerse_async.config import (
     BASE_URL_VARIABLE,
@@ -129,7 +130,7 @@ def test_C21_headers_that_cannot_be_sent(name, value):
     refused(name, **{name: value})
 
 
-ORIGINS = {
+BASE_URLS = {
     "https://api.vimmerse.net": "https://api.vimmerse.net",
     "HTTPS://API.Vimmerse.NET": "https://api.vimmerse.net",
     "https://a.example:8443": "https://a.example:8443",
@@ -141,13 +142,22 @@ ORIGINS = {
     "http://[::1]:80": "http://[::1]",
     "http://localhost": "http://localhost",
     "http://LOCALHOST:1": "http://localhost:1",
+    "https://a.example/": "https://a.example",
+    "https://api.vimmerse.net/": "https://api.vimmerse.net",
+    "https://gateway.example/vimmerse": "https://gateway.example/vimmerse",
+    "https://Gateway.example:443/Vimmerse/": "https://gateway.example/Vimmerse",
+    "https://gateway.example/a/b.c/v2": "https://gateway.example/a/b.c/v2",
+    "https://gateway.example/a%2Fb/~x/..c": "https://gateway.example/a%2Fb/~x/..c",
+    "http://127.0.0.1:8080/stage@2": "http://127.0.0.1:8080/stage@2",
 }
 
 
-@pytest.mark.parametrize(("base_url", "origin"), ORIGINS.items())
-def test_C22_origins(base_url, origin):
-    """HTTPS anywhere, plain HTTP on this machine."""
-    assert config_of(base_url=base_url).origin == origin
+@pytest.mark.parametrize(("base_url", "kept"), BASE_URLS.items())
+def test_C22_addresses(base_url, kept):
+    """HTTPS anywhere, plain HTTP on this machine, with a path or a slash at the end or without."""
+    config = config_of(base_url=base_url)
+    assert config.base_url == kept
+    assert config.origin == re.match(r"https?://[^/]+", kept)[0]
 
 
 @pytest.mark.parametrize(
@@ -155,8 +165,14 @@ def test_C22_origins(base_url, origin):
     [
         "http://a.example", "http://10.0.0.1", "http://0.0.0.0", "http://127.0.0.1.a.example",
         "http://localhost.a.example", "http://2130706433", "http://0x7f000001", "http://[::ffff:127.0.0.1",
-        "https://u:p@a.example", "https://u@a.example", "https://@a.example", "https://a.example/",
-        "https://a.example/v2", "https://a.example?x", "https://a.example#x", "https://a.example?",
+        "https://u:p@a.example", "https://u@a.example", "https://@a.example", "https://a.example//",
+        "https://a.example//v", "https://a.example/v//w", "https://a.example/v//", "https://a.example/.",
+        "https://a.example/..", "https://a.example/v/../w", "https://a.example/v/%2e%2E/w",
+        "https://a.example/v/.%2e", "https://a.example/v?x", "https://a.example/v#x",
+        "https://a.example/v\\w", "https://a.example/%", "https://a.example/%zz", "https://a.example/v{w}",
+        "https://api.vimmerse.net/v2", "https://API.vimmerse.net/x/", "https://u:p@a.example/v",
+        "http://a.example/vimmerse", "https://[::1]@", "https://[::1]@/v", "https://[::1]@%@",
+        "https://a.example?x", "https://a.example#x", "https://a.example?",
         "https://a.example#", "https://a.example\\@b.example", "ftp://a.example", "a.example",
         "//a.example", "https:a.example", "https:/a.example", "https://", "https://:443",
         "https://a.example:0", "https://a.example:99999", "https://a.example:x", "https://[::1",
@@ -165,7 +181,7 @@ def test_C22_origins(base_url, origin):
         b"https://a.example", 7, ["https://a.example"],
     ],
 )  # fmt: skip
-def test_C22_what_is_no_origin(base_url):
+def test_C22_what_is_no_address(base_url):
     """Whatever would lead elsewhere, hide a password or travel in the clear is refused."""
     message = refused("base_url", base_url=base_url)
     assert "u:p" not in message
@@ -173,19 +189,23 @@ def test_C22_what_is_no_origin(base_url):
 
 PIECES = st.sampled_from(
     ["https://", "http://", "a", ".example", "@", ":", "/", "?", "#", "\\", "[::1]", "127.0.0.1",
-     "localhost", "443", "0", "%", "é", " ", "..", "-"]
+     "localhost", "443", "0", "%", "é", " ", "..", "-", "https://[::1]@", "/vimmerse", "%2e"]
 )  # fmt: skip
 
 
 @given(st.text() | st.lists(PIECES).map("".join))
+@example("https://[::1]@")
 @settings(max_examples=300)
 def test_C22_any_address(base_url):
-    """An accepted origin has a scheme and a host, and nothing else; plain HTTP stays here."""
+    """An accepted address has a scheme, a host and a plain path; plain HTTP stays here."""
     try:
-        origin = build_config(KEY, base_url, None, None, None).origin
+        config = build_config(KEY, base_url, None, None, None)
     except ConfigurationError:
         return
+    origin, path = config.origin, config.base_url.removeprefix(config.origin)
     assert re.fullmatch(r"https?://(\[[0-9a-f:.]+\]|[^/?#@:\\\s]+)(:[0-9]+)?", origin)
+    assert re.fullmatch(r"(/(?!\.{1,2}(/|\Z))[^/?#\\\s]+)*", path)
+    assert str(URL(config.base_url + "/v2/text")) == config.base_url + "/v2/text"
     if origin.startswith("http://"):
         assert re.match(r"http://(127\.|localhost|\[::1\])", origin)
 
@@ -202,6 +222,25 @@ def test_C22_any_address(base_url):
 def test_A33_proxies(proxy):
     """An HTTP proxy is an address with or without a password."""
     check_proxy(proxy)
+
+
+@given(st.text() | st.lists(PIECES).map("".join))
+@example("http://[::1]@")
+@example("http://[::1]@%@")
+@example("http://..")
+@settings(max_examples=300)
+def test_any_proxy(proxy):
+    """Whatever a proxy's address is, it can be used, or is refused by name and not shown."""
+    error: ConfigurationError | None = None
+    try:
+        check_proxy(proxy)
+    except ConfigurationError as raised:
+        error = raised
+    if error is None:
+        assert URL(proxy).host
+    else:
+        assert error.field == "proxy"
+        assert len(proxy) < 5 or proxy not in str(error).partition("like")[0]
 
 
 def test_a_secret_shows_nothing():

@@ -249,6 +249,10 @@ async def test_D21_session_shares_the_learned_limit(server: ScriptedServer) -> N
                 assert stranger.gate.limit is not limit
             async with other.session() as elsewhere:
                 assert elsewhere.gate.limit is not limit
+            async with VimmerseSession(KEY, base_url=f"{server.url}/other") as below:
+                assert below.gate.limit is not limit
+            async with VimmerseSession(KEY, base_url=f"{server.url}/") as same:
+                assert same.gate is one.gate
             async with server.session(limit=4) as own, server.session(limit=4) as owned:
                 assert own.gate.limit is not limit
                 assert owned.gate.limit is not own.gate.limit

@@ -4,14 +4,17 @@ import json
 import platform
 
 import pytest
+from fault_server import ASSET
 from secret_scan import KEY, OTHER_SECRET
 from wire_kit import both_ways
 
 from vimmerse_async import (
     APIConnectionError,
+    InvalidRequestError,
     PromptMode,
     PromptOption,
     __version__,
+    get_asset,
     image_2_prompt,
     refine_prompt,
     suggest_prompt,
@@ -188,3 +191,35 @@ async def test_an_upload(serve, connect):
     assert asked.all("accept-encoding") == ["identity"]
     assert asked.all("x-api-key") == [KEY]
     assert not asked.all("transfer-encoding")
+
+
+@pytest.mark.parametrize("prefix", ["/vimmerse", "/a/b%2Fc/", "/"])
+async def test_every_request_goes_below_the_path_of_the_address(prefix, serve, connect):
+    """Behind a gateway, texts, uploads, assets and any other route go below its path."""
+    bodies = ['"a"', '"a"', json.dumps(ASSET), json.dumps(ASSET), '"a"']
+    server = await serve(*({"do": "answer", "status": 200, "body": body} for body in bodies))
+    session = await connect(server.url + prefix)
+    await refine_prompt(session, "shoes")
+    await refine_prompt(session, "x" * 100_000)
+    await upload_image(session, PNG)
+    await get_asset(session, "a1")
+    await session.request("GET", "/health?deep=1")
+    below = prefix.rstrip("/")
+    assert [request.target for request in server.requests] == [
+        f"{below}/v2/text/refine-prompt", f"{below}/v2/text/refine-prompt", f"{below}/v2/image",
+        f"{below}/asset/a1", f"{below}/health?deep=1",
+    ]  # fmt: skip
+    assert (session.base_url, session.origin) == (server.url + below, server.url)
+    assert f"<VimmerseSession {server.url}{below} " in repr(session)
+
+
+@pytest.mark.parametrize("path", ["/..", "/a/../b", "/./a", "/a/%2e%2E/b?x", "/.%2e/"])
+async def test_no_request_leaves_the_path_of_the_address(path, serve, connect):
+    """A path that leads upwards is refused before anything is sent; dots elsewhere are not."""
+    server = await serve()
+    session = await connect(f"{server.url}/vimmerse")
+    with pytest.raises(InvalidRequestError, match="go nowhere up"):
+        await session.request("GET", path)
+    assert server.connections == 0
+    await session.request("GET", "/a..b/...?next=/../c")
+    assert server.requests[0].target == "/vimmerse/a..b/...?next=/../c"

@@ -101,7 +101,7 @@ async def test_F12_a_closed_session_lets_go_of_the_key(serve):
 def test_F1_configuration():
     """The configuration hides its secrets also as a dict."""
     config = build_config(KEY, None, OTHER_SECRET, None, None)
-    for twin in (config, attrs.evolve(config, origin="https://a.example")):
+    for twin in (config, attrs.evolve(config, base_url="https://a.example")):
         assert CORE not in f"{twin} {twin!r} {attrs.asdict(twin)} {attrs.astuple(twin)}"
     assert config.headers["X-Api-Key"] == KEY
 

@@ -113,7 +113,7 @@ class BatchJob:
         gate = self.session.gate
         if not isinstance(journal, PromptJournal):
             journal = await stack.enter_async_context(PromptJournal(journal))
-        return Ledger(journal, gate, self.session.origin, self._options())
+        return Ledger(journal, gate, self.session.base_url, self._options())
 
     def _plan(self, ledger: "Ledger | None") -> BatchPlan:
         return BatchPlan(

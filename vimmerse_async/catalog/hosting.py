@@ -125,7 +125,7 @@ class _Host:
         self._questions = questions
         self._known = known
         # what an emulator hosts is gone when it ends
-        self._lasting = origin_of(session.origin) != EMULATOR
+        self._lasting = origin_of(session.base_url) != EMULATOR
         self._under_way: dict[bytes, asyncio.Task[Asset]] = {}
 
     async def ask(self, row: CatalogRow) -> PromptRequest:

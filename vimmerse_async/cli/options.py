@@ -32,7 +32,7 @@ class Connection:
 
     Attributes:
         emulator: True runs the embedded emulator and asks it.
-        base_url: The server's origin; None: the environment's, else the vendor's.
+        base_url: The server's address; None: the environment's, else the vendor's.
         api_key_file: Where the key is; None: in the environment.
         limit: Requests in flight; None: found out.
         timeout: Seconds for a row, and for a server that accepts nothing; None: the usual.
@@ -86,7 +86,7 @@ _CONNECTION = (
     click.option(
         "--base-url",
         metavar="URL",
-        help="Ask another server. Else: $VIMMERSE_BASE_URL.",
+        help="Ask another server, or a gateway's path. Else: $VIMMERSE_BASE_URL.",
         panel=SERVER,
     ),
     click.option(

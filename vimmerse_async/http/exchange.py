@@ -210,7 +210,7 @@ class Transport:
         return Reply(status, kept, body)
 
     def _url(self, path: str) -> URL:
-        url = URL(self._config.origin + path, encoded=True)
+        url = URL(self._config.base_url + path, encoded=True)
         if len(self._urls) < 64:
             self._urls[path] = url
         return url
