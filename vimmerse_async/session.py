@@ -272,7 +272,7 @@ class VimmerseSession:
     ) -> Any:
         runtime, operation = self._runtime, call.operation
         gate = runtime.gate
-        if permit is None:
+        if permit is None:  # a row's first one came with it: it was admitted before it was taken
             entered = gate.enter(operation.latency)
             permit = (
                 await self._admitted(operation.latency, lane, attempts, deadline)
@@ -282,11 +282,12 @@ class VimmerseSession:
         begun = runtime.now()
         if attempts.started is None:
             attempts.started = begun
-            if lane is not None:
+            if lane is not None:  # a row's clock starts here: a full gate does not use it up
                 attempts.deadline = begun + (self._timeouts.total or operation.total)
         deadline.when = begun + (timeout or self._timeouts.attempt or operation.attempt or math.inf)
         deadline.when = min(attempts.deadline, deadline.when)
         touch = None if operation.idle is None else _toucher(runtime, deadline, operation.idle)
+        # Whatever ends this without an answer, the caller's cancellation too, teaches no limit.
         outcome, retry_after = Outcome.CANCEL, None
         lease = Lease()
         lease.fresh = attempts.fresh
@@ -299,12 +300,14 @@ class VimmerseSession:
             outcome, retry_after = rule_of(result).outcome, getattr(result, "retry_after", None)
             attempts.reused = type(answer) is Failure and answer.reused
         except asyncio.CancelledError:
+            # Deadlines cancel, too: without a claim it was the caller, and the server may charge.
             if deadline.reason != "late" or deadline.claim() is None:
                 attempts.possibly_charged += lease.connected and not operation.safe
                 raise
             result = _too_late(operation, attempts, runtime.now(), sent=lease.connected)
             outcome = rule_of(result).outcome
         finally:
+            # Before any pause: nobody holds a place while asleep, and the limit learns at once.
             attempts.probe = permit.probe
             attempts.sends += 1
             runtime.counters.sends += 1

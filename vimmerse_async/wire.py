@@ -1,7 +1,7 @@
 """What goes out and what comes back, as plain data: pure, no I/O.
 
-Down: arguments are checked and become a `Call`. Up: a `Reply` becomes a value, or an error that
-is returned, not raised, so that the one attempt loop can decide about it.
+Arguments are checked here and become a `Call`. What one exchange brings is a `Reply`, or a
+`Failure` where there is none; a `Lease` notes what became of the connection. `decode` reads them.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The only client room that speaks aiohttp: a `Call` goes out, a `Reply` or a `Failure` comes back.
+"""One exchange: a `Call` goes out over the pool, a `Reply` or a `Failure` comes back.
 
 A small request goes straight to a connection of aiohttp's pool and is read by aiohttp's parser;
 aiohttp's client session, which costs twice as much as all the rest, is asked where it is needed:
