@@ -52,7 +52,7 @@ KINDS = {
     "tuple": tuple,
     "generator": lambda rows: (row for row in rows),
     "map": lambda rows: map(str, rows),
-    "dict": dict.fromkeys,
+    "dict keys": lambda rows: dict.fromkeys(rows).keys(),
     "async generator": later,
     "slow async generator": lambda rows: later(rows, 0.5),
     "async iterator": Countdown,

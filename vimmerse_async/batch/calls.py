@@ -1,8 +1,6 @@
 """What a row of a batch asks: a string or a `PromptRequest` becomes a checked `Call`."""
 
 from collections.abc import Callable
-from inspect import iscoroutinefunction
-from typing import Any
 
 from vimmerse_async.batch.identity import key_of
 from vimmerse_async.batch.refused import RefusedRequest
@@ -81,18 +79,3 @@ def _text_reader(template: PromptRequest) -> Callable[[str], Call]:
         return prompt_call(PromptRequest(template.option, template.prompt, url, mode=template.mode))
 
     return read_prompt if refine else read_url
-
-
-def check_inputs(inputs: Any, on_result: Any) -> None:
-    """Raise TypeError unless `inputs` gives rows and `on_result` is a plain function or None."""
-    if on_result is not None and (not callable(on_result) or iscoroutinefunction(on_result)):
-        raise TypeError("on_result must be a plain function; await in the body of `async for`")
-    if isinstance(inputs, (str, bytes, bytearray)):
-        raise TypeError(
-            f"inputs must be an iterable of rows, not one {type(inputs).__name__}; "
-            "write [text] for a batch of one"
-        )
-    if not hasattr(inputs, "__aiter__") and not hasattr(inputs, "__iter__"):
-        raise TypeError(
-            f"inputs must be an iterable or async iterable of rows, not {type(inputs).__name__}"
-        )

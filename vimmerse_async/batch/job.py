@@ -9,8 +9,9 @@ import anyio
 import attrs
 
 from vimmerse_async.batch.allowance import Allowance
-from vimmerse_async.batch.calls import check_inputs, row_reader, template_of
+from vimmerse_async.batch.calls import row_reader, template_of
 from vimmerse_async.batch.identity import cheapest
+from vimmerse_async.batch.inputs import check_inputs
 from vimmerse_async.batch.plan import BatchPlan
 from vimmerse_async.batch.run import Run
 from vimmerse_async.batch.sinks import Sink

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import attrs
 
+from vimmerse_async.batch.inputs import plain, size_of
 from vimmerse_async.control.limit import Permit
 from vimmerse_async.wire import Call
 
@@ -48,10 +49,10 @@ class RowSource:
 
     def __init__(self, inputs: Any) -> None:
         self.taken: int = 0
-        self.size: int | None = len(inputs) if hasattr(inputs, "__len__") else None
+        self.size: int | None = size_of(inputs)
         self.error: Exception | None = None
         self.is_async: bool = hasattr(inputs, "__aiter__")
-        self._rows: Iterator[Any] = iter(()) if self.is_async else iter(inputs)
+        self._rows: Iterator[Any] = iter(()) if self.is_async else iter(plain(inputs))
         self._coming: AsyncIterator[Any] | None = aiter(inputs) if self.is_async else None
         self._takers: deque[asyncio.Future[Row | None]] = deque()
         self._idle: asyncio.Future[None] | None = None
