@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+from codecs import getincrementaldecoder
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,9 @@ _PICTURE_BRANDS = frozenset(
     {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"}
 )
 """Kinds of pictures that begin like a video, and that the API does not take."""
+
+_FIRST_ATOMS = frozenset((b"free", b"mdat", b"moov", b"wide"))
+"""What old QuickTime files begin with, where no `ftyp` says what they are."""
 
 UploadSource = str | os.PathLike[str] | bytes | BinaryIO
 
@@ -67,9 +71,25 @@ def media_type_of(head: bytes) -> str | None:
         return "video/quicktime" if head[8:10] == b"qt" else "video/mp4"
     if head[:4] == b"\x1a\x45\xdf\xa3":
         return "video/webm"
-    if head[4:8] in {b"moov", b"mdat", b"wide", b"free"}:
+    if head[4:8] in _FIRST_ATOMS and _is_first_atom(head):
         return "video/quicktime"
     return None
+
+
+def _is_first_atom(head: bytes) -> bool:
+    """Return whether an atom begins here, not a text that spells its name behind four letters."""
+    size = int.from_bytes(head[:4], "big")
+    if size < 8:  # 0: up to the end of the file; 1: the size stands behind the name
+        return size < 2 and head[4:8] == b"mdat"
+    return not _is_text(head)
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
+    except UnicodeDecodeError:
+        return False
+    return all(sign.isprintable() or sign.isspace() for sign in text)
 
 
 def _examine(slot: Slot, source: Any) -> FilePart:
