@@ -1,14 +1,21 @@
 """From a row to what is asked about it: which column holds what."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
 
 from vimmerse_async.batch.refused import RefusedRequest
+from vimmerse_async.catalog.addresses import (
+    IMAGE_COLUMN,
+    SPLIT_KINDS,
+    Split,
+    addresses_of,
+    split_rows,
+)
 from vimmerse_async.catalog.read import TEXT_COLUMN, URL_COLUMN, is_address
 from vimmerse_async.catalog.rows import CatalogRow
-from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.errors import InvalidRequestError, brief
 from vimmerse_async.models import ModeLike, OptionLike, PromptOption, PromptRequest
 
 
@@ -39,6 +46,7 @@ class Questions:
         video_column: Of the videos' URLs; None for none.
         prompt_column: Of the texts to start from; None for none.
         key_column: Of what a row is known by when its URL changes; None: by what is asked.
+        split: What becomes of several URLs in one cell of `column`; None: the row is refused.
     """
 
     option: OptionLike = PromptOption.IMAGE_2_PROMPT
@@ -49,6 +57,7 @@ class Questions:
     video_column: str | None = None
     prompt_column: str | None = None
     key_column: str | None = None
+    split: Split | None = None
 
     @property
     def about_text(self) -> bool:
@@ -75,10 +84,23 @@ class Questions:
             name = getattr(self, option)
             if name is not None and name not in columns:
                 raise _no_column(option, name, columns)
+        taken = [name for name in SPLIT_KINDS if self.split == "all" and name in columns]
+        if taken:
+            raise InvalidRequestError(
+                f"--split all writes the columns {_listed(list(SPLIT_KINDS))}, and the catalog has "
+                f"{_listed(taken)} already: rename it, or take --split first",
+                field="split",
+            )
         by_text = self.prompt_column is not None and self.option != PromptOption.IMAGE_2_PROMPT
         if self.column is not None or self.video_column is not None or by_text or not sample:
             return self
         return attrs.evolve(self, column=self._guess(columns, sample))
+
+    def rows(self, rows: Iterable[CatalogRow]) -> Iterable[CatalogRow]:
+        """Return the rows that are asked about, one for each URL where that was said."""
+        if self.split != "all" or self.column is None or self.about_text:
+            return rows
+        return split_rows(rows, self.column)
 
     def ask(self, row: CatalogRow) -> PromptRequest:
         """Return what is asked about a row; of a row that cannot be asked, a refusal."""
@@ -104,6 +126,9 @@ class Questions:
     def _asked(self, row: CatalogRow) -> PromptRequest:
         if row.error is not None:
             raise RowError(row.error)
+        given = row
+        if not self.about_text:
+            row = self._one_each(row)
         text = _cell(row, self.column)
         key = _key(row, self.key_column)
         if self.about_text:
@@ -115,7 +140,24 @@ class Questions:
         columns = [name for name in (self.column, self.video_column) if name is not None]
         if not (text or video) if columns else seed is None:
             raise RowError(_missing(columns or [self.prompt_column or ""]))
-        return PromptRequest(self.option, seed, text, second, video, self.mode, key=key, tag=row)
+        return PromptRequest(self.option, seed, text, second, video, self.mode, key=key, tag=given)
+
+    def _one_each(self, row: CatalogRow) -> CatalogRow:
+        """Return a row whose cells hold one URL each."""
+        if self.column is not None and self.split is not None:
+            source = IMAGE_COLUMN if self.split == "all" else self.column
+            address = next(iter(addresses_of(row.fields.get(source))), None)
+            row = attrs.evolve(row, fields={**row.fields, self.column: address})
+        for column in (self.column, self.column2, self.video_column):
+            count = 1 if column is None else len(addresses_of(row.fields.get(column)))
+            if count > 1:
+                mend = (
+                    "--split first takes the first, --split all gives each its own row"
+                    if column == self.column
+                    else "keep one in each cell"
+                )
+                raise RowError(f"column {column!a} holds {count} URLs, and one is asked: {mend}")
+        return row
 
     def _guess(self, columns: Sequence[str], sample: Sequence[CatalogRow]) -> str:
         taken = {self.column2, self.video_column, self.prompt_column, self.key_column}
@@ -150,11 +192,19 @@ def _cell(row: CatalogRow, column: str | None) -> str | None:
 
 
 def _key(row: CatalogRow, column: str | None) -> str | None:
-    """Return what a row is known by; None where nothing is given."""
-    value: Any = None if column is None else row.fields.get(column)
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
+    """Return what a row is known by; None where no column says."""
+    if column is None:
         return None
-    return str(value).strip() or None
+    value: Any = row.fields.get(column)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # tables with gaps hold whole numbers as floats
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        what = "nothing" if value is None else f"{brief(value)}"
+        raise RowError(f"column {column!a} holds {what}, which is no key")
+    key = str(value).strip()
+    if not key:
+        raise RowError(f"column {column!a} is empty, and a row is known by it")
+    return key
 
 
 def _refuse_address(column: str | None, text: str | None) -> None:

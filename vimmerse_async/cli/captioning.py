@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vimmerse_async.batch.engine import PromptStream, stream_prompts
+from vimmerse_async.catalog.addresses import SPLIT_KINDS
 from vimmerse_async.catalog.hosting import hosted
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.read import URL_COLUMN
@@ -78,7 +79,7 @@ def dry_run(job: CaptionOrder) -> int:
     """
     with job.open() as source:
         captioning = Captioning(job, source)
-        rows = itertools.islice(source.rows(), job.rows)
+        rows = captioning.questions.rows(itertools.islice(source.rows(), job.rows))
         known = None if job.fresh else job.journal
         planning.show(
             planning.plan(rows, captioning.questions, known, job.retry_errors), job.max_calls
@@ -107,6 +108,9 @@ class Captioning:
         if source.folder is None:
             self.questions: Questions = job.questions.settled(survey.columns, source.sample)
             self._kinds: Mapping[str, ColumnType] = survey.kinds
+            if self.questions.split == "all":
+                self._kinds = {**survey.kinds, **SPLIT_KINDS}
+                self._total = None  # rows that are split are not counted before
         else:
             self.questions = _about_files(job.questions)
             self._kinds = {**survey.kinds, URL_COLUMN: "text"}
@@ -238,7 +242,8 @@ class Captioning:
             async with hosted(session, rows, questions, journal) as requests:
                 yield requests
         elif source.regular:
-            yield map(questions.ask, itertools.islice(source.rows(), most))
+            rows = itertools.islice(source.rows(), most)
+            yield map(questions.ask, questions.rows(rows))
         else:
             yield _arriving(source, questions, most)
 
@@ -272,7 +277,8 @@ async def _arriving(
 ) -> AsyncIterator[PromptRequest]:
     taken = 0
     async for row in source.arriving():
-        yield questions.ask(row)
+        for each in questions.rows((row,)):
+            yield questions.ask(each)
         taken += 1
         if taken == most:
             return

@@ -41,6 +41,12 @@ from vimmerse_async.cli.options import (
     panel=CATALOG,
 )
 @click.option(
+    "--split",
+    **choice(("first", "all")),
+    help="Of several URLs in a cell take the first, or give each a row of its own.",
+    panel=CATALOG,
+)
+@click.option(
     "--rows", type=click.IntRange(1), metavar="N", help="Take the first N rows.", panel=CATALOG
 )
 @click.option(

@@ -1,0 +1,82 @@
+"""Several URLs in one cell, and keys that are none."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_kit import Ended
+
+from vimmerse_async.catalog.addresses import addresses_of
+from vimmerse_async.catalog.questions import Questions
+from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.emulator import Emulator
+
+A, B = "https://a.example/1.png", "https://a.example/w_1,h_2/2.png?x=1;y=2|3"
+
+
+@pytest.mark.parametrize("between", [",", ", ", ";", " ; ", "|", " ", "\n", "\r\n", "\t", ",,"])
+def test_separators_part_addresses(between: str) -> None:
+    """A separator parts two URLs, and what stands inside of one stays."""
+    assert addresses_of(f" {A}{between}{B}, ") == [A, B]
+    assert addresses_of([A, None, B]) == [A, B]
+
+
+@pytest.mark.parametrize("cell", [A, B, f" {B} ", "", "x, y", None, 5])
+def test_one_address_is_never_split(cell: Any) -> None:
+    """A URL with a comma, a semicolon or a bar in it is one URL."""
+    assert addresses_of(cell) == [cell]
+
+
+def test_several_addresses_are_refused_before_they_are_sent(
+    vimmerse: Callable[..., Ended], place: Path, emulator: Emulator
+) -> None:
+    """Several URLs in one cell are refused with both mends, and cost nothing."""
+    (place / "c.csv").write_text(f'sku,photo\n1,"{A},{B}"\n')
+    ended = vimmerse("caption", "c.csv", "-o", "o.csv")
+    (row,) = csv.DictReader((place / "o.csv").read_text().splitlines())
+    assert ended.code == 1
+    assert "--split first" in row["error"]
+    assert "--split all" in row["error"]
+    assert not emulator.requests
+
+
+@pytest.mark.parametrize(("split", "count"), [("first", 1), ("all", 2)])
+def test_split_asks_what_was_said(
+    vimmerse: Callable[..., Ended], place: Path, emulator: Emulator, split: str, count: int
+) -> None:
+    """The first URL is asked about, or each in a row of its own, and the dry run says as many."""
+    (place / "c.csv").write_text(f'sku,photo\n1,"{A},{B}"\n')
+    words = ("caption", "c.csv", "-o", "o.csv", "--split", split)
+    assert f"calls needed        {count}" in vimmerse(*words, "--dry-run").out
+    assert vimmerse(*words).code == 0
+    rows = list(csv.DictReader((place / "o.csv").read_text().splitlines()))
+    assert len(emulator.requests) == len(rows) == count
+    if split == "all":
+        found = [(row["sku"], row["image"], row["image_index"]) for row in rows]
+        assert found == [("1", A, "1"), ("1", B, "2")]
+
+
+@pytest.mark.parametrize("key", [None, "", " ", True, [1], 1.5, float("nan"), float("inf")])
+def test_what_is_no_key_fails_its_row(key: Any) -> None:
+    """A row that has no key is refused: it would be paid for at every run."""
+    request = Questions(column="u", key_column="k").ask(CatalogRow(2, {"u": A, "k": key}))
+    assert "'k'" in request.reason
+
+
+@pytest.mark.parametrize("key", [1001, 1001.0, "1001", " 1001 "])
+def test_whole_floats_are_integers(key: Any) -> None:
+    """A number is the same key however a table holds it."""
+    request = Questions(column="u", key_column="k").ask(CatalogRow(2, {"u": A, "k": key}))
+    assert request.key == "1001"
+
+
+def test_columns_of_the_source_are_never_replaced(
+    vimmerse: Callable[..., Ended], place: Path, emulator: Emulator
+) -> None:
+    """A catalog that has a column of the name already is refused, not overwritten."""
+    (place / "c.csv").write_text(f'sku,image\n1,"{A},{B}"\n')
+    ended = vimmerse("caption", "c.csv", "-o", "o.csv", "--split", "all")
+    assert (ended.code, emulator.requests) == (2, [])
+    assert "image" in ended.err
