@@ -257,7 +257,11 @@ class APIStatusError(APIError):
         body: The first 2,000 characters of the reply, the key masked.
         retry_after: Seconds the server asked to wait; None when it did not say.
         details: The entries of a 422's `detail` list; empty otherwise.
+        refused: True when it was taken for a limit of the server's or of a gateway's, as a 429 is,
+            by what the server did meanwhile.
     """
+
+    refused: bool = False
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from vimmerse_async.control.breaker import (
     JITTER,
     OUTAGE,
     SILENCE,
+    SILENT,
     Passage,
 )
 from vimmerse_async.control.fixed import FixedLimit
@@ -138,9 +139,12 @@ def test_the_first_hold_is_bounded(refusal: float, first: float) -> None:
 
 
 def test_refused_probes_double_the_hold() -> None:
-    """Each refused probe doubles the hold, up to the longest."""
+    """Each refused probe doubles the hold, up to the longest; now and then it is a long silence.
+
+    A ban that asking renews ends in silence only; a quota of a minute is not missed by much.
+    """
     limit, now, holds = FixedLimit(8), 0.0, []
-    for _ in range(10):
+    for _ in range(24):
         refuse_one(limit, now)
         hold = limit.admit(now + 0.05)
         assert isinstance(hold, float)
@@ -150,7 +154,13 @@ def test_refused_probes_double_the_hold() -> None:
         FIRST_HOLD * 2**times * (1 - JITTER) <= hold <= FIRST_HOLD * 2**times * (1 + JITTER)
         for times, hold in enumerate(holds[:5])
     )
-    assert all(hold <= HOLD_MAX * (1 + JITTER) for hold in holds)
+    silences = [hold for hold in holds if hold > HOLD_MAX * (1 + JITTER)]
+    assert [holds.index(hold) for hold in silences] == [7, 13, 19]
+    assert all(
+        SILENT * 2**times <= hold <= SILENT * 2**times * (1 + JITTER)
+        for times, hold in enumerate(silences)
+    )
+    assert sum(holds[:8]) < 60
 
 
 def test_refusals_of_one_episode_count_once() -> None:

@@ -12,7 +12,10 @@
                  it, was not refused within three refusal times ----------->  CLOSED
 
 Refusals take milliseconds and answers seconds, so silence soon means "accepted". An outage is
-different: its faults may take as long as answers, so only an answer ends it.
+different: its faults may take as long as answers, so only an answer ends it. Some gateways ban who
+is refused, and begin the ban anew with every request: until a block has ended in spite of probes, a
+hold now and then is a long silence, and once one has ended a block, the first probe that is refused
+begins another.
 
 No state is dead: whenever there is no time at which the block ends, the probe is in flight.
 """
@@ -27,6 +30,9 @@ from vimmerse_async.control.limit import Outcome
 HOLD = 0.3  # s, the first hold at most: longer than a network's round trip, shorter than an answer
 HOLD_MIN = 0.02  # s, the first hold at least; between, it is the silence after a request
 HOLD_MAX = 8.0  # s, the longest: what an outage may cost after its end
+SILENT = 12.0  # s, a hold now and then among them: a ban that asking renews ends only in silence
+SILENT_EVERY = 6  # longest holds: with those before half a minute, of a minute's quota little
+SILENT_MOST = 256.0  # s, the longest of these; each is twice the one before
 JITTER = 0.25  # share by which holds differ, so that clients do not come back together
 RETRY_AFTER_JITTER = 0.05  # share added to the server's own figure, never taken off it
 RETRY_AFTER_MAX = 3600.0  # s: a caller with less patience gives up before (unknown: assumed)
@@ -74,6 +80,7 @@ class CircuitBreaker:
         holds: Holds in a row that no probe has ended; 0 when it is closed.
         refusal: How long a refusal takes, in seconds, learned.
         passed: Requests that passed so far.
+        ban: Seconds of silence that ended the last block; 0.0: it ended in spite of probes.
     """
 
     def __init__(self, rng: Random) -> None:
@@ -87,6 +94,9 @@ class CircuitBreaker:
         self._state = BreakerState.CLOSED
         self._probe: Passage | None = None
         self._tripped_at = -math.inf
+        self.ban: float = 0.0
+        self._may_ban = True
+        self._silence = 0.0
         self._failed: deque[int] = deque(maxlen=RECENT)
 
     def enter(self, passage: Passage, now: float) -> None:
@@ -132,6 +142,9 @@ class CircuitBreaker:
             self._await_probe(now)
 
     def _close(self, now: float) -> None:
+        if self.holds > 1 and not self.outage:
+            self.ban = self._silence
+            self._may_ban = self.ban > 0.0  # else asking did not make the block longer
         self._state = BreakerState.CLOSED
         self._probe = None
         self.blocked_until = min(self.blocked_until, now)
@@ -145,13 +158,26 @@ class CircuitBreaker:
 
     def _trip(self, now: float, doublings: int, after: float | None) -> None:
         first = min(HOLD, max(HOLD_MIN, SILENCE * self.refusal))
-        hold = min(HOLD_MAX, first * 2 ** min(doublings, 10))
+        hold = min(HOLD_MAX, first * 2.0 ** min(doublings, 60))
+        self._silence = 0.0 if self.outage else self._long_silence(first, doublings)
         hold *= self._rng.uniform(1 - JITTER, 1 + JITTER)
+        hold = max(hold, self._silence * self._rng.uniform(1.0, 1 + JITTER))
         if after is not None:
             wait = min(after, RETRY_AFTER_MAX) * self._rng.uniform(1.0, 1 + RETRY_AFTER_JITTER)
             hold = max(hold, wait)
         standing = self.blocked_until if self._state is BreakerState.OPEN else now
         self._await_probe(max(standing, now + hold))
+
+    def _long_silence(self, first: float, doublings: int) -> float:
+        """Return the seconds of silence that a ban is given to end in; 0.0: it is not time."""
+        longest = doublings - math.ceil(math.log2(HOLD_MAX / first))
+        if not self._may_ban or not doublings:
+            return 0.0
+        if self.ban:
+            return min(SILENT_MOST, self.ban * 2.0 ** min(doublings - 1, 10))
+        if longest <= 0 or longest % SILENT_EVERY != 1:
+            return 0.0
+        return min(SILENT_MOST, SILENT * 2.0 ** min(longest // SILENT_EVERY, 10))
 
     def _refused(self, passage: Passage, now: float, latency: float, after: float | None) -> bool:
         self._refusals += 1

@@ -7,6 +7,8 @@ RECENT = 100  # requests over which later ones measure it: a burst weighs little
 SHORTEST = 0.5  # s, the shortest time to measure a rate over
 ENOUGH = 4  # requests accepted in a minute; from fewer, a refusal tells of other clients' traffic
 QUOTA = 60.0  # s: the commonest quota, and how far back it is measured
+BEFORE = 5.0  # s over which the rate before a ban is measured
+SECOND = 1.0  # s: the shortest window in which gateways count
 BLOCK = 1.0  # s for which probes are refused before a quota is thought spent; less is chance
 
 
@@ -17,12 +19,12 @@ class Evidence:
         spent: Whether a quota was found: from then on the rate is measured over its time.
     """
 
-    __slots__ = ("_accepted", "_blocked_at", "_opened_at", "_told_until", "spent")
+    __slots__ = ("_accepted", "_begun_at", "_blocked_at", "_opened_at", "_told_until", "spent")
 
     def __init__(self) -> None:
         self.spent: bool = False
         self._accepted = Meter()
-        self._opened_at = self._blocked_at = self._told_until = 0.0
+        self._opened_at = self._blocked_at = self._begun_at = self._told_until = 0.0
 
     @property
     def lately(self) -> float:
@@ -65,6 +67,12 @@ class Evidence:
     def blocked(self, now: float) -> None:
         """Take note that an episode of refusals begins."""
         self._blocked_at = now
+        self._begun_at = max(self._opened_at, self._accepted.begun)
+
+    def before_block(self) -> float:
+        """Return requests/s accepted in the seconds before the block that has just ended."""
+        since, until = max(self._begun_at, self._blocked_at - BEFORE), self._blocked_at
+        return self._accepted.count(since, until) / max(SECOND, until - since)
 
     def opened(self, now: float, holds: int, latency: float) -> float | None:
         """Return requests/s that a spent quota allows; None when the block was none.

@@ -46,6 +46,11 @@ class Meter:
         current.count += 1
         return current
 
+    @property
+    def begun(self) -> float:
+        """When the first event happened that is remembered; 0.0 before any."""
+        return self._bins[0].start if self._bins else 0.0
+
     def count(self, since: float, until: float) -> int:
         """Events between two moments, to the grain."""
         total = 0

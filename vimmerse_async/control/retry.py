@@ -68,6 +68,7 @@ class Rule:
 
 
 _REJECTED = Rule("refused", "never", Outcome.OK, row="rejected")
+_REFUSED = Rule("refused", "throttle", Outcome.THROTTLE)
 _TRANSIENT = Rule("refused", "backoff", Outcome.ERROR)
 _GATEWAY = Rule("maybe", "ambiguous", Outcome.ERROR)
 _UNSUPPORTED = Rule("refused", "never", Outcome.ERROR)
@@ -83,7 +84,7 @@ STATUS_RULES: dict[int, Rule] = {
     403: attrs.evolve(_REJECTED, row="unfinished", stops="permission", in_a_row=3),
     408: _TRANSIENT,
     425: _TRANSIENT,
-    429: Rule("refused", "throttle", Outcome.THROTTLE),
+    429: _REFUSED,
     501: _UNSUPPORTED,
     505: _UNSUPPORTED,
     **dict.fromkeys((502, 504, 520, 521, 522, 523, 524), _GATEWAY),
@@ -124,7 +125,7 @@ KIND_RULES: dict[str, Rule] = {
 def rule_of(error: APIError) -> Rule:
     """Return the table's row for an error."""
     if isinstance(error, APIStatusError):
-        return rule_of_status(error.status)
+        return _REFUSED if error.refused else rule_of_status(error.status)
     kind = getattr(error, "kind", "lost")
     if kind == "deadline" and getattr(error, "sent", "maybe") == "no":
         return _EXPIRED
@@ -190,7 +191,8 @@ class Attempts:
         deadline: When the call has to end; `inf` while nothing bounds it.
         count: Requests that count as attempts.
         possibly_charged: Sends that may have been billed although no answer arrived.
-        refused: Sends that were answered with 429.
+        refused: Sends that a limit refused.
+        doubted: Those of them that were refused with another status than 429.
         failed_at: Time of the first failure that was no 429; None when there was none.
         throttled_at: Time of the first 429; None when there was none.
         probe: True when the last send went ahead of the others after a refusal.
@@ -207,6 +209,7 @@ class Attempts:
     count: int = 0
     possibly_charged: int = 0
     refused: int = 0
+    doubted: int = 0
     failed_at: float | None = None
     throttled_at: float | None = None
     probe: bool = False
@@ -245,6 +248,7 @@ class Attempts:
         self.front = not self.probe
         self.fresh = False
         if rule.is_refusal:
+            self.doubted += getattr(error, "refused", False)
             return self._throttled(now, asked, policy, batch=batch)
         if rule.resend != "backoff" or self._is_own_fault(now, accepted_at, batch=batch):
             self.count += 1

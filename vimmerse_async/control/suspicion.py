@@ -30,6 +30,7 @@ RESTART = 1.25  # x the peak, and 2: nothing here explains that any more
 STALE = 1 / 64  # weight of the newest latency, as in a mean of 64
 RATE_STEEPNESS = 2.0  # as a ceiling's: what goes over a rate was saved, and is missed later
 RATE_ALONE = 0.4  # share of a request that a period adds to a rate where nobody else is
+BANNED = 0.88  # of the rate before a ban: another one costs more than what the rest could earn
 LOWEST_RATE = 1 / 60  # requests/s
 STEP = 5.0  # s between answers that count as growth; more is idling, which grows nothing
 
@@ -157,11 +158,21 @@ class Suspicion:
     def reopen(self, now: float, holds: int) -> None:
         """Take a block that outlasted a probe for a spent quota, once it is over."""
         quota = self._evidence.opened(now, holds, self._latency)
+        if self._breaker.ban and self.answers:
+            self._undercut()
+            return
         if quota is None or (self.suspect is Suspect.RATE and quota >= self._rate.value):
             return
         self.suspect = Suspect.RATE
         self._evidence.spent = True
         self._rate.settle(quota, QUOTA)
+        self._tie()
+
+    def _undercut(self) -> None:
+        """Go on clearly below the rate that was banned, and look beyond it rarely."""
+        self.suspect = Suspect.RATE
+        self._announced = max(self._announced, self._breaker.ban)
+        self._rate.settle(BANNED * self._evidence.before_block())
         self._tie()
 
     def _silence(self) -> float:
