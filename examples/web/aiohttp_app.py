@@ -1,4 +1,4 @@
-"""aiohttp.web: one session for the life of the application, in a cleanup context.
+"""aiohttp.web: one session for the life of the application; who leaves ends their call.
 
 Run it: python -m aiohttp.web aiohttp_app:make_app
 """
@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from vimmerse_async import InvalidRequestError, VimmerseError, VimmerseSession, refine_prompt
+from vimmerse_async import VimmerseError, VimmerseSession, refine_prompt
+from vimmerse_async.integrations.web import status_and_headers, while_connected
 
 VIMMERSE = web.AppKey("vimmerse", VimmerseSession)
 
@@ -20,10 +21,11 @@ async def vimmerse(app: web.Application) -> AsyncIterator[None]:
 
 async def refine(request: web.Request) -> web.Response:
     try:
-        prompt = await refine_prompt(request.app[VIMMERSE], request.query["text"])
+        async with while_connected(request):
+            prompt = await refine_prompt(request.app[VIMMERSE], request.query["text"])
     except VimmerseError as error:
-        status = 422 if isinstance(error, InvalidRequestError) else 502
-        return web.json_response({"error": str(error)}, status=status)
+        status, headers = status_and_headers(error)
+        return web.json_response({"error": str(error)}, status=status, headers=headers)
     return web.json_response({"prompt": prompt})
 
 

@@ -1,4 +1,4 @@
-"""FastAPI: one session for the life of the application, opened by its lifespan.
+"""FastAPI: one session for the life of the application; who leaves ends their call.
 
 Run it: uvicorn fastapi_app:app
 """
@@ -10,7 +10,8 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from vimmerse_async import InvalidRequestError, VimmerseError, VimmerseSession, refine_prompt
+from vimmerse_async import VimmerseError, VimmerseSession, refine_prompt
+from vimmerse_async.integrations.web import status_and_headers, while_connected
 
 
 @asynccontextmanager
@@ -29,10 +30,11 @@ Session = Annotated[VimmerseSession, Depends(vimmerse)]
 
 @app.exception_handler(VimmerseError)
 async def failed(request: Request, error: VimmerseError) -> JSONResponse:
-    status = 422 if isinstance(error, InvalidRequestError) else 502
-    return JSONResponse({"error": str(error)}, status)
+    status, headers = status_and_headers(error)
+    return JSONResponse({"error": str(error)}, status, headers)
 
 
 @app.post("/refine")
-async def refine(session: Session, text: str) -> dict[str, str]:
-    return {"prompt": await refine_prompt(session, text)}
+async def refine(request: Request, session: Session, text: str) -> dict[str, str]:
+    async with while_connected(request):
+        return {"prompt": await refine_prompt(session, text)}

@@ -1,4 +1,4 @@
-"""Litestar: one session for the life of the application, opened by its lifespan.
+"""Litestar: one session for the life of the application; who leaves ends their call.
 
 Run it: uvicorn litestar_app:app
 """
@@ -10,7 +10,8 @@ from litestar import Litestar, Request, Response, post
 from litestar.datastructures import State
 from litestar.params import FromQuery
 
-from vimmerse_async import InvalidRequestError, VimmerseError, VimmerseSession, refine_prompt
+from vimmerse_async import VimmerseError, VimmerseSession, refine_prompt
+from vimmerse_async.integrations.web import status_and_headers, while_connected
 
 
 @asynccontextmanager
@@ -21,13 +22,14 @@ async def lifespan(app: Litestar) -> AsyncIterator[None]:
 
 
 def failed(request: Request, error: VimmerseError) -> Response[dict[str, str]]:
-    status = 422 if isinstance(error, InvalidRequestError) else 502
-    return Response({"error": str(error)}, status_code=status)
+    status, headers = status_and_headers(error)
+    return Response({"error": str(error)}, status_code=status, headers=headers)
 
 
 @post("/refine", status_code=200)
-async def refine(state: State, text: FromQuery[str]) -> dict[str, str]:
-    return {"prompt": await refine_prompt(state.vimmerse, text)}
+async def refine(request: Request, state: State, text: FromQuery[str]) -> dict[str, str]:
+    async with while_connected(request):
+        return {"prompt": await refine_prompt(state.vimmerse, text)}
 
 
 app = Litestar(

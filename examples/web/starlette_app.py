@@ -1,4 +1,4 @@
-"""Starlette: one session for the life of the application, opened by its lifespan.
+"""Starlette: one session for the life of the application; who leaves ends their call.
 
 Run it: uvicorn starlette_app:app
 """
@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from vimmerse_async import InvalidRequestError, VimmerseError, VimmerseSession, refine_prompt
+from vimmerse_async import VimmerseError, VimmerseSession, refine_prompt
+from vimmerse_async.integrations.web import status_and_headers, while_connected
 
 
 @asynccontextmanager
@@ -22,12 +23,13 @@ async def lifespan(app: Starlette) -> AsyncIterator[dict[str, VimmerseSession]]:
 
 async def refine(request: Request) -> JSONResponse:
     text = request.query_params["text"]
-    return JSONResponse({"prompt": await refine_prompt(request.state.vimmerse, text)})
+    async with while_connected(request):
+        return JSONResponse({"prompt": await refine_prompt(request.state.vimmerse, text)})
 
 
-async def failed(request: Request, error: Exception) -> JSONResponse:
-    status = 422 if isinstance(error, InvalidRequestError) else 502
-    return JSONResponse({"error": str(error)}, status)
+async def failed(request: Request, error: VimmerseError) -> JSONResponse:
+    status, headers = status_and_headers(error)
+    return JSONResponse({"error": str(error)}, status, headers)
 
 
 app = Starlette(

@@ -1,52 +1,18 @@
 """The web applications of the examples answer over real HTTP, with one session each."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import aiohttp
 import pytest
-import uvicorn
-from aiohttp import web
+from served import served
 
 from vimmerse_async.emulator import Emulator
 
 WEB = Path(__file__).parents[2] / "examples" / "web"
 APPS = ["aiohttp_app", "fastapi_app", "litestar_app", "starlette_app"]
-
-
-@asynccontextmanager
-async def served_by_uvicorn(app: Any) -> AsyncIterator[str]:
-    """Serve an ASGI application on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="on", log_level="error"))
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
-            assert not serving.done()
-            await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        await serving
-
-
-@asynccontextmanager
-async def served_by_aiohttp(app: web.Application) -> AsyncIterator[str]:
-    """Serve an aiohttp application on a free port."""
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
-
-
-def served(module: ModuleType) -> Any:
-    if hasattr(module, "make_app"):
-        return served_by_aiohttp(module.make_app())
-    return served_by_uvicorn(module.app)
 
 
 @pytest.mark.parametrize("name", APPS)
