@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections import Counter
 
 import attrs
@@ -20,6 +21,8 @@ from vimmerse_async import (
     gather_prompts,
     stream_prompts,
 )
+from vimmerse_async.batch import ledger
+from vimmerse_async.catalog.timeline import Timeline
 
 ONCE = RetryPolicy(max_attempts=1)
 
@@ -466,3 +469,26 @@ async def test_learned_limits_start_the_next_run_warm(server, path):
         stream_prompts(session, urls(1), journal=path),
     ):
         assert second.snapshot().suspect == learned.suspect
+
+
+async def test_a_wall_clock_that_is_set_stretches_no_run(server, path, monkeypatch):
+    """A run lasts as long as it does, though the wall clock jumps a day to and fro meanwhile."""
+    jumps, real = itertools.cycle((0, 86_400, -86_400)), time.time
+    monkeypatch.setattr(time, "time", lambda: real() + next(jumps))
+    monkeypatch.setattr(ledger, "SAMPLE", 0.02)
+    server.script = slow(0.05)
+    async with server.session(limit=1) as session:
+        await gather_prompts(session, urls(1, 2, 3), journal=path)
+        await gather_prompts(session, urls(4, 5, 6), journal=path)
+    with JournalReader(path) as reader:
+        runs, samples, results = reader.runs(), reader.samples(), list(reader.results())
+    timeline = Timeline(samples)
+    for run in runs:
+        moments = [sample.at for sample in samples if sample.run == run.run]
+        ends = [result.finished_at for result in results if result.run == run.run]
+        assert moments == sorted(moments)
+        assert len(ends) == 3 < len(moments)
+        assert run.started_at <= min(moments) <= max(moments) <= run.ended_at
+        assert run.started_at < min(ends) <= max(ends) <= run.ended_at < run.started_at + 3_600
+    assert len(timeline.breaks) == 1
+    assert timeline.points[-1][0] < 3_600

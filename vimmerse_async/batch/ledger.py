@@ -78,8 +78,9 @@ class Ledger:
         self._gate = gate
         self._counts = dict.fromkeys(_COUNTS, 0)
         self._most = 0
-        self._run = journal.begin_run(options)
         self._loop = asyncio.get_running_loop()
+        self._began, self._loop_began = time.time(), self._loop.time()
+        self._run = journal.begin_run(options, self._began)
         self._timer = self._loop.call_later(SAMPLE, self._sample_again)
         self._deaf: Callable[[], None] | None = None
         self._idle: Callable[[], object] = self.bell.ring
@@ -148,8 +149,12 @@ class Ledger:
         self._sample()
         self._put(
             f"{_UPDATE}, ended_at = ?, outcome = ? WHERE run = ?",
-            *self._counts.values(), time.time(), outcome, self._run,
+            *self._counts.values(), self._now(), outcome, self._run,
         )  # fmt: skip
+
+    def _now(self) -> float:
+        """Return the beginning and the seconds since, whatever is done to the wall clock."""
+        return self._began + self._loop.time() - self._loop_began
 
     def _add(
         self,
@@ -162,7 +167,7 @@ class Ledger:
         request = described_refused(row.item) if call is None else described(row.item, call)
         values = (
             row.question, verdict_of(error), result.prompt, *error_values(error), request,
-            result.attempts, result.possibly_charged, result.elapsed, self._run, time.time(),
+            result.attempts, result.possibly_charged, result.elapsed, self._run, self._now(),
         )  # fmt: skip
         self.journal.add_result(values, None if waiting is None else self._written, waiting)
 
@@ -185,7 +190,7 @@ class Ledger:
         self._put(f"{_UPDATE} WHERE run = ?", *self._counts.values(), self._run)
 
     def _sample(self) -> None:
-        limit, counts, now = self._gate.limit.snapshot(), self._counts, time.time()
+        limit, counts, now = self._gate.limit.snapshot(), self._counts, self._now()
         rate = limit.rate if math.isfinite(limit.rate) else None
         done = counts["answered"] + counts["failed"] + counts["cached"]
         self._put(

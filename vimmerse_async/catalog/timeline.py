@@ -16,7 +16,7 @@ class Timeline:
     """The runs one after another, without the time between them.
 
     Args:
-        samples: In the order of time.
+        samples: Run by run, each in the order of time.
 
     Attributes:
         points: The state at so many seconds.

@@ -228,11 +228,12 @@ class PromptJournal:
         self._facts = Facts(wanted, self._facts.limit, self._facts.last_run, self._facts.lost)
         self.put(JournalEntry("INSERT INTO meta VALUES ('origin', ?)", (wanted,)))
 
-    def begin_run(self, options: dict[str, Any]) -> int:
+    def begin_run(self, options: dict[str, Any], started_at: float | None = None) -> int:
         """Note the beginning of a run and return its number, from 1.
 
         Args:
             options: What was asked for, to be kept as JSON.
+            started_at: Seconds since 1970; None: now.
         """
         facts = self._facts
         number = facts.last_run + 1
@@ -240,7 +241,7 @@ class PromptJournal:
         self.put(
             JournalEntry(
                 "INSERT INTO runs (run, started_at, source, options) VALUES (?, ?, ?, ?)",
-                (number, time.time(), self.source, json.dumps(options)),
+                (number, started_at or time.time(), self.source, json.dumps(options)),
             )
         )
         return number

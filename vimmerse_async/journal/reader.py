@@ -112,7 +112,7 @@ class Sample:
 
     Attributes:
         run: The run's number.
-        at: Seconds since 1970.
+        at: The run's `started_at` and the seconds since, whatever the wall clock was set to.
         in_flight: Requests in flight.
         window: Requests allowed in flight.
         rate: Requests allowed per second; None: not limited.
@@ -209,9 +209,9 @@ class JournalReader:
         return dict(sorted(found.items(), key=lambda each: -each[1]))
 
     def samples(self) -> list[Sample]:
-        """Return the timeline of all runs, the oldest first."""
+        """Return the timelines of all runs, one after another, the oldest first."""
         names = ", ".join(field.name for field in attrs.fields(Sample))
-        lines = self._all(f"SELECT {names} FROM samples ORDER BY at")  # noqa: S608 - ours
+        lines = self._all(f"SELECT {names} FROM samples ORDER BY run, at")  # noqa: S608 - ours
         return [Sample(*line) for line in lines]
 
     def rows(self) -> Iterator[JournalRow]:

@@ -34,7 +34,8 @@ CREATE TABLE meta (            -- facts about the journal: origin, created_at, w
 
 CREATE TABLE runs (            -- one line for each time that a batch used the journal
     run INTEGER PRIMARY KEY,
-    started_at REAL,           -- seconds since 1970, as everywhere here
+    started_at REAL,           -- seconds since 1970, as everywhere here; what comes later in a
+                               -- run is this and the seconds since, whatever the clock was set to
     ended_at REAL,             -- NULL: it runs, or was killed
     outcome TEXT,              -- finished, interrupted, cancelled, failed, killed, a stop's reason
     source TEXT,               -- where the rows came from, as far as known
