@@ -127,7 +127,23 @@ def test_fault_file(tmp_path: Path, ending: str) -> None:
     assert emulator.account.limiter.limits(0) == Limits(in_flight=9, per_minute=5)
 
 
+def test_pages_may_be_named(start: Start) -> None:
+    """Each origin that is named may ask from a browser."""
+    code = (
+        "import os, urllib.request as u\n"
+        "for page in ('http://localhost:5173', 'https://app.example', 'https://no.example'):\n"
+        "    asked = u.Request(os.environ['VIMMERSE_BASE_URL'] + '/health',"
+        " headers={'Origin': page})\n"
+        "    print(u.urlopen(asked).headers['Access-Control-Allow-Origin'])"
+    )
+    flags = ("--cors", "http://localhost:5173", "--cors", "https://app.example")
+    process = start("emulator", "exec", *flags, "--", sys.executable, "-c", code)
+    out, err = process.communicate(timeout=30)
+    assert (out.split(), err) == (["http://localhost:5173", "https://app.example", "None"], "")
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "page": ({"cors": ("http://localhost:5173/",)}, "without a path"),
     "map": ({"maps": ("https://cdn.example/",)}, "--map"),
     "folder": ({"maps": ("https://cdn.example/=/none",)}, "no folder"),
     "price": ({"prices": ("/v2/image=dear",)}, "dear"),

@@ -29,6 +29,7 @@ NOT_RUN = {
     "sqlite3 ": "the journal's tests make its queries",
     "curl ": "asks the server of the line below",
     "vimmerse emulator exec -- uvicorn": "serves for ever; the examples' test runs it",
+    "vimmerse emulator exec -- sh -c 'openapi-python-client": "needs a package of others",
     "vimmerse emulator --": "serves for ever; the emulator's tests run it",
     "vimmerse emulator exec --any-url -- python pipeline_postgres.py": "needs a server; the "
     "examples' test starts one",

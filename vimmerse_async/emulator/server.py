@@ -21,6 +21,7 @@ from aiohttp import web
 from vimmerse_async.emulator.api.admin import add_admin
 from vimmerse_async.emulator.api.app import App
 from vimmerse_async.emulator.api.contract import is_test_key
+from vimmerse_async.emulator.api.cors import Sharing, origins_from
 from vimmerse_async.emulator.api.legacy import add_legacy
 from vimmerse_async.emulator.api.v2 import Studio, add_v2
 from vimmerse_async.emulator.author.author import Author
@@ -62,6 +63,8 @@ class Emulator:
         expose: Allow an address that other machines can reach.
         tls: Serve HTTPS under a certification authority made for the occasion.
         key: The one key to accept; None: every key that begins `test-` or `demo-`.
+        cors: Origins of web pages that may ask from a browser, such as `http://localhost:5173`;
+            `*`: all.
         maps: URL prefixes and the folders that stand for them.
         unknown_media: What a URL gets whose picture cannot be seen: `refuse`: a 400 that says what
             to do; `placeholder`: a sentence that says that the picture was not seen.
@@ -93,6 +96,7 @@ class Emulator:
         expose: bool = False,
         tls: bool = False,
         key: str | None = None,
+        cors: Iterable[str] = (),
         maps: Mapping[str, str | PathLike[str]] | None = None,
         unknown_media: UnknownMedia = "refuse",
         limits: Limits | Mapping[str, Any] | None = None,
@@ -137,7 +141,7 @@ class Emulator:
         folders = {prefix: Path(folder) for prefix, folder in (maps or {}).items()}
         self._gallery = Gallery(self._hosting, folders)
         self._placeholders = unknown_media == "placeholder"
-        self._app = App(Account(self._behaviour), key=key)
+        self._app = App(Account(self._behaviour), key=key, sharing=Sharing(origins_from(cors)))
         self._idle_timeout = idle_timeout
         self._url: str | None = None
         self.key: str = key or f"demo-{blake2b(str(seed).encode(), digest_size=8).hexdigest()}"

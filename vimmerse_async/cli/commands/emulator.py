@@ -12,6 +12,12 @@ _FLAGS = (
     click.option("--tls", is_flag=True, help="Serve HTTPS, under an authority of its own."),
     click.option("--key", metavar="KEY", help="Accept this key only; it begins test- or demo-."),
     click.option(
+        "--cors",
+        multiple=True,
+        metavar="ORIGIN",
+        help="Let web pages of http://localhost:5173, say, ask from a browser; * for all.",
+    ),
+    click.option(
         "--map",
         "maps",
         multiple=True,

@@ -15,9 +15,11 @@ from typing import Any, Protocol
 import attrs
 from aiohttp import web
 
-from vimmerse_async.emulator.api.app import App
+from vimmerse_async._version import __version__
+from vimmerse_async.emulator.api.app import PREFIX, App
 from vimmerse_async.emulator.api.forms import read_bytes
 from vimmerse_async.emulator.api.reply import (
+    NAME,
     EmulatorReply,
     as_json,
     problem,
@@ -30,7 +32,6 @@ from vimmerse_async.emulator.behaviour.limits import Limits
 from vimmerse_async.emulator.behaviour.records import Seen
 from vimmerse_async.emulator.behaviour.spec import as_data, check_plan
 
-PREFIX = "/_emulator"
 TOKEN_HEADER = "X-Emulator-Token"  # noqa: S105 - the header's name
 _SHOWN = 1_000
 _PATIENCE = 30.0
@@ -104,6 +105,10 @@ def _check_host(request: web.BaseRequest) -> None:
         raise refused(403, "the emulator is administered as localhost only")
 
 
+def _show_name(_: Account, __: web.BaseRequest) -> Any:
+    return {"server": NAME, "version": __version__}
+
+
 def _show_requests(account: Account, request: web.BaseRequest) -> Any:
     log = account.log
     last = request.query.get("last", "")
@@ -163,6 +168,7 @@ async def _openapi(_: web.BaseRequest) -> EmulatorReply:
 
 
 _SHOWS: Mapping[str, Show] = {
+    "": _show_name,
     "/requests": _show_requests,
     "/faults": _show_faults,
     "/limits": _show_limits,

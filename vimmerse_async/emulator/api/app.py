@@ -16,7 +16,9 @@ import attrs
 from aiohttp import web
 
 from vimmerse_async.emulator.api.contract import authenticate
+from vimmerse_async.emulator.api.cors import Sharing
 from vimmerse_async.emulator.api.reply import (
+    NAME,
     NO_HEADERS,
     EmulatorReply,
     RefusedError,
@@ -38,6 +40,8 @@ _DELAY = 1.0
 _RESET = Fault("reset")
 _NOTHING = EmulatorReply(b"", 0)
 _NOWHERE = "(no route)"
+PREFIX = "/_emulator"
+"""Of what the server tells about itself; no web page may read it."""
 _BROKEN = as_json({"message": "Please retry or contact support"}, 500)
 _logger = logging.getLogger(__name__)
 
@@ -71,11 +75,15 @@ class App:
     Args:
         account: What the server keeps to itself; replaced by a reset.
         key: The one key that is accepted; None: every `test-…` and `demo-…` key.
+        sharing: Which web pages may ask; None: none.
     """
 
-    def __init__(self, account: Account, *, key: str | None = None) -> None:
+    def __init__(
+        self, account: Account, *, key: str | None = None, sharing: Sharing | None = None
+    ) -> None:
         self.account = account
         self._key = key
+        self._sharing = sharing or Sharing(frozenset())
         self._exact: dict[str, dict[str, Answer]] = {}
         self._below: dict[str, dict[str, Answer]] = {}
 
@@ -101,7 +109,11 @@ class App:
             answer = await self._find(request)(request)
         except RefusedError as refusal:
             answer = refusal.reply
-        return _respond(answer) if isinstance(answer, EmulatorReply) else answer
+        response = _respond(answer) if isinstance(answer, EmulatorReply) else answer
+        response.headers["Server"] = NAME
+        if not request.path.startswith(PREFIX):
+            response.headers.update(self._sharing.headers(request))
+        return response
 
     async def _nowhere(self, refusal: RefusedError, request: web.BaseRequest) -> EmulatorReply:
         """Note a request to no route of the API, so that none goes unseen."""
@@ -115,6 +127,10 @@ class App:
         methods = self._exact.get(path) or self._below.get(path[: path.rfind("/") + 1])
         if methods is None:
             return partial(self._nowhere, refused(404, "there is no such route"))
+        if request.method == "OPTIONS" and not path.startswith(PREFIX):
+            preflight = self._sharing.preflight(request, methods)
+            if preflight is not None:
+                return partial(_give, preflight)
         answer = methods.get(request.method)
         if answer is None:
             allowed = ", ".join(sorted(methods))
@@ -139,7 +155,7 @@ class App:
         finally:
             kind = None if fault is None else fault.kind
             account.log.close(seen, reply.status or None, kind, time.monotonic())
-        return await _deliver(request, reply, fault)
+        return await _deliver(request, reply, fault, self._sharing)
 
     async def _admit(
         self, request: web.BaseRequest, account: Account, seen: Seen, read: Read
@@ -225,16 +241,23 @@ async def _work(
     return reply
 
 
+async def _give(reply: EmulatorReply, _: web.BaseRequest) -> EmulatorReply:
+    return reply
+
+
 async def _deliver(
-    request: web.BaseRequest, reply: EmulatorReply, fault: Fault | None
+    request: web.BaseRequest, reply: EmulatorReply, fault: Fault | None, sharing: Sharing
 ) -> web.StreamResponse:
     strike = None if fault is None else WIRE.get(fault.kind)
     if fault is None or strike is None:
         return _respond(reply)
+    reply = attrs.evolve(reply, headers={**reply.headers, **sharing.headers(request)})
     await strike(Line(request), fault, reply)
     return AlreadySent(keep_open=fault.kind in STAYS_OPEN and request.keep_alive)
 
 
 def _respond(reply: EmulatorReply) -> web.Response:
-    headers = {"Content-Type": reply.content_type, **reply.headers}
+    headers = dict(reply.headers)
+    if reply.content_type:
+        headers["Content-Type"] = reply.content_type
     return web.Response(body=reply.body, status=reply.status, headers=headers)

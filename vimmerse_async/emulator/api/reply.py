@@ -8,6 +8,8 @@ from typing import Any
 import attrs
 
 JSON = "application/json"
+NAME = "vimmerse-emulator"
+"""What the `Server` header of every reply says, so that nobody takes this for the paid API."""
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from vimmerse_async.emulator.api.reply import EmulatorReply
+from vimmerse_async.emulator.api.reply import NAME, EmulatorReply
 from vimmerse_async.emulator.behaviour.faults import Fault
 from vimmerse_async.emulator.host.listener import RESET
 
@@ -44,7 +44,8 @@ class AlreadySent(web.StreamResponse):
 def as_bytes(reply: EmulatorReply, *, framing: str | None = None) -> tuple[bytes, bytes]:
     """Return head and body as they go over the wire; `framing` replaces the Content-Length."""
     phrase = HTTPStatus(reply.status).phrase if reply.status in set(HTTPStatus) else ""
-    lines = [f"HTTP/1.1 {reply.status} {phrase}", f"Content-Type: {reply.content_type}"]
+    lines = [f"HTTP/1.1 {reply.status} {phrase}", f"Server: {NAME}"]
+    lines.append(f"Content-Type: {reply.content_type}")
     lines += [f"{name}: {value}" for name, value in reply.headers.items()]
     lines.append(framing or f"Content-Length: {len(reply.body)}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode(), reply.body
