@@ -25,6 +25,7 @@ from benchmarks import (
     scripts,
     telemetry,
     throughput,
+    visitors,
 )
 from benchmarks.report import Result, table
 from benchmarks.server import server
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Callable[..., Result]] = {
     "telemetry": telemetry.run,
     "journal": scripts.journal,
     "discovery": scripts.discovery,
+    "visitors": visitors.run,
     "ray": cluster.run,
 }
 QUICK = ("throughput", "overhead", "import")
