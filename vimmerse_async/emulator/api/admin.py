@@ -9,13 +9,13 @@ import ipaddress
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, Protocol
 
 import attrs
 from aiohttp import web
 
-from vimmerse_async._version import __version__
 from vimmerse_async.emulator.api.app import PREFIX, App
 from vimmerse_async.emulator.api.forms import read_bytes
 from vimmerse_async.emulator.api.reply import (
@@ -106,7 +106,7 @@ def _check_host(request: web.BaseRequest) -> None:
 
 
 def _show_name(_: Account, __: web.BaseRequest) -> Any:
-    return {"server": NAME, "version": __version__}
+    return {"server": NAME, "version": version("vimmerse-async")}
 
 
 def _show_requests(account: Account, request: web.BaseRequest) -> Any:
