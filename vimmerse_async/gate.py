@@ -79,7 +79,7 @@ class Lane:
     @property
     def waiting(self) -> int:
         """How many of this lane wait to be admitted."""
-        return 0 if self.head() is None else len(self._waiters)
+        return len(self._waiters) if self._waiters and self.head() is not None else 0
 
     def head(self) -> Waiter | None:
         """Return the next request that still waits; None when there is none."""

@@ -213,14 +213,14 @@ async def test_D2_batch_input_behind_a_shield(server: ScriptedServer) -> None:
     assert 7 <= len(finished) == len(begun) < 100
 
 
-async def test_crew_cancels_again() -> None:
+async def test_worker_pool_cancels_again() -> None:
     """A task that swallows its cancellation gets another."""
     swallowed = 0
 
     async def stubborn() -> None:
         nonlocal swallowed
         await asyncio.sleep(0)
-        crew.begun()
+        pool.begun()
         while swallowed < 3:
             try:
                 await asyncio.sleep(1000.0)
@@ -228,32 +228,32 @@ async def test_crew_cancels_again() -> None:
                 swallowed += 1
         await asyncio.sleep(1000.0)
 
-    crew = WorkerPool(lambda: None)
+    pool = WorkerPool(lambda: None)
     before = anyio.current_time()
     with anyio.move_on_after(1.0):
         async with anyio.create_task_group() as group:
-            group.start_soon(crew.lead, lambda: crew.start(stubborn(), "stubborn"))
+            group.start_soon(pool.lead, lambda: pool.start(stubborn(), "stubborn"))
     assert swallowed == 3
     assert anyio.current_time() - before < 2.0
 
 
-async def test_crew_gathers_all_that_failed() -> None:
+async def test_worker_pool_gathers_all_that_failed() -> None:
     """What several tasks raise at once comes out together."""
     kinds = [ForeignError, OtherForeignError]
 
     async def fail(kind: type[BaseException]) -> None:
         await asyncio.sleep(0)
-        crew.begun()
+        pool.begun()
         raise kind
 
     def start() -> None:
         for kind in kinds:
-            crew.start(fail(kind), "failing")
+            pool.start(fail(kind), "failing")
 
-    crew = WorkerPool(lambda: None)
+    pool = WorkerPool(lambda: None)
     with pytest.raises(BaseExceptionGroup) as caught:
         async with anyio.create_task_group() as group:
-            group.start_soon(crew.lead, start)
+            group.start_soon(pool.lead, start)
     first, rest = caught.value.split(ForeignError)
     assert first is not None
     assert rest is not None

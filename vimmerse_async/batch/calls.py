@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from vimmerse_async.batch.identity import key_of
-from vimmerse_async.batch.refused import RefusedRequest
+from vimmerse_async.batch.identity import RefusedRequest, key_of
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.models import ModeLike, OptionLike, PromptOption, PromptRequest
 from vimmerse_async.urls import shown

@@ -10,7 +10,6 @@ from hashlib import blake2b
 
 import attrs
 
-from vimmerse_async.batch.refused import RefusedRequest
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.models import FIELDS, URL_FIELDS, PromptOption, PromptRequest
 from vimmerse_async.wire import IMAGE_2_PROMPT, REFINE_PROMPT, Call, prompt_call
@@ -33,6 +32,17 @@ _USUAL: Mapping[str, tuple[str, ...]] = {
 """By option: what a key stands for when the words do not say, and hold no seed; else a picture."""
 
 Identify = Callable[[object, Call], Hashable | None]
+
+
+@attrs.frozen(kw_only=True)
+class RefusedRequest(PromptRequest):
+    """A row that cannot be asked, as was found out before it came here: it fails with a reason.
+
+    Attributes:
+        reason: Why.
+    """
+
+    reason: str
 
 
 def wording(call: Call) -> bytes:

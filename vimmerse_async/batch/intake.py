@@ -8,16 +8,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from vimmerse_async.batch.delivery import Delivery
 from vimmerse_async.batch.identity import digest_of, digest_of_refused, is_repeatable
-from vimmerse_async.batch.ledger import Ledger
-from vimmerse_async.batch.sharing import Sharing
-from vimmerse_async.batch.sinks import Sink
-from vimmerse_async.batch.source import Row, RowSource
+from vimmerse_async.batch.pipeline import Pipeline
+from vimmerse_async.batch.plan import BatchPlan
+from vimmerse_async.batch.row import Row
+from vimmerse_async.batch.source import RowSource
 from vimmerse_async.errors import InvalidRequestError
-from vimmerse_async.journal.records import Policy, rebuilt
+from vimmerse_async.journal.journal import PromptJournal
+from vimmerse_async.journal.records import rebuilt
 from vimmerse_async.models import PromptResult
-from vimmerse_async.wire import Call
 
 AHEAD = 16
 """Rows that are pulled beyond the window."""
@@ -32,13 +31,9 @@ class Intake:
 
     Args:
         source: The rows.
-        read: Turns them into calls.
-        policy: Which of them are asked.
-        ledger: The journal's page.
-        sharing: Knows which questions are under way.
-        delivery: Takes what is answered or refused.
-        sink: Tells how far the reader is behind.
-        window: Tells how many requests may be in flight.
+        plan: How they are asked.
+        journal: What answers them.
+        pipeline: Takes what is answered or refused, and tells what is under way.
 
     Attributes:
         is_async: True: rows have to be awaited.
@@ -47,25 +42,13 @@ class Intake:
     is_async = True
 
     def __init__(
-        self,
-        source: RowSource,
-        read: Callable[[object], Call],
-        policy: Policy,
-        ledger: Ledger,
-        sharing: Sharing,
-        delivery: Delivery,
-        sink: Sink,
-        window: Callable[[], int],
+        self, source: RowSource, plan: BatchPlan, journal: PromptJournal, pipeline: Pipeline
     ) -> None:
         self._source = source
-        self._read = read
-        self._policy = policy
-        self._ledger = ledger
-        self._sharing = sharing
-        self._delivery = delivery
-        self._sink = sink
-        self._window = window
-        self._bell = ledger.bell
+        self._plan = plan
+        self._journal = journal
+        self._pipeline = pipeline
+        self._changed = pipeline.changed
         self._counter = f"run_{id(self)}"
         self._pulled: deque[Row] = deque()
         self._ready: deque[Row] = deque()
@@ -92,10 +75,19 @@ class Intake:
         """True when there are no more rows."""
         return self._looked and not self._ready
 
-    @property
-    def out(self) -> int:
-        """Rows that the reader may get without more being handed out."""
-        return self._source.taken - len(self._ready)
+    def has_room(self, pipeline: Pipeline) -> bool:
+        """Return whether there may be another row, and reader and disk keep up."""
+        return (not self._looked or bool(self._ready)) and self._may_begin(pipeline)
+
+    async def room(self, pipeline: Pipeline) -> bool:
+        """Wait until another row may be begun; False when there are no more or others suffice."""
+        while not self._looked or self._ready:
+            if self._may_begin(pipeline):
+                return True
+            if pipeline.pool.working - pipeline.in_flight > 1:
+                return False  # one that waits is enough: it will see to it that there are others
+            await self._changed.wait()
+        return False
 
     def take(self) -> Row | None:
         """Return the next row to be asked, if it is there already."""
@@ -106,7 +98,7 @@ class Intake:
         while not self._ready:
             if self._looked:
                 return None
-            await self._bell.wait()
+            await self._changed.wait()
         return self._ready.popleft()
 
     def give_back(self, row: Row) -> None:
@@ -118,14 +110,14 @@ class Intake:
         self._halted = True
         self._source.end()
         self._ready.clear()
-        self._bell.ring()
+        self._changed.notify_all()
 
     async def close(self) -> None:
         """Let a generator run its `finally` blocks."""
         await self._source.close()
 
-    def tenders(self) -> tuple[Callable[[], Awaitable[None]], ...]:
-        """Return what has to run meanwhile."""
+    def background(self) -> tuple[Callable[[], Awaitable[None]], ...]:
+        """Return what has to run meanwhile, in a task of its own each."""
         return (self.look_up, self.fetch) if self._source.is_async else (self.look_up,)
 
     async def fetch(self) -> None:
@@ -134,11 +126,11 @@ class Intake:
         async with source.at_home():
             while not source.ended:
                 if self._space() < 1:
-                    await self._bell.wait()
+                    await self._changed.wait()
                 elif (row := await source.pull()) is not None:
                     self._pulled.append(row)
-                    self._bell.ring()
-            self._bell.ring()
+                    self._changed.notify_all()
+            self._changed.notify_all()
 
     async def look_up(self) -> None:
         """Pull groups of rows and look them up until there are no more."""
@@ -147,7 +139,7 @@ class Intake:
                 await self._sort(group)
         finally:
             self._looked = True
-            self._bell.ring()
+            self._changed.notify_all()
 
     async def _group(self) -> list[Row]:
         source = self._source
@@ -161,7 +153,7 @@ class Intake:
                 space = self._space()
                 if space >= (ENOUGH if self._ready else 1):
                     return self._taken(min(space, GROUP))
-            await self._bell.wait()
+            await self._changed.wait()
         return []
 
     def _taken(self, count: int) -> list[Row]:
@@ -170,41 +162,46 @@ class Intake:
             rows.append(row)
         return rows
 
+    def _may_begin(self, pipeline: Pipeline) -> bool:
+        under_way = pipeline.in_flight + self._source.sink.unread
+        return under_way <= pipeline.size and not pipeline.is_behind()
+
     def _space(self) -> int:
-        window, taken = self._window(), self._source.taken
-        unfinished = window + AHEAD - (taken - self._delivery.finished)
-        return min(unfinished, self._sink.space(window, AHEAD, taken - self._ledger.unacknowledged))
+        pipeline, sink = self._pipeline, self._source.sink
+        window, begun = pipeline.allowed(), self._source.taken - pipeline.recorded
+        unfinished = window + AHEAD - (begun - pipeline.delivered)
+        return min(unfinished, sink.space(window, AHEAD, begun))
 
     async def _sort(self, group: list[Row]) -> None:
         rows = [row for row in group if self._prepared(row)]
         await self._number([row for row in rows if row.question is None])
         for row in rows:
             self._note(row)
-        leaders = [row for row in rows if self._sharing.lead(row)]
+        leaders = [row for row in rows if self._pipeline.sharing.claim(row)]
         if not leaders:
             return
         questions = [cast("bytes", row.question) for row in leaders]
-        found = await self._ledger.journal.find(questions)
+        found = await self._journal.find(questions)
         for row, question in zip(leaders, questions, strict=True):
             finding = found.get(question)
-            if finding is not None and self._policy.is_final(finding):
+            if finding is not None and self._plan.policy.is_final(finding):
                 error = rebuilt(finding)
                 result = PromptResult(row.index, row.item, finding[1], error, cached=True)
-                self._delivery.know(row, result)
+                self._pipeline.know(row, result)
             elif not self._halted:
                 self._ready.append(row)
-        self._bell.ring()
+        self._changed.notify_all()
 
     def _prepared(self, row: Row) -> bool:
         try:
-            row.call = self._read(row.item)
+            row.call = self._plan.read(row.item)
         except InvalidRequestError as error:
             row.question = digest_of_refused(row.item)
             self._note(row)
             result = PromptResult(row.index, row.item, error=error.at(row.index))
-            self._delivery.finish(row, result)
+            self._pipeline.record(row, result)
             return False
-        if self._policy.dedupe and not is_repeatable(row.item):
+        if self._plan.policy.dedupe and not is_repeatable(row.item):
             row.question = digest_of(row.item, row.call)
         return True
 
@@ -213,12 +210,12 @@ class Intake:
         if not rows:
             return
         plain = [digest_of(row.item, row.call) for row in rows if row.call is not None]
-        counts = await self._ledger.journal.count(self._counter, plain)
+        counts = await self._journal.count(self._counter, plain)
         for row, count in zip(rows, counts, strict=True):
             if row.call is not None:
                 row.question = digest_of(row.item, row.call, count)
 
     def _note(self, row: Row) -> None:
-        on_question = self._ledger.journal.on_question
+        on_question = self._journal.on_question
         if on_question is not None and isinstance(row.question, bytes):
             on_question(row.index, row.item, row.question)

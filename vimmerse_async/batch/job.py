@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any, Union
 import anyio
 import attrs
 
-from vimmerse_async.batch.allowance import Allowance
 from vimmerse_async.batch.calls import row_reader, template_of
 from vimmerse_async.batch.identity import cheapest
 from vimmerse_async.batch.inputs import check_inputs
-from vimmerse_async.batch.plan import BatchPlan
+from vimmerse_async.batch.plan import Allowance, BatchPlan
 from vimmerse_async.batch.run import Run
 from vimmerse_async.batch.sinks import Sink
 from vimmerse_async.batch.source import RowSource
+from vimmerse_async.batch.unkept import Unkept
 from vimmerse_async.journal.records import Policy
 from vimmerse_async.models import ModeLike, OptionLike, PromptRequest, PromptResult
 from vimmerse_async.options import check_number
 from vimmerse_async.session import VimmerseSession
+from vimmerse_async.wire import Call
 
 if TYPE_CHECKING:
     from vimmerse_async.batch.ledger import Ledger
@@ -90,12 +91,11 @@ class BatchJob:
     @asynccontextmanager
     async def opened(self, sink: Sink) -> AsyncIterator[Run]:
         """Open the journal, give the run, and close it and what it used."""
-        source = RowSource(self.inputs)
+        source = RowSource(self.inputs, sink)
+        allowance = Allowance(self.max_calls)
         async with AsyncExitStack() as stack:
-            ledger = None
-            if self.journal is not None:
-                ledger = await self._ledger(self.journal, stack)
-            run = Run(self.session, source, sink, self._plan(ledger))
+            ledger = await self._ledger(self.journal, allowance, stack)
+            run = Run(self.session, source, sink, self._plan(ledger, allowance))
             try:
                 yield run
             except BaseException:
@@ -105,7 +105,11 @@ class BatchJob:
                 with anyio.CancelScope(shield=True):
                     await run.close()
 
-    async def _ledger(self, journal: Journal, stack: AsyncExitStack) -> "Ledger":
+    async def _ledger(
+        self, journal: Journal | None, allowance: Allowance, stack: AsyncExitStack
+    ) -> "Ledger | Unkept":
+        if journal is None:
+            return Unkept()
         from vimmerse_async.batch.ledger import Ledger  # noqa: PLC0415 - the same
         from vimmerse_async.journal.journal import (  # noqa: PLC0415 - SQLite, which few runs need
             PromptJournal,
@@ -114,16 +118,16 @@ class BatchJob:
         gate = self.session.gate
         if not isinstance(journal, PromptJournal):
             journal = await stack.enter_async_context(PromptJournal(journal))
-        return Ledger(journal, gate, self.session.base_url, self._options())
+        return Ledger(journal, gate, self.session.base_url, self._options(), allowance)
 
-    def _plan(self, ledger: "Ledger | None") -> BatchPlan:
+    def _plan(self, ledger: "Ledger | Unkept", allowance: Allowance) -> BatchPlan:
         return BatchPlan(
             read=row_reader(self.template),
             on_result=self.on_result,
-            identify=cheapest(self.template) if self.dedupe else None,
+            identify=cheapest(self.template) if self.dedupe else _alone,
             policy=Policy(self.dedupe, self.retry_errors),
             ledger=ledger,
-            allowance=None if self.max_calls is None else Allowance(self.max_calls),
+            allowance=allowance,
         )
 
     def _options(self) -> dict[str, Any]:
@@ -136,6 +140,10 @@ class BatchJob:
             "max_calls": self.max_calls,
             "retry_errors": retry if isinstance(retry, bool) else sorted(retry),
         }
+
+
+def _alone(_item: object, _call: Call) -> None:
+    """Tell no two questions apart that are each asked in any case."""
 
 
 def _is_journal(journal: object) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from vimmerse_async.batch.source import Row
+from vimmerse_async.batch.row import Row
 from vimmerse_async.models import PromptResult
 
 if TYPE_CHECKING:
@@ -23,18 +23,16 @@ class Sharing:
         self._under_way: dict[Hashable, list[Row] | None] = {}
         self._answers: dict[Hashable, PromptResult] | None = {} if keep else None
 
-    def answer(self, row: Row) -> PromptResult | None:
-        """Return the row's result if another row's call has given it already; None if not."""
-        if not self._answers or row.question is None:
-            return None
-        found = self._answers.get(row.question)
-        return None if found is None else shared(row, found)
+    def claim(self, row: Row) -> bool | PromptResult:
+        """Return True for a row that is to be asked: no other asks the same.
 
-    def lead(self, row: Row) -> bool:
-        """Return True for a row that is to be asked; one that is under way already waits for it."""
+        Otherwise return its result, if that is known already, or False: it waits for it.
+        """
         question = row.question
         if question is None:
             return True
+        if self._answers and (found := self._answers.get(question)) is not None:
+            return shared(row, found)
         under_way = self._under_way
         if question not in under_way:
             under_way[question] = None
@@ -46,16 +44,9 @@ class Sharing:
             waiting.append(row)
         return False
 
-    def finish(self, row: Row, result: PromptResult | None) -> list[Row] | None:
-        """Note the end of a question and return the rows that waited for it; None for none.
-
-        Args:
-            row: The row that was asked.
-            result: What came of it; None: it was never asked.
-        """
-        if row.question is None:
-            return None
-        if self._answers is not None and result is not None:
+    def finish(self, row: Row, result: PromptResult) -> list[Row] | None:
+        """Note the end of a row's question and return the rows that waited; None for none."""
+        if self._answers is not None:
             self._answers[row.question] = result
         return self._under_way.pop(row.question, None)
 

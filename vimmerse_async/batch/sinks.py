@@ -41,8 +41,8 @@ class Sink(Protocol):
         """Wait until the reader has taken something."""
         ...
 
-    def wake(self, count: int) -> None:
-        """Let up to `count` of those that wait for room look again."""
+    def wake(self) -> None:
+        """Let all that wait for room look again."""
         ...
 
     def finish(self) -> None:
@@ -78,7 +78,7 @@ class ListSink:
     async def room(self) -> None:
         """Return at once."""
 
-    def wake(self, count: int) -> None:
+    def wake(self) -> None:
         """Do nothing: nobody waits."""
 
     def finish(self) -> None:
@@ -169,9 +169,9 @@ class QueueSink:
             self.on_read()
         return self._ready.popleft()
 
-    def wake(self, count: int) -> None:
-        """Let up to `count` of those that wait for room look again."""
-        _wake(self._writers, count)
+    def wake(self) -> None:
+        """Let all that wait for room look again."""
+        _wake(self._writers, len(self._writers))
 
 
 def _wake(waiting: deque[asyncio.Future[None]], count: int) -> None:

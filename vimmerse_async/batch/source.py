@@ -3,57 +3,44 @@
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import Hashable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import attrs
 
 from vimmerse_async.batch.inputs import plain, size_of
-from vimmerse_async.control.limit import Permit
-from vimmerse_async.wire import Call
+from vimmerse_async.batch.row import Row
+from vimmerse_async.batch.sinks import Sink
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-
-@attrs.define(eq=False)
-class Row:
-    """One item of the input.
-
-    Attributes:
-        index: Its position, from 0.
-        item: The item.
-        call: What it becomes; None until it was read, and when it cannot be sent.
-        question: What tells whether another row asks the same; None: none ever does.
-        permit: What admits it; None until it was admitted.
-    """
-
-    index: int
-    item: Any
-    call: Call | None = None
-    question: Hashable | None = None
-    permit: Permit | None = None
+    from vimmerse_async.batch.pipeline import Pipeline
 
 
 class RowSource:
     """Hands out rows until the input ends, raises or is no longer wanted.
+
+    Args:
+        inputs: The items, in an iterable or async iterable.
+        sink: Tells how far the reader is behind.
 
     Attributes:
         taken: Rows handed out so far.
         size: Rows in all; None when the input does not tell.
         error: What the input raised; None when it did not.
         is_async: True when rows have to be awaited.
+        sink: As given.
     """
 
-    def __init__(self, inputs: Any) -> None:
+    def __init__(self, inputs: Any, sink: Sink) -> None:
         self.taken: int = 0
         self.size: int | None = size_of(inputs)
         self.error: Exception | None = None
         self.is_async: bool = hasattr(inputs, "__aiter__")
         self._rows: Iterator[Any] = iter(()) if self.is_async else iter(plain(inputs))
         self._coming: AsyncIterator[Any] | None = aiter(inputs) if self.is_async else None
+        self.sink: Sink = sink
         self._takers: deque[asyncio.Future[Row | None]] = deque()
         self._idle: asyncio.Future[None] | None = None
         self._not_closed: Exception | None = None
@@ -61,8 +48,8 @@ class RowSource:
         self._back: deque[Row] = deque()
         self._exhausted = False
 
-    def tenders(self) -> "tuple[Callable[[], Awaitable[None]], ...]":
-        """Return what has to run meanwhile."""
+    def background(self) -> "tuple[Callable[[], Awaitable[None]], ...]":
+        """Return what has to run meanwhile, in a task of its own each."""
         return (self.feed,) if self.is_async else ()
 
     @property
@@ -71,14 +58,24 @@ class RowSource:
         return self._exhausted and not self._back
 
     @property
-    def out(self) -> int:
-        """Rows handed out or about to be, and not given back."""
-        return self.taken + len(self._takers) - len(self._back)
-
-    @property
     def never_taken(self) -> int:
         """Rows of a sized input that were never handed out."""
         return 0 if self.size is None else max(0, self.size - self.taken)
+
+    def has_room(self, pipeline: "Pipeline") -> bool:
+        """Return whether there may be another row, and the reader keeps up."""
+        if self._exhausted and not self._back:
+            return False
+        return self.sink.has_room(pipeline.size, self.taken + len(self._takers) - len(self._back))
+
+    async def room(self, pipeline: "Pipeline") -> bool:
+        """Wait until another row may be begun; False when there are no more."""
+        while self._back or not self._exhausted:
+            begun = self.taken + len(self._takers) - len(self._back)
+            if self.sink.has_room(pipeline.size, begun):
+                return True
+            await self.sink.room()
+        return False
 
     def take(self) -> Row | None:
         """Return the next row of a plain iterable, or one given back; None when there is none."""
@@ -94,7 +91,8 @@ class RowSource:
         except Exception as error:  # noqa: BLE001 - it is the user's, and comes out at the end
             self._exhausted, self.error = True, error
             return None
-        return self._row(item)
+        self.taken += 1
+        return Row(self.taken - 1, item)
 
     async def take_later(self) -> Row | None:
         """Return the next row of an async iterable when `feed` has it; None when there is none."""
@@ -163,7 +161,8 @@ class RowSource:
             return None
         finally:
             self._puller = None
-        return self._row(item)
+        self.taken += 1
+        return Row(self.taken - 1, item)
 
     def give_back(self, row: Row) -> None:
         """Take a row back; it is the next to be handed out."""
@@ -202,8 +201,3 @@ class RowSource:
     def _wake(self) -> None:
         if self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
-
-    def _row(self, item: Any) -> Row:
-        row = Row(self.taken, item)
-        self.taken += 1
-        return row

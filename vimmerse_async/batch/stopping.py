@@ -37,23 +37,22 @@ class Judge:
 
     Args:
         stop: Called with what the batch shall raise in the end.
-
-    Attributes:
-        in_a_row: Errors since the last success of the kind that stops a batch.
     """
 
     def __init__(self, stop: Callable[[BatchStoppedError], None]) -> None:
-        self.in_a_row: int = 0
+        self._in_a_row = 0
         self._stop = stop
 
-    def see(self, error: VimmerseError) -> None:
-        """Judge one row's error."""
+    def see(self, error: VimmerseError | None) -> None:
+        """Judge how one row has ended; None: well."""
+        if error is None:
+            self._in_a_row = 0
         if not isinstance(error, APIError):
             return
         rule = rule_of(error)
         if rule.stops is not None:
-            self.in_a_row += 1
-            if self.in_a_row >= rule.in_a_row:
+            self._in_a_row += 1
+            if self._in_a_row >= rule.in_a_row:
                 self.stop(rule.stops, str(error))
             return
         after = getattr(error, "retry_after", None)

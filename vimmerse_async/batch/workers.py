@@ -1,7 +1,7 @@
 """The tasks of a batch: asyncio's own, for which one of anyio's answers.
 
 A task that anyio starts weighs 3 kB, more than the request it waits for. So the group of a batch
-has one such task, the foreman, and that one has as many of asyncio's as the window admits. It ends
+has one such task, which leads, and that one has as many of asyncio's as the window admits. It ends
 after the last of them; cancelled by a scope or by hand, it cancels them and waits; what one of them
 raises comes out of the group, and one that somebody else cancels ends the group as cancelled.
 """
@@ -23,13 +23,17 @@ class WorkerPool:
 
     Args:
         missed: Called for a task that was cancelled before it began.
+
+    Attributes:
+        working: Tasks that work or are about to begin.
     """
 
     def __init__(self, missed: Callable[[], object]) -> None:
+        self.working: int = 0
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()
         self._missed = missed
-        self._on_end = self._ended
+        self._on_end = self._done
         self._tasks: dict[asyncio.Task[Any], None] = {}  # a third of the weight of a set
         self._new: set[asyncio.Task[Any]] = set()
         self._failures: list[BaseException] = []
@@ -57,10 +61,11 @@ class WorkerPool:
             raise self._failures[0]
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Begin a task, which has to say in its second step that it has begun.
+        """Begin a task, which has to say in its second step that it has begun, and that it ends.
 
         Its first step is the loop's affair: it may run at once, later, or never.
         """
+        self.working += 1
         task = self._loop.create_task(work, name=name)
         self._tasks[task] = None
         self._new.add(task)
@@ -72,10 +77,15 @@ class WorkerPool:
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
         self._new.discard(task)
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
+    def ended(self) -> None:
+        """Note that the current task, which has begun, works no more."""
+        self.working -= 1
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(task, None)
         if task in self._new:
             self._new.discard(task)
+            self.working -= 1
             self._missed()
         if task.cancelled():
             self._over.cancel()

@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from vimmerse_async.batch.refused import RefusedRequest
+from vimmerse_async.batch.identity import RefusedRequest
 from vimmerse_async.catalog.addresses import (
     IMAGE_COLUMN,
     SPLIT_KINDS,

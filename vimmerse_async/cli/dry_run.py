@@ -10,8 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from vimmerse_async.batch.identity import is_repeatable, question_of
-from vimmerse_async.batch.refused import RefusedRequest
+from vimmerse_async.batch.identity import RefusedRequest, is_repeatable, question_of
 from vimmerse_async.catalog.hosting import digest_of_file, is_video
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.rows import CatalogRow
