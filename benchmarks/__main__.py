@@ -21,6 +21,7 @@ from benchmarks import (
     inflight,
     memory,
     overhead,
+    overload,
     pages,
     scripts,
     telemetry,
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[..., Result]] = {
     "journal": scripts.journal,
     "discovery": scripts.discovery,
     "visitors": visitors.run,
+    "overload": overload.run,
     "ray": cluster.run,
 }
 QUICK = ("throughput", "overhead", "import")

@@ -58,24 +58,20 @@ def _no_constant(name: str) -> Any:
 _parse_any = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode
 
 
-def _parse(text: str) -> Any:
-    if text[:1] == '"':  # what nearly every reply is: a bare string needs no scanner of values
-        value, end = scanstring(text, 1)
-        if end == len(text):
-            return value
-    return _parse_any(text)
-
-
 def decode(operation: Operation, reply: Reply) -> Any:
     """Return the value that a 2xx carries, or the `APIResponseError` that says why it has none."""
     body = reply.body
     try:
-        value = _parse(body.decode())
+        text = body.decode()
+        # What nearly every reply is: a bare string needs no scanner of values.
+        value, end = scanstring(text, 1) if text[:1] == '"' else (None, -1)
+        if end != len(text):
+            value = _parse_any(text)
     except (ValueError, RecursionError):
         if not body or body.isspace():
             return _nothing(operation, reply)
         try:
-            value = _parse(body.decode(json.detect_encoding(body)))
+            value = _parse_any(body.decode(json.detect_encoding(body)))
         except (ValueError, RecursionError):
             kind = "html" if body.lstrip()[:1] == b"<" else "json"
             return _mistake(operation, reply, kind, f"no JSON: {_shown(body)[:200]!r}")
@@ -191,7 +187,7 @@ def _mistake(operation: Operation, reply: Reply, kind: str, message: str) -> API
 def _refused(reply: Reply) -> APIError:
     body = reply.body
     try:
-        content = _parse(body.decode(json.detect_encoding(body)))
+        content = _parse_any(body.decode(json.detect_encoding(body)))
     except (ValueError, RecursionError):
         content = None
     message = _message_of(content) if type(content) is dict else ""

@@ -2,7 +2,9 @@
 
 A free limit admits in one synchronous step. Otherwise a request waits for a future in its queue:
 calls are served before batches, but while both wait every fourth admission goes to a batch, and
-batches take turns. One timer, set for the moment the limit named, asks again.
+batches take turns. A call that no answer can reach in the time it has left is turned away; while
+the oldest has too little to be sure of one, the newest goes first. One timer, set for the moment
+the limit named, asks again.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ from collections.abc import Callable
 import attrs
 
 from vimmerse_async.control.adaptive import AdaptiveLimit
+from vimmerse_async.control.answer_times import AnswerTimes, expected_wait
 from vimmerse_async.control.fixed import FixedLimit
 from vimmerse_async.control.limit import Limit, LimitSnapshot, Outcome, Permit
 
@@ -23,16 +26,25 @@ BATCH_SHARE = 4
 """Every so-manieth admission goes to a batch while calls wait too."""
 FORGET_AFTER = 600.0
 """Seconds that a learned limit is kept after the last session that used it closed."""
+BLOCKED = 0.05
+"""Seconds between a permit and its use after which the loop must have stood still."""
 STUCK_DELAY = 1.0
 """Seconds after which a limit that wants to wait for a release of nothing is asked again."""
 
 
-Waiter = tuple[asyncio.Future[Permit], str]
-"""Who waits, and for which latency class."""
+Waiter = tuple[asyncio.Future[Permit], str, float]
+"""Who waits, for which latency class, and until when its answer is wanted."""
+
+
+_NOTHING = AnswerTimes()
 
 
 class LaneClosedError(Exception):
     """The batch of a waiting request has ended."""
+
+
+class TooLateError(Exception):
+    """No answer can come in the time that a call has left."""
 
 
 class Lane:
@@ -50,7 +62,7 @@ class Lane:
     def close(self) -> None:
         """Turn away all that wait, and end all pauses."""
         self.closed = True
-        for future, _ in self._waiters:
+        for future, *_ in self._waiters:
             if not future.done():
                 future.set_exception(LaneClosedError())
         for sleeper in self._sleepers:
@@ -89,6 +101,14 @@ class Lane:
             self._waiters.popleft()
         return None
 
+    def tail(self) -> Waiter | None:
+        """Return the request that began to wait last; None when there is none."""
+        while self._waiters:
+            if not self._waiters[-1][0].done():
+                return self._waiters[-1]
+            self._waiters.pop()
+        return None
+
     def queue(self, waiter: Waiter, *, front: bool) -> None:
         """Add a request at the end, or at the front."""
         (self._waiters.appendleft if front else self._waiters.append)(waiter)
@@ -103,6 +123,8 @@ class Gate:
         accepted_at: Loop time of the last request that was neither refused nor failed.
         troubled: The last outcome other than OK.
         told: Seconds that the server asked to wait when it last refused or failed.
+        known: How long answers take, by latency class.
+        calls_waiting: Single calls that wait to be admitted.
     """
 
     def __init__(self, limit: Limit, clock: Callable[[], float]) -> None:
@@ -111,10 +133,13 @@ class Gate:
         self.accepted_at: float = clock()
         self.troubled: Outcome | None = None
         self.told: float = 0.0
+        self.known: dict[str, AnswerTimes] = {}
+        self.calls_waiting: int = 0
         self._clock = clock
         self._calls = Lane()
         self._batches: deque[Lane] = deque()
         self._in_a_row = 0
+        self._served_at = 0.0
         self._waiting = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
@@ -133,6 +158,10 @@ class Gate:
             return self.limit.snapshot(self._clock())
         return self.limit.snapshot()
 
+    def expected_wait(self) -> float:
+        """Return the seconds that a request made now has to wait for its turn."""
+        return expected_wait(self.snapshot(), self._waiting, self.known.values())
+
     def open_lane(self) -> Lane:
         """Return a queue for a batch."""
         lane = Lane()
@@ -145,42 +174,83 @@ class Gate:
         if lane in self._batches:
             self._batches.remove(lane)
 
-    def enter(self, route: str) -> Permit | float:
+    def enter(self, route: str, until: float = math.inf) -> Permit | float:
         """Return a permit at once, or the seconds to wait.
 
         `inf` means until something is released, 0.0 that others wait already.
+
+        Args:
+            route: The latency class.
+            until: When its answer has to be there, on the loop's clock.
+
+        Raises:
+            TooLateError: No answer can come until then any more.
         """
+        now = self._clock()
+        known = self.known.get(route)
+        if known is not None and until - now < known.least and known.is_hopeless(now, until - now):
+            raise TooLateError
         if self._waiting:
             return 0.0
-        answer = self.limit.admit(self._clock(), route)
+        answer = self.limit.admit(now, route)
         if not isinstance(answer, (float, int)):
             self.in_flight += 1
         return answer
 
-    async def wait(self, route: str, lane: Lane | None = None, *, front: bool = False) -> Permit:
+    async def wait(
+        self,
+        route: str,
+        lane: Lane | None = None,
+        *,
+        front: bool = False,
+        until: float = math.inf,
+    ) -> Permit:
         """Return a permit when it is this request's turn.
+
+        Args:
+            route: The latency class.
+            lane: A batch's queue; None: the calls'.
+            front: Whether it goes to the head of its queue.
+            until: When its answer has to be there, on the loop's clock.
 
         Raises:
             LaneClosedError: The batch has ended.
+            TooLateError: No answer can come until then any more.
         """
         lane = lane or self._calls
         if lane.closed:
             raise LaneClosedError
         future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
-        lane.queue((future, route), front=front)
+        lane.queue((future, route, until), front=front)
         self._waiting += 1
+        self.calls_waiting += lane is self._calls
         granted = False
         try:
             self._serve()
             permit = await future
             if lane.closed:
                 raise LaneClosedError
+            if (
+                self._stood_still()
+                and self.known.get(route, _NOTHING).least > until - self._clock()
+            ):
+                raise TooLateError
             granted = True
             return permit
         finally:
             self._waiting -= 1
+            self.calls_waiting -= lane is self._calls
             if not granted and not future.cancel() and not future.cancelled():
                 self._give_up(future)
+
+    def meet(self, route: str) -> AnswerTimes:
+        """Return where the answers of a latency class are noted, for its first."""
+        return self.known.setdefault(route, AnswerTimes())
+
+    def was_fair(self, route: str, seconds: float) -> bool:
+        """Return whether a request had so much time that its silence is the server's fault."""
+        known = self.known.get(route)
+        return known is not None and known.is_fair(seconds)
 
     def release(
         self, permit: Permit, outcome: Outcome, latency: float, retry_after: float | None = None
@@ -197,6 +267,10 @@ class Gate:
         if self._waiting:
             self._serve()
 
+    def _stood_still(self) -> bool:
+        """Return whether the loop was blocked between a permit and who waited for it."""
+        return self._clock() - self._served_at > BLOCKED
+
     def _give_up(self, future: asyncio.Future[Permit]) -> None:
         if future.exception() is None:
             self.release(future.result(), Outcome.CANCEL, 0.0)
@@ -209,12 +283,13 @@ class Gate:
 
     def _serve(self) -> None:
         while (turn := self._next_turn()) is not None:
-            lane, (future, route) = turn
+            lane, (future, route, _) = turn
             answer = self.limit.admit(self._clock(), route)
             if isinstance(answer, (float, int)):
                 self._ask_again(answer)
                 return
             self.in_flight += 1
+            self._served_at = self._clock()
             future.set_result(answer)
             if lane is self._calls:
                 self._in_a_row += 1
@@ -223,7 +298,7 @@ class Gate:
                 self._batches.rotate(-1)
 
     def _next_turn(self) -> tuple[Lane, Waiter] | None:
-        call = self._calls.head()
+        call = self._next_call()
         if call is not None and self._in_a_row < BATCH_SHARE - 1:
             return self._calls, call
         for _ in range(len(self._batches)):
@@ -232,6 +307,22 @@ class Gate:
                 return lane, row
             self._batches.rotate(-1)
         return None if call is None else (self._calls, call)
+
+    def _next_call(self) -> Waiter | None:
+        """Turn away what is too late, and return the call whose turn it is."""
+        now, next_of = self._clock(), self._calls.head
+        while (call := next_of()) is not None:
+            future, route, until = call
+            known = self.known.get(route)
+            if known is None or until - now >= known.enough:
+                return call
+            if known.is_hopeless(now, until - now):
+                future.set_exception(TooLateError())
+            elif next_of == self._calls.tail:
+                return call
+            else:
+                next_of = self._calls.tail
+        return None
 
     def _ask_again(self, delay: float) -> None:
         if delay == math.inf:

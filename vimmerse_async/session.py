@@ -21,7 +21,7 @@ from vimmerse_async.errors import (
     VimmerseError,
     brief,
 )
-from vimmerse_async.gate import Gate, Lane, LaneClosedError
+from vimmerse_async.gate import Gate, Lane, LaneClosedError, TooLateError
 from vimmerse_async.hooks import Hook
 from vimmerse_async.http.exchange import check_tls
 from vimmerse_async.models import SessionStatistics
@@ -253,7 +253,9 @@ class VimmerseSession:
                 error = _last_word(error, result)
                 if not await self._again(result, call, lane, attempts, deadline):
                     raise error
-        except (asyncio.CancelledError, LaneClosedError) as interruption:
+        except (asyncio.CancelledError, LaneClosedError, TooLateError) as interruption:
+            if isinstance(interruption, TooLateError):
+                await asyncio.sleep(0)  # who asks again at once must not hold up the loop
             error = _interrupted(interruption, deadline, error, attempts)
             if error is None:
                 raise
@@ -273,7 +275,7 @@ class VimmerseSession:
         runtime, operation = self._runtime, call.operation
         gate = runtime.gate
         if permit is None:  # a row's first one came with it: it was admitted before it was taken
-            entered = gate.enter(operation.latency)
+            entered = gate.enter(operation.latency, attempts.deadline if lane is None else math.inf)
             permit = (
                 await self._admitted(operation.latency, lane, attempts, deadline)
                 if isinstance(entered, (float, int))
@@ -295,6 +297,8 @@ class VimmerseSession:
             answer = await runtime.transport.exchange(call, self._timeouts.connect, lease, touch)
             if type(answer) is Reply and 200 <= answer.status < 300:
                 outcome = Outcome.OK
+                known = gate.known.get(operation.latency) or gate.meet(operation.latency)
+                known.add(now := runtime.now(), now - begun)
                 return decode(operation, answer)
             result = error_of(operation, answer)
             outcome, retry_after = rule_of(result).outcome, getattr(result, "retry_after", None)
@@ -306,6 +310,10 @@ class VimmerseSession:
                 raise
             result = _too_late(operation, attempts, runtime.now(), sent=lease.connected)
             outcome = rule_of(result).outcome
+            if result.kind == "deadline" and not gate.was_fair(
+                operation.latency, runtime.now() - begun
+            ):
+                outcome = Outcome.CANCEL
         finally:
             # Before any pause: nobody holds a place while asleep, and the limit learns at once.
             attempts.probe = permit.probe
@@ -319,11 +327,11 @@ class VimmerseSession:
     ) -> Permit:
         runtime, patience = self._runtime, self._retry.max_throttle_wait
         begun = runtime.now()
-        until = attempts.deadline if lane is None else math.inf
+        until = wanted = math.inf if lane is not None else attempts.deadline
         if patience is not None and attempts.throttled_at is not None:
             until = min(until, attempts.throttled_at + patience)
         deadline.when = until
-        permit = await runtime.gate.wait(route, lane, front=attempts.front)
+        permit = await runtime.gate.wait(route, lane, front=attempts.front, until=wanted)
         if lane is not None and attempts.started is not None:
             attempts.deadline += runtime.now() - begun
         return permit
@@ -379,13 +387,16 @@ def _interrupted(
 ) -> VimmerseError | None:
     if isinstance(interruption, LaneClosedError):
         return before
-    reason = deadline.claim()
-    if reason is None:
-        return None
-    if reason == "closed":
-        return SessionError("the session was closed while this call was under way")
+    message = "less time was left than any answer takes: the call was not sent"
+    if not isinstance(interruption, TooLateError):
+        reason = deadline.claim()
+        if reason is None:
+            return None
+        if reason == "closed":
+            return SessionError("the session was closed while this call was under way")
+        message = "the call's time was over before it could be sent"
     sent: Sent = "maybe" if attempts.possibly_charged else "no"
-    message = "the call's time was over before it could be sent" + (" again" if before else "")
+    message += " again" if before else ""
     return _last_word(before, APITimeoutError(message, kind="deadline", sent=sent))
 
 

@@ -142,7 +142,9 @@ class AdaptiveLimit:
         self._now = now
         permit.outcome = outcome
         holds = breaker.holds
-        begins = breaker.leave(permit, now, outcome, latency, retry_after)
+        begins = False
+        if permit.probe or outcome is not Outcome.OK:
+            begins = breaker.leave(permit, now, outcome, latency, retry_after)
         if holds and not breaker.holds:
             learned.reopen(now, holds)
         if retry_after:

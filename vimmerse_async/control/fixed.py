@@ -82,7 +82,8 @@ class FixedLimit:
         self._now = now
         self._in_flight -= 1
         self._refused += outcome is Outcome.THROTTLE
-        self._breaker.leave(permit, now, outcome, latency, retry_after)
+        if permit.probe or outcome is not Outcome.OK:
+            self._breaker.leave(permit, now, outcome, latency, retry_after)
 
     def snapshot(self, now: float | None = None) -> LimitSnapshot:
         """Return what the limit does at `now`, in seconds; None: as it was last asked or told."""
