@@ -12,6 +12,7 @@ VimmerseError
 └ APIError                              something was sent, or should have been
   ├ APIConnectionError                  no connection, or it was lost
   ├ APITimeoutError (TimeoutError)      no answer in time
+  ├ OverloadedError                     `max_waiting` calls wait already; nothing was sent
   ├ APIResponseError                    a 2xx or 3xx that is not what the contract says
   └ APIStatusError                      the server said no
     ├ BadRequestError            400    ├ NotFoundError             404
@@ -228,6 +229,27 @@ class APITimeoutError(APIError, TimeoutError):
         super().__init__(message)
         self.kind = kind
         self.sent: Sent = sent
+
+
+class OverloadedError(APIError):
+    """As many calls wait for their turn as `max_waiting` allows; nothing was sent.
+
+    A web app answers 503 with `Retry-After`.
+
+    Attributes:
+        waiting: Calls that waited already.
+        retry_after: Seconds that a new call would have waited for its turn, as far as is known.
+        kind: "overloaded".
+        sent: "no": the server cannot have charged for it.
+    """
+
+    kind: str = "overloaded"
+    sent: Sent = "no"
+
+    def __init__(self, message: str, *, waiting: int, retry_after: float) -> None:
+        super().__init__(message)
+        self.waiting = waiting
+        self.retry_after = retry_after
 
 
 class APIResponseError(APIError):

@@ -145,6 +145,7 @@ class SessionStatistics:
         retried: Requests that repeated a failed one.
         possibly_charged: Sends that may have been billed although no answer arrived.
         waiting: Requests that wait to be admitted, those of sessions sharing the limit included.
+        expected_wait: Seconds that a call made now would wait for its turn, as far as is known.
         limit: What the limit does right now.
     """
 
@@ -156,4 +157,5 @@ class SessionStatistics:
     retried: int
     possibly_charged: int
     waiting: int
+    expected_wait: float
     limit: LimitSnapshot

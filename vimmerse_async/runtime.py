@@ -271,6 +271,7 @@ class Runtime:
         return SessionStatistics(
             **attrs.asdict(self.counters),
             waiting=0 if gate is None else gate.waiting,
+            expected_wait=0.0 if gate is None else gate.expected_wait(),
             limit=self._make_limit().snapshot() if gate is None else gate.snapshot(),
         )
 

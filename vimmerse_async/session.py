@@ -16,6 +16,7 @@ from vimmerse_async.errors import (
     APIError,
     APITimeoutError,
     ConfigurationError,
+    OverloadedError,
     Sent,
     SessionError,
     VimmerseError,
@@ -25,7 +26,7 @@ from vimmerse_async.gate import Gate, Lane, LaneClosedError, TooLateError
 from vimmerse_async.hooks import Hook
 from vimmerse_async.http.exchange import check_tls
 from vimmerse_async.models import SessionStatistics
-from vimmerse_async.options import RetryPolicy, Timeouts
+from vimmerse_async.options import RetryPolicy, Timeouts, check_number
 from vimmerse_async.runtime import Runtime, SessionState, check_limit
 from vimmerse_async.wire import Call, Failure, Lease, Operation, Reply, custom_call
 
@@ -46,6 +47,8 @@ class VimmerseSession:
         limit: Requests in flight, or a limit object; None: sessions of the same account share one.
         timeouts: How long to wait.
         retry: What is sent again.
+        max_waiting: Calls that may wait for their turn, batches apart; one more fails at once with
+            an `OverloadedError`, unsent. None: any number waits.
         hooks: Who is told of retries and ended calls.
         ssl: A TLS context, for a private authority; None: the system's trust.
         proxy: Address of an HTTP proxy; None for none.
@@ -72,6 +75,7 @@ class VimmerseSession:
         limit: int | Limit | None = None,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        max_waiting: int | None = None,
         hooks: Sequence[Hook] = (),
         ssl: tls.SSLContext | None = None,
         proxy: str | None = None,
@@ -87,6 +91,9 @@ class VimmerseSession:
         _check_options(timeouts, retry)
         self._timeouts = timeouts
         self._retry = retry
+        if max_waiting is not None:
+            check_number("max_waiting", max_waiting, least=0, whole=True)
+        self._max_waiting = max_waiting
         self._runtime = Runtime(
             build_config(api_key, base_url, authorization, username, client_type),
             limit,
@@ -176,6 +183,7 @@ class VimmerseSession:
         view._runtime = self._runtime
         view._timeouts = timeouts or self._timeouts
         view._retry = retry or self._retry
+        view._max_waiting = self._max_waiting
         _check_options(view._timeouts, view._retry)
         return view
 
@@ -253,10 +261,8 @@ class VimmerseSession:
                 error = _last_word(error, result)
                 if not await self._again(result, call, lane, attempts, deadline):
                     raise error
-        except (asyncio.CancelledError, LaneClosedError, TooLateError) as interruption:
-            if isinstance(interruption, TooLateError):
-                await asyncio.sleep(0)  # who asks again at once must not hold up the loop
-            error = _interrupted(interruption, deadline, error, attempts)
+        except _INTERRUPTIONS as interruption:
+            error = await _interrupted(interruption, deadline, error, attempts)
             if error is None:
                 raise
             raise error from None
@@ -326,6 +332,8 @@ class VimmerseSession:
         self, route: str, lane: Lane | None, attempts: Attempts, deadline: Deadline
     ) -> Permit:
         runtime, patience = self._runtime, self._retry.max_throttle_wait
+        if lane is None and self._max_waiting is not None and not attempts.sends:
+            self._check_crowd(self._max_waiting)
         begun = runtime.now()
         until = wanted = math.inf if lane is not None else attempts.deadline
         if patience is not None and attempts.throttled_at is not None:
@@ -335,6 +343,16 @@ class VimmerseSession:
         if lane is not None and attempts.started is not None:
             attempts.deadline += runtime.now() - begun
         return permit
+
+    def _check_crowd(self, most: int) -> None:
+        gate = self._runtime.gate
+        if gate.calls_waiting < most:
+            return
+        raise OverloadedError(
+            f"{gate.calls_waiting} calls wait already (max_waiting {most}): the call was not sent",
+            waiting=gate.calls_waiting,
+            retry_after=gate.expected_wait(),
+        )
 
     async def _again(
         self,
@@ -368,6 +386,9 @@ class VimmerseSession:
         return lane is None or not lane.closed
 
 
+_INTERRUPTIONS = (asyncio.CancelledError, LaneClosedError, TooLateError, OverloadedError)
+
+
 def _last_word(before: VimmerseError | None, error: APIError) -> VimmerseError:
     kind = getattr(error, "kind", None)
     if before is None or (kind == "deadline" and not _is_refusal(before)):
@@ -379,7 +400,7 @@ def _is_refusal(error: VimmerseError) -> bool:
     return isinstance(error, APIError) and rule_of(error).is_refusal
 
 
-def _interrupted(
+async def _interrupted(
     interruption: BaseException,
     deadline: Deadline,
     before: VimmerseError | None,
@@ -387,6 +408,10 @@ def _interrupted(
 ) -> VimmerseError | None:
     if isinstance(interruption, LaneClosedError):
         return before
+    if not isinstance(interruption, asyncio.CancelledError):
+        await asyncio.sleep(0)  # who asks again at once must not hold up the loop
+    if isinstance(interruption, OverloadedError):
+        return interruption
     message = "less time was left than any answer takes: the call was not sent"
     if not isinstance(interruption, TooLateError):
         reason = deadline.claim()

@@ -35,6 +35,7 @@ CLASSES = [
 ]
 TEXTS = st.text(max_size=20)
 WORDS = {
+    "waiting": st.integers(0, 9),
     "message": TEXTS,
     "kind": st.sampled_from(["lost", "write", "timeout"]),
     "sent": st.sampled_from(["no", "maybe"]),

@@ -22,7 +22,7 @@ RECORDS = [
     PromptRequest("InspireMe", "p", "https://a.example/1", tag=object, key="k"),
     PromptResult(0, "x", "a prompt"),
     Asset("id", ("https://a.example/1",), extra={"new": 1}),
-    SessionStatistics(1, 1, 0, 1, 0, 0, 0, 0, LimitSnapshot(16, 9.0, 0)),
+    SessionStatistics(1, 1, 0, 1, 0, 0, 0, 0, 0.0, LimitSnapshot(16, 9.0, 0)),
     Timeouts(attempt=3),
     RetryPolicy(),
 ]

@@ -20,6 +20,7 @@ from vimmerse_async.errors import (
     APIResponseError,
     APITimeoutError,
     InvalidURLError,
+    OverloadedError,
     SessionError,
     status_error_class,
 )
@@ -42,6 +43,7 @@ EXPECTED_KINDS = {
     "certificate": ("unsent", "never", "error"),
     "proxy": ("unsent", "never", "error"),
     "source": ("unsent", "never", "cancel"),
+    "overloaded": ("unsent", "never", "cancel"),
     "lost": ("maybe", "ambiguous", "timeout"),
     "timeout": ("maybe", "ambiguous", "timeout"),
     "idle": ("maybe", "ambiguous", "timeout"),
@@ -69,6 +71,8 @@ def of_kind(kind, **more):
         return APITimeoutError("late", kind=kind, **more)
     if kind in {"connect", "dns", "tls", "certificate", "proxy", "local", "source", "lost"}:
         return APIConnectionError("lost", kind=kind, sent=more.get("sent", "maybe"))
+    if kind == "overloaded":
+        return OverloadedError("full", waiting=8, retry_after=1.0)
     return APIResponseError("odd", kind=kind)
 
 

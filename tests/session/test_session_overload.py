@@ -6,7 +6,15 @@ import pytest
 from scripted_server import NEVER, Answer, Request, ScriptedServer, slow
 
 from benchmarks.overload import ACCOUNTS, ours
-from vimmerse_async import APITimeoutError, Timeouts, gather_prompts, refine_prompt
+from vimmerse_async import (
+    APITimeoutError,
+    ConfigurationError,
+    OverloadedError,
+    Timeouts,
+    VimmerseSession,
+    gather_prompts,
+    refine_prompt,
+)
 
 FOX = "a fox"
 
@@ -126,3 +134,67 @@ async def test_the_newest_goes_first_when_the_oldest_cannot_make_it(server) -> N
         await asyncio.wait(calls)
         assert answered[:2] == ["first", "new"]
         assert "old" not in answered
+
+
+async def test_who_comes_after_max_waiting_fails_at_once(server: ScriptedServer) -> None:
+    """With so many waiting as may, one more fails unsent, and is told when to come again."""
+    server.script = slow(1.0)
+    async with server.session(limit=2, max_waiting=4) as session:
+        await refine_prompt(session, FOX)
+        loop = asyncio.get_running_loop()
+        begun, ended = loop.time(), []
+        calls = [asyncio.ensure_future(refine_prompt(session, FOX)) for _ in range(8)]
+        for call in calls:
+            call.add_done_callback(lambda _: ended.append(loop.time() - begun))
+        await asyncio.sleep(0.1)
+        assert len(ended) == 2
+        assert max(ended) < 0.05
+        assert session.statistics().expected_wait == pytest.approx(2.5, abs=0.1)
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        errors = [each for each in answers if isinstance(each, OverloadedError)]
+        assert [each.waiting for each in errors] == [4, 4]
+        assert all(2.4 <= each.retry_after <= 2.6 for each in errors)
+        assert (errors[0].sent, errors[0].attempts, errors[0].possibly_charged) == ("no", 0, 0)
+        assert session.statistics().failed == 2
+        assert len(server.requests) == 1 + 6
+
+
+async def test_rows_of_a_batch_are_no_crowd(server: ScriptedServer) -> None:
+    """Rows wait as long as they like, and are not counted against a call."""
+    server.script = slow(1.0)
+    async with server.session(limit=1, max_waiting=1) as session:
+        batch = asyncio.ensure_future(gather_prompts(session, ["https://a.example/1.png"] * 9))
+        await asyncio.sleep(0.5)
+        assert await refine_prompt(session.with_options(), FOX)
+        assert len(await batch) == 9
+
+
+async def test_zero_may_wait(server: ScriptedServer) -> None:
+    """With 0 a call is sent at once or not at all; who asks in a loop does not stop the loop."""
+    server.script = slow(1.0)
+    async with server.session(limit=1, max_waiting=0) as session:
+        first = asyncio.ensure_future(refine_prompt(session, FOX))
+        await asyncio.sleep(0)
+        refused = 0
+        while not server.requests:
+            with pytest.raises(OverloadedError):
+                await refine_prompt(session, FOX)
+            refused += 1
+        assert refused
+        assert await first
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, "8", True])
+async def test_max_waiting_is_a_whole_number(wrong) -> None:
+    """What is no count is refused by name, before anything is sent."""
+    with pytest.raises(ConfigurationError, match="max_waiting"):
+        VimmerseSession("key", max_waiting=wrong)
+
+
+@pytest.mark.parametrize("account", ACCOUNTS[:2], ids=lambda account: account.name)
+@pytest.mark.parametrize("callers", [10, 100])
+async def test_a_crowd_at_the_start_is_no_slow_rate(monkeypatch, account, callers: int) -> None:
+    """The first refusals of a crowd do not hold it below nine tenths of its first five seconds."""
+    monkeypatch.setattr("benchmarks.overload.WARM_UP", 0.0)
+    score = await ours(account, callers, 300.0, None, seconds=5.0)
+    assert score.useful >= 0.9

@@ -29,21 +29,28 @@ class Meter:
         lately: Events per second over the last seconds.
     """
 
-    __slots__ = ("_bins", "_next", "lately")
+    __slots__ = ("_bins", "_next", "_young", "_young_until", "lately")
 
     def __init__(self) -> None:
         self.lately: float = 0.0
         self._bins: deque[Bin] = deque(maxlen=BINS)
         self._next = 0.0
+        self._young = 0  # events while there are too few bins for a mean
+        self._young_until = 0.0
 
     def add(self, now: float) -> Bin:
         """Count an event; who must take it back later takes one off its bin's count."""
         if now >= self._next or not self._bins:
+            if not self._bins:
+                self._young_until = now + LATELY
             self._next = now + GRAIN
             self.lately = self.over(now - LATELY, now)
             self._bins.append(Bin(now))
         current = self._bins[-1]
         current.count += 1
+        if now < self._young_until:
+            self._young += 1
+            self.lately = self._young / max(2 * GRAIN, now - self._young_until + LATELY)
         return current
 
     @property

@@ -101,6 +101,7 @@ KIND_RULES: dict[str, Rule] = {
     "certificate": Rule("unsent", "never", Outcome.ERROR),
     "proxy": Rule("unsent", "never", Outcome.ERROR),
     "source": Rule("unsent", "never", Outcome.CANCEL),
+    "overloaded": Rule("unsent", "never", Outcome.CANCEL),
     # sent, and no whole answer came back
     "lost": _LOST,
     "timeout": _LOST,

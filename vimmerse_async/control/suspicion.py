@@ -133,6 +133,8 @@ class Suspicion:
         if lane.add(permit.sent, latency):
             self._look_at_queue(lane, now)
         seconds, self._answered_at = min(now - self._answered_at, STEP), now
+        if self.suspect is Suspect.RATE and self._rate.peak == math.inf:
+            self._look_at_guess()
         if self.suspect is Suspect.RATE and permit.paced:
             self._rate.grow(seconds, self._period(self._rate), 1 / self._latency)
         elif self.suspect is Suspect.WINDOW and permit.full and not self.queues:
@@ -204,6 +206,11 @@ class Suspicion:
             room = RAMP * self._answered.lately * (self._work or self._latency)
         if window < room:
             self._window.value = min(self.cap, window + 1)
+
+    def _look_at_guess(self) -> None:
+        """Raise a guess to what is served already: a crowd is refused before its first answers."""
+        if self.answers >= self._levels.top:
+            self._rate.value = max(self._rate.value, self._levels.top / self._latency)
 
     def _period(self, ceiling: Ceiling) -> float:
         """Return the seconds that a ceiling takes back to its peak."""
