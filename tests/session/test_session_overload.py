@@ -194,7 +194,7 @@ async def test_max_waiting_is_a_whole_number(wrong) -> None:
 @pytest.mark.parametrize("account", ACCOUNTS[:2], ids=lambda account: account.name)
 @pytest.mark.parametrize("callers", [10, 100])
 async def test_a_crowd_at_the_start_is_no_slow_rate(monkeypatch, account, callers: int) -> None:
-    """The first refusals of a crowd do not hold it below nine tenths of its first five seconds."""
+    """The first refusals of a crowd do not hold it below four fifths of its first five seconds."""
     monkeypatch.setattr("benchmarks.overload.WARM_UP", 0.0)
     score = await ours(account, callers, 300.0, None, seconds=5.0)
-    assert score.useful >= 0.9
+    assert score.useful >= 0.8
