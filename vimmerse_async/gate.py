@@ -21,6 +21,10 @@ from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.control.answer_times import AnswerTimes, expected_wait
 from vimmerse_async.control.fixed import FixedLimit
 from vimmerse_async.control.limit import Limit, LimitSnapshot, Outcome, Permit
+from vimmerse_async.control.refusals import DOUBTED, Scene, is_quick, is_refusal
+from vimmerse_async.control.retry import rule_of
+from vimmerse_async.errors import APIError, APIStatusError
+from vimmerse_async.wire import Operation
 
 BATCH_SHARE = 4
 """Every so-manieth admission goes to a batch while calls wait too."""
@@ -136,6 +140,7 @@ class Gate:
         self.known: dict[str, AnswerTimes] = {}
         self.calls_waiting: int = 0
         self._clock = clock
+        self._departures: dict[int, float] = {}
         self._calls = Lane()
         self._batches: deque[Lane] = deque()
         self._in_a_row = 0
@@ -195,6 +200,7 @@ class Gate:
         answer = self.limit.admit(now, route)
         if not isinstance(answer, (float, int)):
             self.in_flight += 1
+            self._departures[id(answer)] = now
         return answer
 
     async def wait(
@@ -252,12 +258,33 @@ class Gate:
         known = self.known.get(route)
         return known is not None and known.is_fair(seconds)
 
+    def judge(self, error: APIError, operation: Operation, took: float, doubted: int) -> Outcome:
+        """Return what an error tells the limit, having marked it when a limit is what it meant.
+
+        Args:
+            error: What came back.
+            operation: The route.
+            took: Seconds from the request's departure to its end.
+            doubted: How often the same call was refused with another status than 429.
+        """
+        now, oldest = self._clock(), next(iter(self._departures.values()), math.inf)
+        known = self.known.get(operation.latency)
+        scene = Scene(known, now - self.accepted_at, now - oldest)
+        if isinstance(error, APIStatusError):
+            error.refused = doubted < DOUBTED and is_refusal(
+                error.status, operation.name, took, scene
+            )
+        rule = rule_of(error)
+        is_lost = getattr(error, "kind", None) == "lost"
+        return Outcome.THROTTLE if is_lost and is_quick(took, scene) else rule.outcome
+
     def release(
         self, permit: Permit, outcome: Outcome, latency: float, retry_after: float | None = None
     ) -> None:
         """Give a permit back, let the limit learn, and serve who waits."""
         now = self._clock()
         self.in_flight -= 1
+        self._departures.pop(id(permit), None)
         if outcome is Outcome.OK:
             self.accepted_at = now
         elif outcome is not Outcome.CANCEL:
@@ -289,7 +316,7 @@ class Gate:
                 self._ask_again(answer)
                 return
             self.in_flight += 1
-            self._served_at = self._clock()
+            self._served_at = self._departures[id(answer)] = self._clock()
             future.set_result(answer)
             if lane is self._calls:
                 self._in_a_row += 1

@@ -304,10 +304,11 @@ class VimmerseSession:
             if type(answer) is Reply and 200 <= answer.status < 300:
                 outcome = Outcome.OK
                 known = gate.known.get(operation.latency) or gate.meet(operation.latency)
-                known.add(now := runtime.now(), now - begun)
+                known.add(now := runtime.now(), now - begun, operation.name)
                 return decode(operation, answer)
             result = error_of(operation, answer)
-            outcome, retry_after = rule_of(result).outcome, getattr(result, "retry_after", None)
+            outcome = gate.judge(result, operation, runtime.now() - begun, attempts.doubted)
+            retry_after = getattr(result, "retry_after", None)
             attempts.reused = type(answer) is Failure and answer.reused
         except asyncio.CancelledError:
             # Deadlines cancel, too: without a claim it was the caller, and the server may charge.

@@ -22,9 +22,13 @@ class AnswerTimes:
         enough: Seconds within which an answer is to be expected.
         answers: Answers so far.
         known_at: When the last came, or when a call was let go to find out.
+        operations: The names of the routes that were answered.
     """
 
-    __slots__ = ("_deviation", "_left", "_newest", "answers", "enough", "known_at", "least", "mean")
+    __slots__ = (
+        "_deviation", "_left", "_newest", "answers", "enough", "known_at", "least", "mean",
+        "operations",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.least: float = 0.0
@@ -32,13 +36,15 @@ class AnswerTimes:
         self.enough: float = 0.0
         self.answers: int = 0
         self.known_at: float = -math.inf
+        self.operations: set[str] = set()
         self._deviation = 0.0
         self._left = BLOCK
         self._newest = math.inf
 
-    def add(self, now: float, latency: float) -> None:
-        """Take in an answer that took `latency` seconds."""
+    def add(self, now: float, latency: float, operation: str = "") -> None:
+        """Take in an answer of a route that took `latency` seconds."""
         self.known_at = now
+        self.operations.add(operation)
         if not self.answers:
             self.least, self.mean, self._deviation = latency, latency, latency / 2
         self.answers += 1

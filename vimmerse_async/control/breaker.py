@@ -32,7 +32,7 @@ HOLD_MIN = 0.02  # s, the first hold at least; between, it is the silence after 
 HOLD_MAX = 8.0  # s, the longest: what an outage may cost after its end
 SILENT = 12.0  # s, a hold now and then among them: a ban that asking renews ends only in silence
 SILENT_EVERY = 6  # longest holds: with those before half a minute, of a minute's quota little
-SILENT_MOST = 256.0  # s, the longest of these; each is twice the one before
+SILENT_MOST = 60.0  # s, the longest of these; each is twice the one before
 JITTER = 0.25  # share by which holds differ, so that clients do not come back together
 RETRY_AFTER_JITTER = 0.05  # share added to the server's own figure, never taken off it
 RETRY_AFTER_MAX = 3600.0  # s: a caller with less patience gives up before (unknown: assumed)
@@ -59,15 +59,17 @@ class Passage:
         number: How many requests passed before it.
         sent: When it passed, in seconds on the caller's clock.
         probe: Whether the others waited for its fate.
+        after: As a probe, the holds in a row before it, and the seconds of its silence.
     """
 
-    __slots__ = ("number", "probe", "route", "sent")
+    __slots__ = ("after", "number", "probe", "route", "sent")
 
     def __init__(self, route: str, sent: float) -> None:
         self.route: str = route
         self.sent: float = sent
         self.number: int = 0
         self.probe: bool = False
+        self.after: tuple[int, float] = 0, 0.0
 
 
 class CircuitBreaker:
@@ -107,6 +109,7 @@ class CircuitBreaker:
             self._state = BreakerState.HALF_OPEN
             self._probe = passage
             passage.probe = True
+            passage.after = self.holds, self._silence
             self.blocked_until = math.inf if self.outage else now + SILENCE * self.refusal
         elif self._state is BreakerState.HALF_OPEN:
             self._close(now)
@@ -124,6 +127,8 @@ class CircuitBreaker:
             after: The server's `Retry-After` in seconds; None when it sent none.
         """
         if outcome is Outcome.OK:
+            if passage.after[0] > 1 and not self.outage:
+                self._may_ban = passage.after[1] > 0.0  # else asking did not make the block longer
             if passage is self._probe:
                 self._close(now)
         elif outcome is Outcome.THROTTLE:
@@ -144,7 +149,6 @@ class CircuitBreaker:
     def _close(self, now: float) -> None:
         if self.holds > 1 and not self.outage:
             self.ban = self._silence
-            self._may_ban = self.ban > 0.0  # else asking did not make the block longer
         self._state = BreakerState.CLOSED
         self._probe = None
         self.blocked_until = min(self.blocked_until, now)
@@ -185,7 +189,8 @@ class CircuitBreaker:
         self.refusal += (took - self.refusal) * max(NEWEST, 1 / self._refusals)
         fresh = passage.sent > self._tripped_at
         if fresh:
-            self.holds = self.holds + 1 if passage is self._probe else 1
+            # of a probe, too, that was thought accepted, as its refusal took long
+            self.holds = passage.after[0] + 1 if passage.probe else 1
             self.outage = False
             self._tripped_at = now
         if fresh or after:
@@ -194,7 +199,7 @@ class CircuitBreaker:
 
     def _fault(self, passage: Passage, now: float, after: float | None) -> None:
         self._failed.append(passage.number)
-        if passage is self._probe and self.outage:
+        if passage is self._probe:
             self.holds += 1
         elif self._in_a_row(passage.number) >= OUTAGE and not self.outage:
             self.holds = 1

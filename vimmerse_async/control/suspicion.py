@@ -73,7 +73,7 @@ class Suspicion:
         self._lanes: dict[str, QueueDetector] = {}
         self._evidence, self._answered = Evidence(), Meter()
         self._latency = self._announced = self._work = self._answered_at = 0.0
-        self._lined = False
+        self._lined = self._is_first_guess = False
         self._tie()
 
     def settle(self, snapshot: LimitSnapshot) -> None:
@@ -133,7 +133,7 @@ class Suspicion:
         if lane.add(permit.sent, latency):
             self._look_at_queue(lane, now)
         seconds, self._answered_at = min(now - self._answered_at, STEP), now
-        if self.suspect is Suspect.RATE and self._rate.peak == math.inf:
+        if self._is_first_guess:
             self._look_at_guess()
         if self.suspect is Suspect.RATE and permit.paced:
             self._rate.grow(seconds, self._period(self._rate), 1 / self._latency)
@@ -238,7 +238,7 @@ class Suspicion:
         if not self._evidence.is_enough(now):
             return
         if self.suspect is not Suspect.NONE and novel and again:
-            self.suspect = Suspect.WINDOW
+            self.suspect, self._is_first_guess = Suspect.WINDOW, False
             self._window.cut(permit.level - 1)
             self._evidence.spent = False
         else:
@@ -248,7 +248,8 @@ class Suspicion:
         self._levels.refused = permit.level
 
     def _cut_rate(self, sent: float) -> None:
-        if self.suspect is Suspect.NONE:
+        self._is_first_guess = self.suspect is Suspect.NONE
+        if self._is_first_guess:
             self._rate.guess(self._evidence.first_rate(sent))
             return
         known = self._rate.value if self.suspect is Suspect.RATE else math.inf
