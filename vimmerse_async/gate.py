@@ -311,7 +311,11 @@ class Gate:
     def _serve(self) -> None:
         while (turn := self._next_turn()) is not None:
             lane, (future, route, _) = turn
-            answer = self.limit.admit(self._clock(), route)
+            try:
+                answer = self.limit.admit(self._clock(), route)
+            except Exception as error:  # noqa: BLE001 - a limit may be the user's: who waits is told
+                future.set_exception(error)
+                continue
             if isinstance(answer, (float, int)):
                 self._ask_again(answer)
                 return

@@ -39,6 +39,7 @@ from vimmerse_async.hooks import (
 from vimmerse_async.http.exchange import Transport
 from vimmerse_async.models import SessionStatistics
 from vimmerse_async.options import check_number, check_seconds
+from vimmerse_async.waiting import finished
 from vimmerse_async.wire import Call
 
 
@@ -302,9 +303,13 @@ class Runtime:
         finally:
             self.deadlines.close()
             leave_gate(asyncio.get_running_loop(), self._gate_name, self.gate)
-            await self.transport.close()
-            del self.transport  # the key goes with it
-            self.config, self._connection = self.config.without_secrets(), {}
+            closing = asyncio.ensure_future(self.transport.close())
+            try:
+                await finished(closing)
+            finally:
+                del self.transport  # the key goes with it
+                self.config, self._connection = self.config.without_secrets(), {}
+            closing.result()
 
     async def _calls_end(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()

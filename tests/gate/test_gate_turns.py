@@ -331,3 +331,34 @@ def test_gate_names_belong_to_a_loop() -> None:
     sys.setswitchinterval(patience)
     assert not errors
     assert len({id(gate) for gate in gates}) == 12 * 30 * 3
+
+
+async def test_a_limit_that_raises_is_told_to_who_waits() -> None:
+    """What a limit raises while others release comes out where its permit is waited for."""
+
+    class Odd:
+        cap = 1
+
+        def __init__(self) -> None:
+            self.held = 0
+
+        def admit(self, now: float, route: str = "text") -> Any:
+            if route == "vision":
+                raise LookupError("no such class")
+            if self.held:
+                return math.inf
+            self.held += 1
+            return self
+
+        def release(self, *_: Any) -> None:
+            self.held -= 1
+
+    gate = Gate(Odd(), asyncio.get_running_loop().time)  # type: ignore[arg-type]
+    permit: Any = gate.enter("text")
+    waiting = [asyncio.ensure_future(gate.wait(route)) for route in ("vision", "text")]
+    await asyncio.sleep(0)
+    gate.release(permit, Outcome.OK, 1.0)
+    with pytest.raises(LookupError, match="no such class"):
+        await waiting[0]
+    gate.release(await waiting[1], Outcome.OK, 1.0)
+    assert gate.in_flight == gate.waiting == 0

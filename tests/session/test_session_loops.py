@@ -1,13 +1,12 @@
 """The same session on every kind of event loop: plain, in debug mode, uvloop, eager tasks."""
 
 import asyncio
-import contextlib
 import logging
-import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from loop_kinds import LOOPS, run
 from scripted_server import NEVER, Answer, ScriptedServer, echo
 
 from vimmerse_async import (
@@ -21,32 +20,6 @@ from vimmerse_async import (
 )
 
 URL = "https://a.example/1"
-
-
-with contextlib.suppress(ImportError):
-    import uvloop
-
-    uvloop.run(asyncio.sleep(0))  # the first one opens a pipe that stays
-
-
-def _uvloop() -> asyncio.AbstractEventLoop:
-    return pytest.importorskip("uvloop").new_event_loop()
-
-
-def _eager() -> asyncio.AbstractEventLoop:
-    if sys.version_info < (3, 12):
-        pytest.skip("eager tasks came with Python 3.12")
-    loop = asyncio.new_event_loop()
-    loop.set_task_factory(asyncio.eager_task_factory)
-    return loop
-
-
-LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
-    "asyncio": asyncio.new_event_loop,
-    "debug": asyncio.new_event_loop,
-    "uvloop": _uvloop,
-    "eager": _eager,
-}
 
 
 def script(request: Any) -> Answer:
@@ -135,18 +108,12 @@ def test_D18_session_on_any_loop(
     kind: str, scene: Callable[[ScriptedServer], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Calls, batches, retries, cancellation, deadlines and closing work, and nothing complains."""
-    noise: list[Any] = []
 
     async def main() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: noise.append(context))
         async with ScriptedServer(script) as server:
             await scene(server)
 
-    with (
-        caplog.at_level(logging.WARNING),
-        asyncio.Runner(loop_factory=LOOPS[kind], debug=kind == "debug") as runner,
-    ):
-        runner.run(main())
-    assert not noise
+    with caplog.at_level(logging.WARNING):
+        run(kind, main)
     complaints = [each.getMessage() for each in caplog.records]
     assert not [each for each in complaints if not each.startswith("Executing")]

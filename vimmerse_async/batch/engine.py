@@ -1,11 +1,9 @@
 """`stream_prompts` and `gather_prompts`: many questions, a bounded window, every answer."""
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable
-from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, overload
-
-import anyio
+from typing import Literal, Self, overload
 
 from vimmerse_async.batch.job import BatchJob, Journal, OnResult
 from vimmerse_async.batch.run import Run
@@ -14,31 +12,36 @@ from vimmerse_async.batch.stopping import HINTS
 from vimmerse_async.errors import BatchError, BatchStoppedError, JournalError, VimmerseError
 from vimmerse_async.models import ModeLike, OptionLike, PromptOption, PromptRequest, PromptResult
 from vimmerse_async.session import VimmerseSession
-
-if TYPE_CHECKING:
-    from anyio.abc import TaskGroup
+from vimmerse_async.waiting import finished
 
 Inputs = Iterable[str | PromptRequest] | AsyncIterable[str | PromptRequest]
 
 
 class PromptStream(AsyncIterator[PromptResult]):
-    """The results of a running batch; made by `stream_prompts`."""
+    """The results of a running batch; made by `stream_prompts`.
+
+    The batch runs in a task of its own: whoever enters, reads and leaves may be three tasks.
+    """
 
     def __init__(self, job: BatchJob, *, ordered: bool) -> None:
         self._job = job
         self._sink = QueueSink(ordered=ordered)
-        self._exit: AsyncExitStack | None = None
-        self._tasks: TaskGroup | None = None
+        self._task: asyncio.Task[None] | None = None
         self._run: Run | None = None
 
     async def __aenter__(self) -> Self:
-        if self._run is not None:
+        if self._task is not None:
             raise RuntimeError("a stream of prompts runs once; call stream_prompts again")
-        async with AsyncExitStack() as stack:
-            run = await stack.enter_async_context(self._job.opened(self._sink))
-            self._tasks = await stack.enter_async_context(anyio.create_task_group())
-            run.start(self._tasks)
-            self._exit, self._run = stack.pop_all(), run
+        self._job.session.gate  # noqa: B018 - says here what is wrong with the session, if anything
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._ask(opened), name="stream_prompts")
+        try:
+            await asyncio.wait([opened, self._task], return_when=asyncio.FIRST_COMPLETED)
+        except BaseException:
+            await self._end(self._task)
+            raise
+        if self._run is None:
+            await self._task
         return self
 
     async def __aexit__(
@@ -47,11 +50,28 @@ class PromptStream(AsyncIterator[PromptResult]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._tasks is None or self._run is None or self._exit is None:
+        if self._task is None:
             return
-        self._run.leave()
-        self._tasks.cancel_scope.cancel()
-        await self._exit.aclose()
+        await self._end(self._task)
+        failure = None if self._task.cancelled() else self._task.exception()
+        if failure is not None and failure is not error:
+            raise failure
+
+    async def _ask(self, opened: "asyncio.Future[None]") -> None:
+        try:
+            async with self._job.opened(self._sink) as self._run:
+                if not opened.done():
+                    opened.set_result(None)
+                await self._run.work()
+        finally:
+            self._sink.finish()
+
+    async def _end(self, task: "asyncio.Task[None]") -> None:
+        if self._run is None:
+            task.cancel()
+        else:
+            self._run.leave()
+        await finished(task)
 
     def __aiter__(self) -> Self:
         if self._run is None:
@@ -231,10 +251,8 @@ async def gather_prompts(
     )
     sink = ListSink()
     async with job.opened(sink) as run:
-        async with anyio.create_task_group() as tasks:
-            run.start(tasks)
+        await run.work()
         run.check()
-        await run.settled()
     results = sink.results()
     _raise_stopped(run, results)
     if return_exceptions:

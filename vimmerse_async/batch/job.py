@@ -96,14 +96,14 @@ class BatchJob:
         async with AsyncExitStack() as stack:
             ledger = await self._ledger(self.journal, allowance, stack)
             run = Run(self.session, source, sink, self._plan(ledger, allowance))
+            cancelled = True
             try:
                 yield run
-            except BaseException:
-                run.leave(cancelled=True)
-                raise
+                cancelled = False
             finally:
+                run.halt()
                 with anyio.CancelScope(shield=True):
-                    await run.close()
+                    await run.close(cancelled=cancelled)
 
     async def _ledger(
         self, journal: Journal | None, allowance: Allowance, stack: AsyncExitStack

@@ -14,6 +14,7 @@ from vimmerse_async.batch.plan import Allowance, BatchPlan
 from vimmerse_async.batch.row import Row
 from vimmerse_async.batch.source import RowSource
 from vimmerse_async.control.retry import Attempts, verdict_of
+from vimmerse_async.errors import JournalError
 from vimmerse_async.gate import Gate
 from vimmerse_async.journal.journal import PromptJournal
 from vimmerse_async.journal.records import error_values
@@ -63,7 +64,6 @@ class Ledger:
         self._options = options
         self._allowance = allowance
         self._loop = asyncio.get_running_loop()
-        self._began, self._loop_began = time.time(), self._loop.time()
         self._most = 0
 
     def attach(self, pipeline: Pipeline) -> Callable[[], None]:
@@ -73,6 +73,7 @@ class Ledger:
             JournalError: The journal belongs to another origin, or cannot be written.
         """
         self._journal.bind(self._base_url)
+        self._began, self._loop_began = time.time(), self._loop.time()
         self._run = self._journal.begin_run(self._options, self._began)
         self._warm_up()
         self.widen(1)
@@ -149,8 +150,11 @@ class Ledger:
 
     def _sample_again(self) -> None:
         self._timer = self._loop.call_later(SAMPLE, self._sample_again)
-        self._sample()
-        self._put(f"{_UPDATE} WHERE run = ?", *self._counts(), self._run)
+        try:
+            self._sample()
+            self._put(f"{_UPDATE} WHERE run = ?", *self._counts(), self._run)
+        except JournalError as error:  # closed by its owner: the loop would only log it
+            self._pipeline.lose(error)
 
     def _sample(self) -> None:
         limit, now = self._gate.limit.snapshot(), self._now()

@@ -72,6 +72,7 @@ class Pipeline:
         gate: Tells how much could be in flight.
         pool: The workers.
         fail: Called with what `on_result` raises, or why the disk cannot be written.
+        abort: Called with what `on_result` raises if it is no `Exception`.
         idle: Called when the last recorded row was acknowledged, and when none can be any more.
 
     Attributes:
@@ -96,6 +97,7 @@ class Pipeline:
         gate: Gate,
         pool: WorkerPool,
         fail: Callable[[Exception], None],
+        abort: Callable[[BaseException], None],
         idle: Callable[[], None],
     ) -> None:
         self.in_flight: int = 0
@@ -112,6 +114,7 @@ class Pipeline:
         self._sink = sink
         self._gate = gate
         self._fail = fail
+        self._abort = abort
         self._idle = idle
         sink.on_read = plan.ledger.attach(self)
         self.source = plan.ledger.source_of(source, plan, self)
@@ -185,11 +188,6 @@ class Pipeline:
         self.changed.notify_all()
         self._idle()
 
-    async def settled(self) -> None:
-        """Wait until every result is safe, or none can be any more."""
-        while self.recorded:
-            await self.changed.wait()
-
     def allowed(self) -> int:
         """Return how many rows may be looked up or wait for another's call."""
         return max(self.size, min(int(self._gate.limit.snapshot().window), MOST_AHEAD))
@@ -214,6 +212,10 @@ class Pipeline:
                 self._on_result(result)
             except Exception as error:  # noqa: BLE001 - it is the user's, and comes out at the end
                 self._fail(error)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # noqa: BLE001 - also where no task of ours would raise it
+                self._abort(error)
         self.delivered += 1
         self.outcomes["failed" if result.error else "cached" if result.cached else "answered"] += 1
         self._sink.put(result)

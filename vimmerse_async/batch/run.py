@@ -9,7 +9,7 @@ wait and the others give their rows back and end. Where a row is meanwhile, `Pip
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from anyio.abc import TaskGroup
+import anyio
 
 from vimmerse_async.batch.admission import Admission
 from vimmerse_async.batch.pipeline import Pipeline
@@ -53,13 +53,15 @@ class Run:
         self._passed_over = 0
         self._background = 0
         self._left = False
+        self._scope = anyio.CancelScope()
+        self._over: asyncio.Future[None] = self._loop.create_future()
         self._outcome = "cancelled"
         self._ledger = plan.ledger
         self._allowance = plan.allowance
         self._judge = Judge(self._stop)
         self._pool = WorkerPool(self._missed)
         self._pipeline = Pipeline(
-            plan, source, sink, self._gate, self._pool, self._fail, self._end_if_done
+            plan, source, sink, self._gate, self._pool, self._fail, self._abort, self._end_if_done
         )
         self._source = self._pipeline.source
         self._lane = session.open_lane()
@@ -72,44 +74,48 @@ class Run:
         """Rows taken but not sent, plus those of a sized input that were never taken."""
         return self._pipeline.not_attempted
 
-    def start(self, tasks: TaskGroup) -> None:
-        """Begin to ask, in tasks of the given group."""
-        for work in self._source.background():
-            self._background += 1
-            tasks.start_soon(self._run_background, work)
-        tasks.start_soon(self._pool.lead, self._begin)
+    async def work(self) -> None:
+        """Ask every row, and wait until every result is delivered, or until `leave`."""
+        with self._scope:
+            async with anyio.create_task_group() as tasks:
+                for work in self._source.background():
+                    self._background += 1
+                    tasks.start_soon(self._run_background, work)
+                await asyncio.sleep(0)  # they begin: an input is closed by the task that opened it
+                await self._pool.lead(self._begin)
+                await self._over  # the disk may have results that no worker waits for
+                self._pool.check()
 
     def halt(self) -> None:
         """Send nothing new; what is in flight ends by itself."""
         self._end_input()
         self._lane.close()
 
-    def leave(self, *, cancelled: bool = False) -> None:
-        """Note that whoever wanted the results has gone, and send nothing new.
-
-        Args:
-            cancelled: True when that ended the tasks, which looks to them like their end.
-        """
+    def leave(self) -> None:
+        """Note that whoever wanted the results has gone, and end what is in flight."""
         self._left = True
-        if cancelled:
-            self._outcome = "cancelled"
         self.halt()
+        self._scope.cancel()
 
     def check(self) -> None:
         """Raise CancelledError if a task was cancelled, by whomever: a short list is no result."""
         if self.cancelled:
             raise asyncio.CancelledError("a task of this batch was cancelled")
 
-    async def settled(self) -> None:
-        """Wait until every result is delivered; the tasks have ended."""
-        await self._pipeline.settled()
+    async def close(self, *, cancelled: bool) -> None:
+        """Give everything back; the tasks have ended.
 
-    async def close(self) -> None:
-        """Give everything back; the tasks have ended."""
+        Args:
+            cancelled: True when that ended them, which looks to them like their end.
+        """
+        if cancelled:
+            self._outcome = "cancelled"
         self._watch.close()
         self._admission.close()
-        self._ledger.close(self._outcome)
-        await self._source.close()
+        try:
+            self._ledger.close(self._outcome)
+        finally:
+            await self._source.close()
 
     def _begin(self) -> None:
         self._spawn()
@@ -206,6 +212,8 @@ class Run:
             self._fail(self._source.error)
             self._outcome = self._how_it_ended()
             self._sink.finish()
+            if not self._over.done():
+                self._over.set_result(None)
 
     def _how_it_ended(self) -> str:
         if self._left or self.cancelled:
@@ -262,6 +270,16 @@ class Run:
         if error is not None:
             self.error = self.error or error
             self.halt()
+
+    def _abort(self, error: BaseException) -> None:
+        """End all tasks with what is no `Exception`, wherever it was raised."""
+        self._pool.fail(error)
+        if isinstance(error, asyncio.CancelledError):
+            self.cancelled = True
+            self._over.cancel()
+        elif not self._over.done():
+            self._over.set_result(None)
+        self.halt()
 
     def _stop(self, error: BatchStoppedError) -> None:
         self.stopped = self.stopped or error

@@ -178,9 +178,11 @@ class RowSource:
 
     async def close(self) -> None:
         """Let a generator run its `finally` blocks, and raise what they raise."""
-        await self._close_input()
-        if inspect.isgenerator(self._rows):
-            self._rows.close()
+        try:
+            await self._close_input()
+        finally:
+            if inspect.isgenerator(self._rows):
+                self._rows.close()
         if self._not_closed is not None:
             raise self._not_closed
 

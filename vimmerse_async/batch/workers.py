@@ -1,9 +1,9 @@
-"""The tasks of a batch: asyncio's own, for which one of anyio's answers.
+"""The tasks of a batch: asyncio's own, for which the task that leads them answers.
 
-A task that anyio starts weighs 3 kB, more than the request it waits for. So the group of a batch
-has one such task, which leads, and that one has as many of asyncio's as the window admits. It ends
-after the last of them; cancelled by a scope or by hand, it cancels them and waits; what one of them
-raises comes out of the group, and one that somebody else cancels ends the group as cancelled.
+A task that anyio starts weighs 3 kB, more than the request it waits for. So these are asyncio's, as
+many as the window admits, and one leads them. It goes on after the last of them; cancelled by a
+scope or by hand, it cancels them and waits; what one of them raises comes out of it, and one that
+somebody else cancels ends it as cancelled.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class WorkerPool:
         self._over: asyncio.Future[None] = self._loop.create_future()
 
     async def lead(self, first: Callable[[], object]) -> None:
-        """Stand for all tasks in a group, from the first to the last.
+        """Stand for all tasks, from the first to the last.
 
         Args:
             first: Starts the first of them.
@@ -55,10 +55,7 @@ class WorkerPool:
                         task.cancel()
                     with suppress(asyncio.CancelledError):  # it makes nobody end sooner
                         await asyncio.wait(self._tasks, timeout=AGAIN)
-        if len(self._failures) > 1:
-            raise BaseExceptionGroup("several tasks of a batch failed", self._failures)
-        if self._failures:
-            raise self._failures[0]
+            self.check()  # also instead of a cancellation: they came first
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Begin a task, which has to say in its second step that it has begun, and that it ends.
@@ -81,6 +78,26 @@ class WorkerPool:
         """Note that the current task, which has begun, works no more."""
         self.working -= 1
 
+    def fail(self, error: BaseException) -> None:
+        """End all tasks with an error, or as cancelled if that is what it is."""
+        if isinstance(error, asyncio.CancelledError):
+            self._over.cancel()
+            return
+        self._failures.append(error)
+        if not self._over.done():
+            self._over.set_result(None)
+
+    def check(self) -> None:
+        """Raise what ended the tasks, once.
+
+        No future carries it: one that is thrown a `GeneratorExit` would be closed, not told.
+        """
+        failures, self._failures = self._failures, []
+        if len(failures) > 1:
+            raise BaseExceptionGroup("several tasks of a batch failed", failures)
+        if failures:
+            raise failures[0]
+
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(task, None)
         if task in self._new:
@@ -90,6 +107,6 @@ class WorkerPool:
         if task.cancelled():
             self._over.cancel()
         elif (failure := task.exception()) is not None:
-            self._failures.append(failure)
-        if (self._failures or not self._tasks) and not self._over.done():
+            self.fail(failure)
+        elif not self._tasks and not self._over.done():
             self._over.set_result(None)

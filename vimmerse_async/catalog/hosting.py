@@ -6,7 +6,7 @@ import hashlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio
 import attrs
@@ -23,6 +23,7 @@ from vimmerse_async.models import Asset, PromptRequest
 from vimmerse_async.parts import SNIFFED, media_type_of
 from vimmerse_async.session import VimmerseSession
 from vimmerse_async.uploads import upload_image, upload_video
+from vimmerse_async.waiting import cancelled
 
 AHEAD = 8
 """Uploads under way or waiting for their caption."""
@@ -65,10 +66,13 @@ async def hosted(
     """
     host = _Host(session, questions, known)
     uploads: deque[asyncio.Task[PromptRequest]] = deque()
+    begun: set[asyncio.Task[Any]] = host.begun
 
     async def requests() -> AsyncIterator[PromptRequest]:
         for row in rows:
             uploads.append(asyncio.create_task(host.ask(row)))
+            begun.add(uploads[-1])
+            uploads[-1].add_done_callback(begun.discard)
             if len(uploads) >= AHEAD:
                 yield await uploads.popleft()
         while uploads:
@@ -78,10 +82,7 @@ async def hosted(
     try:
         yield coming
     finally:
-        for upload in uploads:
-            upload.cancel()
-        await asyncio.gather(*uploads, return_exceptions=True)
-        await host.close()
+        await cancelled([*begun, *uploads])
 
 
 async def upload_file(session: VimmerseSession, path: Path) -> Asset:
@@ -118,7 +119,11 @@ def digest_of_file(path: Path) -> bytes:
 
 
 class _Host:
-    """Uploads each content once."""
+    """Uploads each content once.
+
+    Attributes:
+        begun: The tasks that have not ended.
+    """
 
     def __init__(self, session: VimmerseSession, questions: Questions, known: Known | None) -> None:
         self._session = session
@@ -126,6 +131,7 @@ class _Host:
         self._known = known
         # what an emulator hosts is gone when it ends
         self._lasting = origin_of(session.base_url) != EMULATOR
+        self.begun: set[asyncio.Task[Any]] = set()
         self._under_way: dict[bytes, asyncio.Task[Asset]] = {}
 
     async def ask(self, row: CatalogRow) -> PromptRequest:
@@ -149,12 +155,6 @@ class _Host:
             return refusal(row, "the upload was accepted, but the answer holds no URL")
         return self._asked(row, url, digest)
 
-    async def close(self) -> None:
-        """Cancel what is still being uploaded."""
-        for task in self._under_way.values():
-            task.cancel()
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
-
     def _asked(self, row: CatalogRow, url: str, digest: bytes) -> PromptRequest:
         video = row.path is not None and is_video(row.path)
         row = attrs.evolve(row, fields={**row.fields, URL_COLUMN: url})
@@ -174,6 +174,8 @@ class _Host:
         if task is None:
             task = asyncio.create_task(upload_file(self._session, path))
             self._under_way[digest] = task
+            self.begun.add(task)
+            task.add_done_callback(self.begun.discard)
         try:
             asset = await asyncio.shield(task)
         finally:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+import anyio
 import attrs
 from aiohttp import web
 
@@ -252,9 +253,20 @@ class Emulator:
     ) -> None:
         """Stop: what is in flight is cut off."""
         self._url = None
-        if self._running is not None:
-            await self._running.aclose()
-            self._running = None
+        running, self._running = self._running, None
+        if running is None:
+            return
+        stopping = asyncio.ensure_future(running.aclose())
+        cancelled: asyncio.CancelledError | None = None
+        with anyio.CancelScope(shield=True):
+            while not stopping.done():  # else whoever is cancelled meanwhile leaves half of it open
+                try:
+                    await asyncio.wait([stopping])
+                except asyncio.CancelledError as again:
+                    cancelled = again
+        stopping.result()
+        if cancelled is not None:
+            raise cancelled
 
     def __enter__(self) -> Self:
         """Start in a thread of its own.

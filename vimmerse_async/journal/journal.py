@@ -9,19 +9,19 @@ from collections.abc import Callable, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-import anyio
+from typing import TYPE_CHECKING, Any, Self
 
 from vimmerse_async.control.limit import LimitSnapshot
 from vimmerse_async.errors import JournalError
 from vimmerse_async.hooks import logger
-from vimmerse_async.journal.lookup import Lookup
 from vimmerse_async.journal.origin import origin_of
-from vimmerse_async.journal.place import Place
 from vimmerse_async.journal.reader import snapshot_from
 from vimmerse_async.journal.records import Finding
 from vimmerse_async.journal.writer import Done, Facts, JournalEntry, JournalWriter, Synchronous
+from vimmerse_async.waiting import finished
+
+if TYPE_CHECKING:
+    from vimmerse_async.journal.lookup import Lookup
 
 OnQuestion = Callable[[int, Any, bytes], object]
 
@@ -68,7 +68,6 @@ class PromptJournal:
         self.source = source
         self.on_question: OnQuestion | None = None
         self._synchronous: Synchronous = synchronous
-        self._place: Place | None = None
         self._writer: JournalWriter | None = None
         self._lookup: Lookup | None = None
         self._facts = Facts(None, None, 0, 0)
@@ -84,8 +83,21 @@ class PromptJournal:
     async def __aenter__(self) -> Self:
         if self._writer is not None:
             raise JournalError(f"{self.path} is open already", kind="locked")
-        with anyio.CancelScope(shield=True):  # a fraction of a second; half of it cannot be undone
-            await self._open()
+        writer = JournalWriter(self.path, asyncio.get_running_loop(), self._synchronous, self._fail)
+        writer.start()
+        try:
+            failure = await writer.opened
+        except BaseException:
+            writer.end(unmake=True)
+            await _over(writer)
+            raise
+        if failure is not None:
+            await _over(writer)
+            raise failure
+        self.path, self._writer, self._lookup = writer.path, writer, writer.lookup
+        self._facts, self._failure = writer.facts, None
+        if self.lost:
+            logger.info("%s: at most %d calls of a killed run are made again", self.path, self.lost)
         return self
 
     async def __aexit__(
@@ -98,25 +110,26 @@ class PromptJournal:
 
     async def aclose(self) -> None:
         """Write what is queued and close the file; a second time does nothing."""
-        writer, lookup, place = self._writer, self._lookup, self._place
-        self._writer = self._lookup = self._place = None
-        if writer is None or lookup is None or place is None:
+        writer = self._writer
+        self._writer = self._lookup = None
+        if writer is None:
             return
         if self._reader is not None:
             self._reader.close()
             self._reader = None
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(_closed, writer, lookup, place)
+        writer.end()
+        await _over(writer)
 
     def __del__(self) -> None:
-        if getattr(self, "_writer", None) is not None:
+        writer = getattr(self, "_writer", None)
+        if writer is not None:
             warnings.warn(
                 f"the journal {self.path} was not closed; use `async with`",
                 ResourceWarning,
                 source=self,
                 stacklevel=1,
             )
-            self._end_threads()
+            writer.end()
 
     @property
     def origin(self) -> str | None:
@@ -281,25 +294,6 @@ class PromptJournal:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    async def _open(self) -> None:
-        loop = asyncio.get_running_loop()
-        place = await anyio.to_thread.run_sync(Place.claim, self.path)
-        writer = JournalWriter(place, loop, self._synchronous, self._fail)
-        try:
-            writer.start()
-            await asyncio.wrap_future(writer.opened)
-        except BaseException:
-            writer.end()
-            await anyio.to_thread.run_sync(writer.join)
-            await anyio.to_thread.run_sync(lambda: place.release(unmake=True))
-            raise
-        self.path, self._place, self._writer = place.path, place, writer
-        self._facts, self._failure = writer.facts, None
-        self._lookup = Lookup(place.path, loop)
-        self._lookup.start()
-        if self.lost:
-            logger.info("%s: at most %d calls of a killed run are made again", self.path, self.lost)
-
     def _fail(self, error: JournalError) -> None:
         self._failure = error
         for listener in list(self._listeners):
@@ -308,17 +302,11 @@ class PromptJournal:
     def _forget_upload(self, digest: bytes) -> None:
         self._uploads.pop(digest, None)
 
-    def _end_threads(self) -> None:
-        for thread in (self._lookup, self._writer):
-            if thread is not None:
-                thread.end()
-        if self._place is not None:
-            self._place.release()
 
-
-def _closed(writer: JournalWriter, lookup: Lookup, place: Place) -> None:
-    lookup.end()
-    lookup.join()
-    writer.end()  # last: only a connection that writes clears SQLite's side files away
-    writer.join()
-    place.release()
+async def _over(writer: JournalWriter) -> None:
+    """Wait until the file can be used again."""
+    try:
+        if writer.loop is asyncio.get_running_loop():  # else nobody will be told
+            await finished(writer.over)
+    finally:
+        writer.join()

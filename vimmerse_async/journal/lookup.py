@@ -76,7 +76,7 @@ class Lookup(threading.Thread):
                         if request.counter is None
                         else _count(connection, request.counter, request.questions)
                     )
-                except sqlite3.Error as error:
+                except Exception as error:  # noqa: BLE001 - comes out where the caller waits
                     answer = _as_journal_error(self._path, error)
                 with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
                     self._loop.call_soon_threadsafe(_answer, request.future, answer)
@@ -135,8 +135,10 @@ def _count(connection: sqlite3.Connection, counter: str, questions: Sequence[byt
     return counts
 
 
-def _as_journal_error(path: Path, error: sqlite3.Error) -> JournalError:
+def _as_journal_error(path: Path, error: Exception) -> JournalError:
     code = getattr(error, "sqlite_errorname", "")
-    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    if isinstance(error, sqlite3.DatabaseError) and code.startswith(
+        ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+    ):
         return schema.damaged(str(path), error)
     return JournalError(f"the journal {path} cannot be read: {error}", kind="write")

@@ -10,7 +10,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
@@ -19,6 +18,7 @@ import attrs
 
 from vimmerse_async.errors import JournalError
 from vimmerse_async.journal import schema
+from vimmerse_async.journal.lookup import Lookup
 from vimmerse_async.journal.place import Place
 
 GROUP = 256
@@ -77,62 +77,90 @@ class Facts:
 
 
 class JournalWriter(threading.Thread):
-    """Owns the connection that writes.
+    """Owns the journal's file, its lock, the thread that reads it and the connection that writes.
+
+    All of it is taken and given back in this one thread, so that nobody who is cancelled while he
+    waits for it can leave half of it behind.
 
     Args:
-        place: The file, locked.
+        path: Where the journal is.
         loop: Where commits are acknowledged.
         synchronous: "full" flushes every commit to the disk; "normal" leaves it to the system,
             and a power cut may cost the last seconds.
         failed: Called in the event loop with the error, once.
 
     Attributes:
-        opened: Done when the database can be written, or cannot.
-        facts: What it said then.
+        loop: As given.
+        opened: Done when the database can be written, with None, or with why it cannot.
+        over: Done when everything is given back.
+        path: The file, symbolic links resolved; there once it is opened, as are `facts` and
+            `lookup`.
+        facts: What the database said.
+        lookup: The thread that reads.
     """
 
+    path: Path
     facts: Facts
+    lookup: Lookup
 
     def __init__(
         self,
-        place: Place,
+        path: Path,
         loop: asyncio.AbstractEventLoop,
         synchronous: Synchronous,
         failed: Callable[[JournalError], None],
     ) -> None:
-        super().__init__(name=f"journal {place.path.name}", daemon=True)
-        self.opened: Future[None] = Future()
-        self._place = place
-        self._loop = loop
+        super().__init__(name=f"journal {path.name}", daemon=True)
+        self.loop: asyncio.AbstractEventLoop = loop
+        self.opened: asyncio.Future[BaseException | None] = loop.create_future()
+        self.over: asyncio.Future[None] = loop.create_future()
+        self._given = path
+        self._unmake = False
         self._synchronous = synchronous
         self._failed = failed
         self._queue: SimpleQueue[JournalEntry | None] = SimpleQueue()
         self._broken = False
         self.put: Callable[[JournalEntry | None], None] = self._queue.put
 
-    def end(self) -> None:
-        """Write what is queued, then close and end."""
+    def end(self, *, unmake: bool = False) -> None:
+        """Write what is queued, then give everything back and end.
+
+        Args:
+            unmake: True removes a file that was made here: nobody has used it.
+        """
+        self._unmake = unmake
         self._queue.put(None)
 
     def run(self) -> None:
         """Open the database and write until told to end."""
-        connection: sqlite3.Connection | None = None
         try:
-            try:
-                connection = self._open()
-            except BaseException as error:  # noqa: BLE001 - comes out where the caller waits
-                self.opened.set_exception(_as_journal_error(self._place, error))
-                return
-            self.opened.set_result(None)
-            while self._write(connection, self._gather()):
-                pass
+            self._hold()
+        except BaseException as error:  # noqa: BLE001 - comes out where the caller waits
+            self._tell(_end_future, (self.opened, error))
         finally:
-            if connection is not None:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.close()
+            self._tell(_end_future, (self.over, None))
 
-    def _open(self) -> sqlite3.Connection:
-        path = self._place.path
+    def _hold(self) -> None:
+        place = Place.claim(self._given)
+        try:
+            connection = self._open(place)
+            try:
+                self._tell(_end_future, (self.opened, None))
+                while self._write(connection, place, self._gather()):
+                    pass
+            finally:
+                self.lookup.end()
+                self.lookup.join()
+                with contextlib.suppress(sqlite3.Error):
+                    connection.close()  # last: only who writes clears SQLite's side files away
+        except BaseException as error:  # noqa: BLE001 - only another class of it comes out
+            self._unmake = True
+            raise _as_journal_error(place.path, error) from None
+        finally:
+            place.release(unmake=self._unmake)
+
+    def _open(self, place: Place) -> sqlite3.Connection:
+        self.path = path = place.path
         connection = sqlite3.connect(
             f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY, isolation_level=None
         )
@@ -140,7 +168,9 @@ class JournalWriter(threading.Thread):
             _prepare(connection, path)
             connection.execute(f"PRAGMA synchronous = {self._synchronous.upper()}")
             self.facts = _facts(connection)
-            self._place.check()
+            place.check()
+            self.lookup = Lookup(path, self.loop)
+            self.lookup.start()
         except BaseException:
             connection.close()
             raise
@@ -153,17 +183,19 @@ class JournalWriter(threading.Thread):
                 entries.append(self._queue.get_nowait())
         return entries
 
-    def _write(self, connection: sqlite3.Connection, gathered: list[JournalEntry | None]) -> bool:
+    def _write(
+        self, connection: sqlite3.Connection, place: Place, gathered: list[JournalEntry | None]
+    ) -> bool:
         entries = [entry for entry in gathered if entry is not None]
         if entries and not self._broken:
             try:
                 _commit(connection, entries)
-                self._place.check()
+                place.check()
             except BaseException as error:  # noqa: BLE001 - sticky, and told to who waits
                 self._broken = True
                 with contextlib.suppress(sqlite3.Error):
                     connection.rollback()
-                self._tell(self._failed, _as_journal_error(self._place, error))
+                self._tell(self._failed, _as_journal_error(place.path, error))
             else:
                 waiting = [entry for entry in entries if entry.done is not None]
                 if waiting:
@@ -172,7 +204,7 @@ class JournalWriter(threading.Thread):
 
     def _tell(self, function: Callable[[Any], None], about: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody is left to be told
-            self._loop.call_soon_threadsafe(function, about)
+            self.loop.call_soon_threadsafe(function, about)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -199,10 +231,22 @@ def _facts(connection: sqlite3.Connection) -> Facts:
     return Facts(origin and origin[0], limit and limit[0], last, lost)
 
 
+def _end_future(about: tuple[asyncio.Future[Any], object]) -> None:
+    future, result = about
+    if not future.done():
+        future.set_result(result)
+
+
 def _acknowledge(entries: list[JournalEntry]) -> None:
+    raised: BaseException | None = None
     for entry in entries:
         if entry.done is not None:
-            entry.done(entry.about)
+            try:
+                entry.done(entry.about)
+            except BaseException as error:  # noqa: BLE001 - raised when the others have their word
+                raised = raised or error
+    if raised is not None:
+        raise raised
 
 
 def _commit(connection: sqlite3.Connection, entries: list[JournalEntry]) -> None:
@@ -235,13 +279,13 @@ def _statement(table: str, lines: int) -> str:
     return found
 
 
-def _as_journal_error(place: Place, error: BaseException) -> JournalError:
+def _as_journal_error(path: Path, error: BaseException) -> JournalError:
     if isinstance(error, JournalError):
         return error
     if isinstance(error, sqlite3.DatabaseError):
         code = getattr(error, "sqlite_errorname", "")
         if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            return schema.damaged(str(place.path), error)
+            return schema.damaged(str(path), error)
         if code.startswith("SQLITE_BUSY"):
-            return JournalError(f"{place.path} is being written by another program", kind="locked")
-    return JournalError(f"the journal {place.path} cannot be written: {error}", kind="write")
+            return JournalError(f"{path} is being written by another program", kind="locked")
+    return JournalError(f"the journal {path} cannot be written: {error}", kind="write")
