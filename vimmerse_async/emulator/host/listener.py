@@ -60,32 +60,43 @@ class Listener:
             raise OSError(error.errno, text) from None
         listener.setblocking(False)
         self._listener = listener
-        self._start(self._accept(listener))
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
         return int(listener.getsockname()[1])
 
     async def close(self) -> None:
         """Accept no more, and end the handshakes that are under way."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._listener is not None:
-            self._listener.close()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _accept(self, listener: socket.socket) -> None:
+        """Take a connection that has come; without an await, in which it could be lost."""
+        try:
+            line, _ = listener.accept()
+        except BlockingIOError:
+            return
+        except OSError:  # out of descriptors, or the caller went away at once
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(listener)
+            loop.call_later(_BREATH, self._go_on, listener)
+            return
+        task = asyncio.create_task(self._receive(line))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda task: self._received(task, line))
 
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                line, _ = await loop.sock_accept(listener)
-            except OSError:  # out of descriptors, or the caller went away at once
-                await asyncio.sleep(_BREATH)
-                continue
-            self._start(self._receive(line))
+    def _go_on(self, listener: socket.socket) -> None:
+        if self._listener is listener:
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    def _received(self, task: asyncio.Task[None], line: socket.socket) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            line.close()  # it may not have begun
 
     async def _receive(self, line: socket.socket) -> None:
         fault = self._knock()
