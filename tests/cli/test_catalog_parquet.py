@@ -52,7 +52,7 @@ def test_every_type_comes_back(tmp_path: Path) -> None:
     source = ParquetRows(path)
     rows = list(source.rows())
     out = io.BytesIO()
-    writer = ParquetWriter(out, dict.fromkeys(TYPED, "text"), source.schema)
+    writer = ParquetWriter(out, dict.fromkeys(TYPED, "text"), source.packed_schema())
     for row in rows:
         writer.write(row.fields, "a prompt", None)
     writer.close()

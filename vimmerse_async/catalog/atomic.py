@@ -23,6 +23,7 @@ class AtomicFile:
         path: The name it gets; a link is followed.
         binary: True for bytes, False for text.
         derived: True when it can be made again: what a killed process left of it is removed.
+        encoding: Of text, and what is done with what it does not know.
 
     Attributes:
         stream: Where to write; whoever made this closes it.
@@ -33,11 +34,20 @@ class AtomicFile:
         OSError: It cannot be created.
     """
 
-    def __init__(self, path: Path, *, binary: bool = False, derived: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        binary: bool = False,
+        derived: bool = False,
+        encoding: tuple[str, str] = ("utf-8", "strict"),
+    ) -> None:
         self.path: Path = Path(os.path.realpath(path))
         self.temporary: Path | None = None
         form: dict[str, Any] = (
-            {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": ""}
+            {"mode": "wb"}
+            if binary
+            else {"mode": "w", "encoding": encoding[0], "errors": encoding[1], "newline": ""}
         )
         self.stream: IO[Any]
         if self.path.exists() and not self.path.is_file():

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from vimmerse_async.catalog.folder import FILE_COLUMN
-from vimmerse_async.catalog.read import URL_COLUMN
+from vimmerse_async.catalog.forms import URL_COLUMN
 from vimmerse_async.catalog.values import Columns, ColumnType
 from vimmerse_async.control.retry import rule_of_status
 from vimmerse_async.journal.reader import JournalReader, JournalRow

@@ -12,8 +12,8 @@ import anyio
 import attrs
 
 from vimmerse_async.batch.identity import question_of
+from vimmerse_async.catalog.forms import URL_COLUMN
 from vimmerse_async.catalog.questions import Questions, refusal
-from vimmerse_async.catalog.read import URL_COLUMN
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.control.retry import rule_of
 from vimmerse_async.errors import APIError, InvalidRequestError

@@ -1,100 +1,133 @@
 """Parquet, read and written some rows at a time; pyarrow is imported where it is used."""
 
 import base64
+import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from vimmerse_async.catalog.rows import CatalogRow, Table
-from vimmerse_async.catalog.values import ColumnType, own_columns, plain
+from vimmerse_async.catalog.cells import Unreadable, is_text, values_of
+from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.values import ColumnType, own_columns
 from vimmerse_async.errors import InvalidRequestError
 
 READ_AT_ONCE = 1_000
 WRITTEN_AT_ONCE = 5_000
 """Rows."""
-_SURROGATES = re.compile("[\ud800-\udfff]")
+SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class ParquetRows:
-    """An open Parquet file.
+    """An open Parquet file, of which only the columns that are asked about are read.
 
     Args:
         path: The file.
 
     Attributes:
-        table: Its columns and rows.
+        columns: Their names.
         total: How many rows it has.
-        schema: Its types, for `ParquetWriter`, as text.
+        schema: Its types, with all that it says about itself.
+        file: As pyarrow opens it.
 
     Raises:
         InvalidRequestError: It is no Parquet, or pyarrow is missing.
     """
 
     def __init__(self, path: Path) -> None:
-        arrow = _arrow()
+        arrow = self.arrow = load_arrow()
         arrow.set_memory_pool(arrow.system_memory_pool())  # the others keep what they were given
+        self.faults = (arrow.ArrowException, OSError, ValueError)
         try:
-            self._file = arrow.parquet.ParquetFile(path, buffer_size=1 << 16, pre_buffer=False)
-        except (arrow.ArrowException, OSError, ValueError) as error:
+            self.file = arrow.parquet.ParquetFile(path, buffer_size=1 << 16, pre_buffer=False)
+        except self.faults as error:
             reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
             raise InvalidRequestError(
                 f"{str(path)!a:.200} cannot be read: {reason}", field="source"
             ) from None
-        self._faults = (arrow.ArrowException, OSError, ValueError)
-        self.total: int = self._file.metadata.num_rows
-        self.schema: str = base64.b64encode(self._file.schema_arrow.serialize()).decode()
-        names = tuple(self._file.schema_arrow.names)
-        if len(set(names)) < len(names):
-            self.close()
-            raise InvalidRequestError("two columns have the same name", field="source")
-        self.table: Table = Table(names, self.rows())
+        self.total: int = self.file.metadata.num_rows
+        self.schema: Any = self.file.schema_arrow
+        self.columns: tuple[str, ...] = tuple(dict.fromkeys(self.schema.names))
+        self._asked: tuple[str, ...] = self.columns
+        self._whole = False
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self.file.close()
+
+    def packed_schema(self) -> str:
+        """Return the types as text, for `ParquetWriter`."""
+        return base64.b64encode(self.schema.serialize()).decode()
+
+    def ask(self, asked: Collection[str], *, whole: bool) -> None:
+        """Say which columns are asked about.
+
+        Args:
+            asked: Their names.
+            whole: True: rows bring all other columns as `values`.
+
+        Raises:
+            InvalidRequestError: Two columns have such a name.
+        """
+        double = [name for name in asked if self.schema.names.count(name) > 1]
+        if double:
+            raise InvalidRequestError(
+                f"two columns have the name {double[0]!a}: give one of them another", field="source"
+            )
+        self._asked = tuple(name for name in self.columns if name in asked)
+        self._whole = whole
+
+    def sample(self, most: int) -> list[CatalogRow]:
+        """Return the first rows, of which only the columns of text are read."""
+        texts = tuple(field.name for field in self.schema if is_text(self.arrow, field.type))
+        return list(itertools.islice(self._rows(texts, whole=False), most))
 
     def rows(self) -> Iterator[CatalogRow]:
         """Yield each row, from the first; of a damaged part each row with an error."""
+        return self._rows(self._asked, whole=self._whole)
+
+    def _rows(self, asked: tuple[str, ...], *, whole: bool) -> Iterator[CatalogRow]:
         end = 0
-        for group in range(self._file.num_row_groups):
-            begin, end = end, end + self._file.metadata.row_group(group).num_rows
+        for group in range(self.file.num_row_groups):
+            begin, end = end, end + self.file.metadata.row_group(group).num_rows
             done = begin
             try:
-                for batch in self._file.iter_batches(
-                    READ_AT_ONCE, row_groups=[group], use_threads=False
+                if not (asked or whole):
+                    yield from (CatalogRow(line, {}) for line in range(begin + 1, end + 1))
+                    continue
+                for batch in self.file.iter_batches(
+                    READ_AT_ONCE,
+                    row_groups=[group],
+                    columns=None if whole else list(asked),
+                    use_threads=False,
                 ):
-                    yield from _batch_rows(batch, done)
+                    yield from _batch_rows(self.arrow, batch, done, asked, whole=whole)
                     done += batch.num_rows
-            except self._faults as fault:
+            except self.faults as fault:
                 reason = f"cannot be read: {str(fault).partition(chr(10))[0]}"
                 yield from (CatalogRow(place, {}, reason) for place in range(done + 1, end + 1))
 
 
-def _batch_rows(batch: Any, done: int) -> Iterator[CatalogRow]:
-    try:
-        values = [column.to_pylist() for column in batch.columns]
-    except ValueError:  # one cell that is no UTF-8 spoils a whole column
-        yield from (_single_row(batch, place, done) for place in range(batch.num_rows))
-        return
-    names = batch.schema.names
-    for line, cells in enumerate(zip(*values, strict=True), done + 1):
-        yield CatalogRow(line, dict(zip(names, map(plain, cells), strict=True)))
-
-
-def _single_row(batch: Any, place: int, done: int) -> CatalogRow:
-    fields: dict[str, Any] = {}
-    error: str | None = None
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        try:
-            fields[name] = plain(column[place].as_py())
-        except ValueError as fault:
-            error = error or f"column {name!a} cannot be read: {fault}"
-    return CatalogRow(done + place + 1, fields, error)
+def _batch_rows(
+    arrow: Any, batch: Any, done: int, asked: tuple[str, ...], *, whole: bool
+) -> Iterator[CatalogRow]:
+    names = tuple(dict.fromkeys(batch.schema.names)) if whole else asked
+    read = {name: values_of(arrow, batch.column(batch.schema.names.index(name))) for name in names}
+    for place in range(batch.num_rows):
+        error: str | None = None
+        values: dict[str, Any] = {}
+        for name in names:
+            value = values[name] = read[name][place]
+            if isinstance(value, Unreadable):
+                values[name] = value.text
+                if name in asked:
+                    error = error or f"column {name!a} cannot be read: {value.reason}"
+        fields = {name: values[name] for name in asked} if whole else values
+        yield CatalogRow(done + place + 1, fields, error, values=values if whole else None)
 
 
 class ParquetWriter:
@@ -103,7 +136,7 @@ class ParquetWriter:
     Args:
         stream: Where to, in bytes.
         kinds: The input's columns and what they hold; what else a row holds is left out.
-        schema: The types of a Parquet input, as `ParquetRows.schema` gives them; None: by kind.
+        schema: The types of a Parquet input, of `ParquetRows.packed_schema`; None: by kind.
 
     Attributes:
         left_out: The names of what was left out.
@@ -115,7 +148,7 @@ class ParquetWriter:
     def __init__(
         self, stream: IO[Any], kinds: Mapping[str, ColumnType], schema: str | None = None
     ) -> None:
-        arrow = self._arrow = _arrow()
+        arrow = self._arrow = load_arrow()
         known = {} if schema is None else _types(arrow, schema)
         self.left_out: dict[str, None] = {}
         self._columns = tuple(kinds)
@@ -152,7 +185,12 @@ class ParquetWriter:
         self._writer.write_table(arrow.Table.from_arrays(arrays, schema=self._schema))
 
 
-def _arrow() -> Any:
+def load_arrow() -> Any:
+    """Return pyarrow.
+
+    Raises:
+        InvalidRequestError: It is missing.
+    """
     try:
         arrow = import_module("pyarrow")
         import_module("pyarrow.parquet")
@@ -173,6 +211,7 @@ def _type(arrow: Any, kind: ColumnType) -> Any:
     return {
         "bool": arrow.bool_(),
         "int": arrow.int64(),
+        "long": arrow.int64(),
         "float": arrow.float64(),
         "text": arrow.string(),
     }[kind]
@@ -211,7 +250,7 @@ def _nested(arrow: Any, kind: Any, value: Any) -> Any:
 
 def _text(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+    return text if text.isascii() else SURROGATES.sub("\ufffd", text)
 
 
 def _unchanged(value: Any) -> Any:

@@ -13,7 +13,7 @@ from vimmerse_async.catalog.addresses import (
     addresses_of,
     split_rows,
 )
-from vimmerse_async.catalog.read import TEXT_COLUMN, URL_COLUMN, is_address
+from vimmerse_async.catalog.forms import TEXT_COLUMN, URL_COLUMN, is_address
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.errors import InvalidRequestError, brief
 from vimmerse_async.models import ModeLike, OptionLike, PromptOption, PromptRequest
@@ -58,6 +58,14 @@ class Questions:
     prompt_column: str | None = None
     key_column: str | None = None
     split: Split | None = None
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that are asked about."""
+        given = (
+            self.column, self.column2, self.video_column, self.prompt_column, self.key_column,
+        )  # fmt: skip
+        return frozenset(name for name in given if name is not None)
 
     @property
     def about_text(self) -> bool:

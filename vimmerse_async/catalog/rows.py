@@ -1,38 +1,35 @@
-"""One row of a catalog, and the table it stands in."""
+"""One row of a catalog: what is asked about, and the text that it stands in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 
-@attrs.frozen
+@attrs.define
 class CatalogRow:
     """One row, readable or not.
 
     Attributes:
         line: Where it begins: the line of a file, or the position in a folder, from 1.
-        fields: What it holds, by column; of an unreadable row what could be read.
+        fields: The columns that are asked about, by name; of an unreadable row what could be read.
         error: Why it cannot be asked; None when it can.
         path: The local picture or video; None for rows that hold URLs or texts.
+        raw: The text as the source has it, without the line's end; None where the source is no
+            text.
+        end: The line's end, as the source has it; empty at the end of a file.
+        lead: What stands before it and is no row, such as blank lines, as the source has it.
+        missing: How many cells it has less than the header; below 0: so many more.
+        values: All columns, where the source is no text and something else is written.
     """
 
     line: int
     fields: Mapping[str, Any]
     error: str | None = None
     path: Path | None = None
-
-
-@attrs.frozen
-class Table:
-    """Columns and rows.
-
-    Attributes:
-        columns: The names known before the first row is read; empty for JSONL, where each row
-            has its own.
-        rows: Each row once, in order, read when it is asked for.
-    """
-
-    columns: tuple[str, ...]
-    rows: Iterator[CatalogRow]
+    raw: str | None = None
+    end: str = ""
+    lead: str = ""
+    missing: int = 0
+    values: Mapping[str, Any] | None = None

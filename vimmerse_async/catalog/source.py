@@ -1,28 +1,28 @@
-"""Where a catalog comes from: a file, a pipe or a folder, looked at before it is read."""
+"""Where a catalog comes from: a file, a pipe or a folder, which is read twice.
+
+Lightly first: `rows` and `arriving` give each row once, with values of the columns that are asked
+about. Whole at the end: `records` gives the same rows again from the first, as often as wanted,
+each with the text that it stands in, from which `vimmerse_async.catalog.append` makes an output.
+"""
 
 import asyncio
 import itertools
 import os
-import stat
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from vimmerse_async.catalog.content import Content, Encoding, Text
+from vimmerse_async.catalog.dialect import DialectOptions
 from vimmerse_async.catalog.folder import FILE_COLUMN, Folder, is_media
-from vimmerse_async.catalog.lines import Lines
-from vimmerse_async.catalog.read import (
-    FORMS,
-    URL_COLUMN,
-    TableFormat,
-    TextForm,
-    form_of,
-    is_address,
-    read,
-)
-from vimmerse_async.catalog.rows import CatalogRow, Table
+from vimmerse_async.catalog.forms import FORMS, TABS, URL_COLUMN, TableFormat, form_of, is_address
+from vimmerse_async.catalog.header import Beginning, beginning_of
+from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.splitting import LONGEST
+from vimmerse_async.catalog.tables import CsvTable, JsonlTable, Table, TextTable
 from vimmerse_async.catalog.values import Columns, ColumnType
 from vimmerse_async.errors import InvalidRequestError
 
@@ -57,13 +57,16 @@ class CatalogSource:
         form: What a file is; None: by its ending, else by its first line.
         encoding: Of a file; None: UTF-8, or UTF-16 with a mark.
         column: What the column of a plain text is called.
+        dialect: What was said about how a CSV is written.
 
     Attributes:
-        sample: The first rows, as many as are there without waiting.
+        sample: The first rows, as many as are there without waiting, with all columns.
         form: What the file is; None for a folder.
         regular: False for a pipe or terminal, which may have nothing to read at the moment.
         folder: The folder, or the one picture or video; None for a file of rows.
-        schema: The types of a Parquet file; None for all else.
+        parquet: The open Parquet file; None for all else.
+        beginning: How a CSV begins; None for all else.
+        encoding: How a text's bytes stand for it; None where the source is no text.
 
     Raises:
         InvalidRequestError: It cannot be read as a catalog; the message says what can.
@@ -76,31 +79,32 @@ class CatalogSource:
         form: TableFormat | None = None,
         encoding: str | None = None,
         column: str = URL_COLUMN,
+        dialect: DialectOptions | None = None,
     ) -> None:
         self.name = name
         self.form: TableFormat | None = form
         self.folder: Folder | None = None
-        self.schema: str | None = None
-        self.regular: bool = True
+        self.parquet: ParquetRows | None = None
+        self.beginning: Beginning | None = None
+        self.encoding: Encoding | None = None
         self.sample: list[CatalogRow] = []
-        self._encoding = encoding
         self._column = column
-        self._lines: Lines | None = None
-        self._parquet: ParquetRows | None = None
-        self._descriptor: int | None = None
-        if name != "-" and (Path(name).is_dir() or is_media(Path(name))):
+        self._given = encoding
+        self._dialect = dialect or DialectOptions()
+        self._asked: frozenset[str] | None = None
+        self._content: Content | None = None
+        if name != "-" and _is_pictures(Path(name), form):
             self.folder = Folder(Path(name))
-            self._table = Table((FILE_COLUMN,), self.folder.rows())
             return
         self._check_name()
         if (form or FORMS.get(Path(name).suffix.lower())) == "parquet":
             self._begin_parquet()
             return
-        self._descriptor = _open(name)
+        self._content = Content(_open(name))
         try:
-            self._begin(self._descriptor)
+            self._begin(self._content)
         except BaseException:
-            self._close()
+            self.close()
             raise
 
     def __enter__(self) -> Self:
@@ -112,15 +116,40 @@ class CatalogSource:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close the file."""
-        self._close()
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, and give up what was kept of a pipe."""
+        if self.parquet is not None:
+            self.parquet.close()
+        if self._content is not None:
+            self._content.close()
+            if self._content.descriptor:  # the standard input stays open
+                os.close(self._content.descriptor)
+            self._content = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns known before the rows are read; empty for JSONL."""
+        if self.folder is not None:
+            return (FILE_COLUMN,)
+        return self.parquet.columns if self.parquet is not None else self._table.columns
+
+    @property
+    def regular(self) -> bool:
+        """False for a pipe or terminal, which may have nothing to read at the moment."""
+        return self._content is None or self._content.regular
 
     @property
     def size(self) -> int:
         """Bytes that a survey has to read; 0 where it reads none."""
-        if self._descriptor is None or not self.regular or self.name == "-":
+        if self._content is None or not self.regular:
             return 0
-        return os.fstat(self._descriptor).st_size
+        return os.fstat(self._content.descriptor).st_size
+
+    def has_changed(self) -> bool:
+        """Return whether a file was written since it was opened."""
+        return self._content is not None and self._content.has_changed()
 
     def survey(self, limit: int | None = None) -> Survey:
         """Return what the catalog holds, reading a file or folder once from end to end.
@@ -128,53 +157,126 @@ class CatalogSource:
         Args:
             limit: How many rows are of interest; None: all.
         """
-        if not self.regular or self.name == "-":
-            return _survey(None, _columns(self._table.columns, self.sample))
         if self.folder is not None:
-            return _survey(_count(self.folder.rows(), limit), self._table.columns)
-        if self._parquet is not None:
-            total = self._parquet.total if limit is None else min(limit, self._parquet.total)
-            return _survey(total, self._table.columns)
-        descriptor = _open(self.name)
-        try:
-            table = read(Lines(descriptor, self._encoding), self._text_form(), self._column)
-            if table.columns:
-                return _survey(_count(table.rows, limit), table.columns)
-            seen = Columns()
-            total = 0
-            for row in itertools.islice(table.rows, limit):
-                seen.see(row.fields)
-                total += 1
-            return Survey(total, seen.names, seen.kinds)
-        finally:
-            os.close(descriptor)
+            return _survey(_count(self.folder.rows(), limit), self.columns)
+        if self.parquet is not None:
+            total = self.parquet.total if limit is None else min(limit, self.parquet.total)
+            return _survey(total, self.columns)
+        if not self.regular:
+            return _survey(None, self.columns or _seen(self.sample))
+        if self.columns:
+            return _survey(_count(self._again(()), limit), self.columns)
+        seen = Columns()
+        total = 0
+        for row in itertools.islice(self._again(None), limit):
+            seen.see(row.fields)
+            total += 1
+        return Survey(total, seen.names, seen.kinds)
+
+    def ask(self, asked: Collection[str], *, whole: bool = False) -> None:
+        """Say which columns are asked about: from here on rows have no other fields.
+
+        Args:
+            asked: Their names.
+            whole: True: rows of Parquet bring all other columns as `values`.
+        """
+        self._asked = frozenset(asked)
+        if self.parquet is not None:
+            self.parquet.ask(self._asked, whole=whole)
+        elif self.folder is None:
+            self._table.ask(self._asked)
 
     def rows(self) -> Iterator[CatalogRow]:
         """Yield each row once."""
-        yield from self.sample
-        yield from self._table.rows
+        if self.folder is not None:
+            yield from self.folder.rows()
+        elif self.parquet is not None:
+            yield from self.parquet.rows()
+        else:
+            yield from self._taken()
+            while not self._text.ended:
+                yield from self._fed()
 
     async def arriving(self) -> AsyncIterator[CatalogRow]:
         """Yield each row once, without holding up the event loop while a pipe has none."""
-        rows = self.rows()
-        for _ in self.sample:
-            yield next(rows)
-        lines = self._lines
-        while True:
-            if lines is not None and not self.regular and not lines.pending:
-                await _readable(lines.descriptor)
-            row = next(rows, None)
-            if row is None:
-                return
+        if self._content is None:
+            for row in self.rows():
+                yield row
+            return
+        for row in self._taken():
             yield row
+        while not self._text.ended:
+            if self._text.waits:
+                await _readable(self._content.descriptor)
+            for row in self._fed():
+                yield row
 
-    def _begin(self, descriptor: int) -> None:
-        self._lines = lines = Lines(descriptor, self._encoding)
-        self.regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+    def records(self) -> Iterator[CatalogRow]:
+        """Yield each row again, from the first; of a pipe, what is not read yet is waited for."""
+        if self._content is None:
+            yield from self.rows()
+        else:
+            yield from self._again(self._asked)
+
+    @property
+    def tail(self) -> str:
+        """What stands behind the last row and is none, once all rows were read."""
+        return "" if self._content is None else self._table.tail
+
+    def values(self, row: CatalogRow) -> Mapping[str, Any]:
+        """Return all columns of a row."""
+        if row.values is not None:
+            return row.values
+        return row.fields if row.raw is None else self._table.values(row)
+
+    def _begin(self, content: Content) -> None:
+        first = content.read(0)
+        self.encoding = Encoding(self._given, first)
+        text = Text(content, self.encoding)
+        begun = text.next_piece()
+        lines = self._dialect.header_row or 1
+        while not text.ended and begun.lstrip("\r\n").count("\n") < lines and len(begun) < LONGEST:
+            begun += text.next_piece()
         if self.form is None:
-            self.form = FORMS.get(Path(self.name).suffix.lower()) or form_of(lines.first() or "")
-        self._table = read(lines, self._text_form(), self._column)
-        self._look()
+            self.form = FORMS.get(Path(self.name).suffix.lower()) or form_of(begun)
+        self._text, self._begun = text, begun
+        self._table = self._new_table(begun, final=text.ended)
+        size = 0 if self.beginning is None else self.beginning.size
+        self._ahead = self._table.feed(begun[size:], final=text.ended)
+        while not self._ahead and not text.ended:
+            self._ahead += self._fed()
+        self.sample = self._ahead[:SAMPLE]
+
+    def _new_table(self, begun: str, *, final: bool) -> Table:
+        if self.form == "csv":
+            tabs = Path(self.name).suffix.lower() in TABS
+            if self.beginning is None:
+                self.beginning = beginning_of(begun, self._dialect, tabs=tabs, final=final)
+            return CsvTable(self.beginning)
+        end = "\r" if "\n" not in begun and "\r" in begun[:-1] else "\n"
+        return JsonlTable(end) if self.form == "jsonl" else TextTable(self._column, end)
+
+    def _again(self, asked: Collection[str] | None) -> Iterator[CatalogRow]:
+        """Yield each row from the first; it leaves `rows` where it is."""
+        assert self._content is not None  # noqa: S101 - only texts come here
+        assert self.encoding is not None  # noqa: S101
+        text = Text(self._content, self.encoding)
+        table = self._new_table(self._begun, final=False)
+        table.ask(asked)
+        passed = 0 if self.beginning is None else self.beginning.size
+        while not text.ended:
+            piece = text.next_piece()
+            skipped = min(passed, len(piece))
+            passed -= skipped
+            yield from table.feed(piece[skipped:], final=text.ended)
+        self._table.tail = table.tail
+
+    def _taken(self) -> list[CatalogRow]:
+        taken, self._ahead = self._ahead, []
+        return taken
+
+    def _fed(self) -> list[CatalogRow]:
+        return self._table.feed(self._text.next_piece(), final=self._text.ended)
 
     def _begin_parquet(self) -> None:
         if self.name == "-":
@@ -182,21 +284,8 @@ class CatalogSource:
         from vimmerse_async.catalog.parquet import ParquetRows  # noqa: PLC0415 - few need it
 
         self.form = "parquet"
-        self._parquet = ParquetRows(Path(self.name))
-        self.schema = self._parquet.schema
-        self._table = self._parquet.table
-        self._look()
-
-    def _text_form(self) -> TextForm:
-        assert self.form is not None  # noqa: S101 - __init__ has seen to it
-        assert self.form != "parquet"  # noqa: S101
-        return self.form
-
-    def _close(self) -> None:
-        if self._parquet is not None:
-            self._parquet.close()
-        if self._descriptor:  # the standard input stays open
-            os.close(self._descriptor)
+        self.parquet = ParquetRows(Path(self.name))
+        self.sample = self.parquet.sample(SAMPLE)
 
     def _check_name(self) -> None:
         name = self.name
@@ -213,12 +302,11 @@ class CatalogSource:
                 field="source",
             )
 
-    def _look(self) -> None:
-        lines = self._lines
-        for row in self._table.rows:
-            self.sample.append(row)
-            if len(self.sample) >= SAMPLE or (lines is not None and not lines.pending):
-                return
+
+def _is_pictures(path: Path, form: TableFormat | None) -> bool:
+    """Return whether a path is a folder, a picture or a video, and not said to be a table."""
+    table = form is not None or path.suffix.lower() in FORMS
+    return path.is_dir() or (not table and is_media(path))
 
 
 def _open(name: str) -> int:
@@ -241,8 +329,8 @@ def _count(rows: Iterator[CatalogRow], limit: int | None) -> int:
     return sum(1 for _ in itertools.islice(rows, limit))
 
 
-def _columns(known: tuple[str, ...], sample: list[CatalogRow]) -> tuple[str, ...]:
-    return known or tuple(dict.fromkeys(name for row in sample for name in row.fields))
+def _seen(sample: list[CatalogRow]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for row in sample for name in row.fields))
 
 
 async def _readable(descriptor: int) -> None:

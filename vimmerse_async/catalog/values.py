@@ -1,17 +1,23 @@
 """What a cell may hold: Python values as JSON can carry them, and back to what they were."""
 
 import base64
+import itertools
 import math
 from collections.abc import Container, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
-ColumnType = Literal["bool", "int", "float", "text"]
-"""What a whole column holds; `text` is also what holds several kinds."""
+ColumnType = Literal["bool", "int", "long", "float", "text"]
+"""What a whole column holds; `long` are integers that a float would round, `text` is also what
+holds several kinds."""
 
 PROMPT_COLUMN = "prompt"
 ERROR_COLUMN = "error"
 
+_COMMON: Mapping[frozenset[str], ColumnType] = {
+    frozenset(("int", "float")): "float",
+    frozenset(("int", "long")): "long",
+}
 _EXACT_INT = 1 << 53
 """What a 64-bit float still tells apart."""
 
@@ -48,22 +54,24 @@ def kind_of(value: Any) -> ColumnType | None:
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):
-        return "int" if -_EXACT_INT <= value <= _EXACT_INT else "text"
+        if -_EXACT_INT <= value <= _EXACT_INT:
+            return "int"
+        return "long" if -(1 << 63) <= value < 1 << 63 else "text"
     return "float" if isinstance(value, float) else "text"
 
 
 def _common(one: ColumnType | None, other: ColumnType) -> ColumnType:
     if one is None or one == other:
         return other
-    return "float" if {one, other} == {"int", "float"} else "text"
+    return _COMMON.get(frozenset((one, other)), "text")
 
 
 def plain(value: Any) -> Any:
     """Return a value as JSON can carry it; times, decimals and bytes become text.
 
     Example:
-        >>> plain([date(2026, 1, 2), float("nan")])
-        ['2026-01-02', None]
+        >>> plain([date(2026, 1, 2), float("nan"), float("-inf")])
+        ['2026-01-02', 'NaN', '-Infinity']
     """
     match value:
         case None | bool() | int() | str():
@@ -73,7 +81,7 @@ def plain(value: Any) -> Any:
         case datetime() | date() | time():
             return value.isoformat()
         case timedelta():
-            return value.total_seconds()
+            return _plain_span(value)
         case bytes():
             return base64.b64encode(value).decode()
         case dict():
@@ -84,15 +92,28 @@ def plain(value: Any) -> Any:
             return str(value)
 
 
-def _plain_float(value: float) -> float | str | None:
+def _plain_float(value: float) -> float | str:
     if math.isfinite(value):
         return value
-    return None if math.isnan(value) else str(value)
+    return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+
+
+def _plain_span(value: timedelta) -> float | str:
+    seconds = value.total_seconds()
+    return seconds if timedelta(seconds=seconds) == value else str(value)
 
 
 def own_columns(taken: Container[str]) -> tuple[str, str]:
-    """Return the names of the columns that are added, in an input that may have such already."""
-    prompt, error = (
-        f"vimmerse_{name}" if name in taken else name for name in (PROMPT_COLUMN, ERROR_COLUMN)
-    )
-    return prompt, error
+    """Return the names of the columns that are added, in an input that may have such already.
+
+    Example:
+        >>> own_columns(["prompt", "vimmerse_prompt", "error"])
+        ('vimmerse_prompt_2', 'vimmerse_error')
+    """
+    return _free(PROMPT_COLUMN, taken), _free(ERROR_COLUMN, taken)
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    later = (f"vimmerse_{name}_{count}" for count in itertools.count(2))
+    names = itertools.chain((name, f"vimmerse_{name}"), later)
+    return next(each for each in names if each not in taken)

@@ -10,20 +10,23 @@ from typing import IO, Any, Literal, Protocol
 from vimmerse_async.catalog.values import ColumnType, own_columns
 from vimmerse_async.errors import InvalidRequestError
 
-OutputForm = Literal["csv", "jsonl", "parquet"]
+OutputForm = Literal["csv", "tsv", "jsonl", "parquet"]
 
 ENDINGS: Mapping[str, OutputForm] = {
     ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
 
+FORMULA_SIGNS = r"\t\r\n=@\uff1d\uff20"
 # A spreadsheet computes a cell that begins like this; plain numbers and lone signs are harmless.
-_FORMULA = re.compile(
-    r"[\t\r\n=@\uff1d\uff20]|[+\-\uff0b\uff0d](?!\d[\d., ]*(?:[eE][+-]?\d+)?%?\Z|\Z)"
+FORMULA = re.compile(
+    rf"[{FORMULA_SIGNS}]|[+\-\uff0b\uff0d](?!\d[\d., ]*(?:[eE][+-]?\d+)?%?\Z|\Z)"
 ).match
-_UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
+UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class RowWriter(Protocol):
@@ -44,16 +47,17 @@ class CsvWriter:
     Args:
         stream: Where to; opened with `newline=""`.
         columns: The input's columns; what else a row holds is left out.
+        delimiter: What parts cells.
 
     Attributes:
         left_out: The names of what was left out.
     """
 
-    def __init__(self, stream: IO[str], columns: Sequence[str]) -> None:
+    def __init__(self, stream: IO[str], columns: Sequence[str], delimiter: str = ",") -> None:
         self.left_out: dict[str, None] = {}
         self._columns = tuple(columns)
         self._known = frozenset(columns)
-        self._writer = csv.writer(_LineFeeds(stream))
+        self._writer = csv.writer(_LineFeeds(stream), delimiter=delimiter)
         self._writer.writerow([_cell(name) for name in (*columns, *own_columns(self._known))])
 
     def write(self, fields: Mapping[str, Any], prompt: str | None, error: str | None) -> None:
@@ -86,7 +90,7 @@ class JsonlWriter:
     def write(self, fields: Mapping[str, Any], prompt: str | None, error: str | None) -> None:
         """Write one row: its own fields, its prompt, and why there is none."""
         own = zip(own_columns(fields), (prompt, error), strict=True)
-        self._stream.write(_json({**fields, **dict(own)}) + "\n")
+        self._stream.write(json_text({**fields, **dict(own)}) + "\n")
 
     def close(self) -> None:
         """Do nothing: every row is written."""
@@ -106,8 +110,8 @@ def writer_for(
     Raises:
         InvalidRequestError: Parquet is wanted and pyarrow is missing.
     """
-    if form == "csv":
-        return CsvWriter(stream, tuple(kinds))
+    if form in {"csv", "tsv"}:
+        return CsvWriter(stream, tuple(kinds), "\t" if form == "tsv" else ",")
     if form == "jsonl":
         return JsonlWriter(stream)
     from vimmerse_async.catalog.parquet import ParquetWriter  # noqa: PLC0415 - few need it
@@ -124,7 +128,7 @@ def output_form(name: str) -> OutputForm:
     form = ENDINGS.get(Path(name).suffix.lower())
     if form is None:
         raise InvalidRequestError(
-            f"{name!a:.200} does not end in .csv, .jsonl or .parquet; say what it is with --to csv",
+            f"{name!a:.200} does not end in .csv, .tsv, .jsonl or .parquet: choose with --to csv",
             field="output",
         )
     return form
@@ -133,13 +137,14 @@ def output_form(name: str) -> OutputForm:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else _json(value)
+    text = value if isinstance(value, str) else json_text(value)
     if not text.isascii() or "\0" in text:
-        text = _UNPRINTABLE.sub("\ufffd", text)
-    return f"'{text}" if isinstance(value, str) and _FORMULA(text) else text
+        text = UNPRINTABLE.sub("\ufffd", text)
+    return f"'{text}" if isinstance(value, str) and FORMULA(text) else text
 
 
-def _json(value: Any) -> str:
+def json_text(value: Any) -> str:
+    """Return a value as JSON, lone surrogates as escapes."""
     text = json.dumps(value, ensure_ascii=False)
     try:
         text.encode()

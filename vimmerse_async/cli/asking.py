@@ -8,8 +8,8 @@ from typing import Any, TextIO
 import attrs
 
 from vimmerse_async.batch.engine import stream_prompts
+from vimmerse_async.catalog.forms import is_address
 from vimmerse_async.catalog.hosting import upload_file
-from vimmerse_async.catalog.read import is_address
 from vimmerse_async.cli.connection import connected
 from vimmerse_async.cli.errors import FAILED, OK, STOPPED, exit_code, explain
 from vimmerse_async.cli.options import Connection

@@ -14,13 +14,14 @@ from collections.abc import (
     Mapping,
 )
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from vimmerse_async.batch.engine import PromptStream, stream_prompts
 from vimmerse_async.catalog.addresses import SPLIT_KINDS
+from vimmerse_async.catalog.append import Appender, appender_for, text_encoding
+from vimmerse_async.catalog.forms import URL_COLUMN
 from vimmerse_async.catalog.hosting import hosted
 from vimmerse_async.catalog.questions import Questions
-from vimmerse_async.catalog.read import URL_COLUMN
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.write import OutputForm, output_form
 from vimmerse_async.cli import dry_run as planning
@@ -141,6 +142,8 @@ class Captioning:
         self, link: Link, interrupts: Interrupts, progress: Progress
     ) -> Callable[[], None]:
         """Caption without a journal, writing rows in order, and return what says how it went."""
+        asked = self.questions.columns
+        self._source.ask(asked, whole=self._form() != "parquet")
         with self._output(progress) as output:
             record = Record(progress, interrupts, output)
             await self._ask(link, interrupts, record, None)
@@ -222,8 +225,8 @@ class Captioning:
             return
         async with PromptJournal(self._job.journal, source=self._job.absolute_source()) as journal:
             journaling.announce(journal)
-            if self._source.schema is not None:
-                journal.add_fact(SCHEMA, self._source.schema)
+            if self._source.parquet is not None:
+                journal.add_fact(SCHEMA, self._source.parquet.packed_schema())
 
             def keep(position: int, request: PromptRequest, question: bytes) -> None:
                 row = request.tag
@@ -248,7 +251,12 @@ class Captioning:
             yield _arriving(source, questions, most)
 
     def _output(self, progress: Progress) -> Output:
-        return Output(self._job.output, self._form(), self._kinds, self._source.schema, progress)
+        form, source = self._form(), self._source
+
+        def make(stream: IO[Any]) -> Appender:
+            return appender_for(form, stream, source, self._kinds)
+
+        return Output(self._job.output, form, make, progress, encoding=text_encoding(form, source))
 
     def _form(self) -> OutputForm:
         if self._job.write_as is not None:

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, Any
 
 import attrs
 
+from vimmerse_async.catalog.append import Appender, ValuesAppender
 from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.export import Export
 from vimmerse_async.catalog.folder import is_media
 from vimmerse_async.catalog.pictures import Pictures
 from vimmerse_async.catalog.report import page
-from vimmerse_async.catalog.write import OutputForm, output_form
+from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.write import OutputForm, output_form, writer_for
 from vimmerse_async.cli.errors import OK
 from vimmerse_async.cli.output import Output, fault
 from vimmerse_async.cli.terminal import note
@@ -76,9 +79,14 @@ def write_export(
     """
     export = Export(journal)
     kinds = {} if form == "jsonl" else export.kinds()
-    with Output(output, form, kinds, journal.fact(SCHEMA), None, derived=True) as out:
-        for entry in export.entries():
-            out.write(entry.fields, entry.prompt, entry.error)
+    schema = journal.fact(SCHEMA)
+
+    def make(stream: IO[Any]) -> Appender:
+        return ValuesAppender(writer_for(form, stream, kinds, schema), lambda row: row.fields)
+
+    with Output(output, form, make, None, derived=True) as out:
+        for place, entry in enumerate(export.entries(), 1):
+            out.write(CatalogRow(place, entry.fields), entry.prompt, entry.error)
         path = out.finish(whole=whole)
         return Exported(out.rows, export.missing, out.left_out, path)
 

@@ -64,6 +64,22 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return gather
 
 
+def dialect_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how a CSV is written; the command gets a `dialect`."""
+
+    @functools.wraps(command)
+    def gather(*words: Any, **given: Any) -> Any:
+        from vimmerse_async.catalog.dialect import DialectOptions  # noqa: PLC0415 - for `--help`
+
+        header = not given.pop("no_header")
+        said = {name: given.pop(name) for name in ("delimiter", "quote", "escape", "header_row")}
+        return command(*words, dialect=DialectOptions.typed(**said, header=header), **given)
+
+    for option in reversed(_DIALECT):
+        gather = option(gather)
+    return gather
+
+
 def _refuse_key(_context: click.Context, _parameter: click.Parameter, key: str | None) -> None:
     if key is not None:
         _no_key_in_arguments()
@@ -76,6 +92,27 @@ def _no_key_in_arguments() -> NoReturn:
     )
 
 
+_DIALECT = (
+    click.option(
+        "--delimiter", metavar="C", help="Between a CSV's cells. Else: found out.", panel=CATALOG
+    ),
+    click.option(
+        "--quote", metavar="C", help="Around cells; '' for none. Else: \".", panel=CATALOG
+    ),
+    click.option(
+        "--escape", metavar="C", help="Before a quote in a cell. Else: found out.", panel=CATALOG
+    ),
+    click.option(
+        "--header-row",
+        type=click.IntRange(1),
+        metavar="N",
+        help="The line that names the columns. Else: found out.",
+        panel=CATALOG,
+    ),
+    click.option(
+        "--no-header", is_flag=True, help="Columns are column1, column2, ….", panel=CATALOG
+    ),
+)
 _CONNECTION = (
     click.option(
         "--emulator",

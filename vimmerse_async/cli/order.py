@@ -8,8 +8,9 @@ from pathlib import Path
 import attrs
 
 from vimmerse_async.catalog.atomic import AtomicFile
+from vimmerse_async.catalog.dialect import DialectOptions
+from vimmerse_async.catalog.forms import TableFormat
 from vimmerse_async.catalog.questions import Questions
-from vimmerse_async.catalog.read import TableFormat
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.write import OutputForm, output_form
 from vimmerse_async.cli.options import Connection
@@ -27,6 +28,7 @@ class CaptionOrder:
         read_as: What a file is; None: found out.
         write_as: What to write; None: by the ending, else as the source is.
         encoding: Of a file; None: found out.
+        dialect: What was said about how a CSV is written.
         rows: How many rows to take; None: all.
         questions: What is asked about each.
         connection: Who is asked.
@@ -42,6 +44,7 @@ class CaptionOrder:
     read_as: TableFormat | None
     write_as: OutputForm | None
     encoding: str | None
+    dialect: DialectOptions
     rows: int | None
     questions: Questions
     connection: Connection
@@ -58,7 +61,13 @@ class CaptionOrder:
             InvalidRequestError: It cannot be read as one.
         """
         column = self.questions.text_column
-        return CatalogSource(self.source, form=self.read_as, encoding=self.encoding, column=column)
+        return CatalogSource(
+            self.source,
+            form=self.read_as,
+            encoding=self.encoding,
+            column=column,
+            dialect=self.dialect,
+        )
 
     def absolute_source(self) -> str | None:
         """Return a path that means the same from every folder; None of a pipe."""

@@ -57,7 +57,7 @@ class Record:
             return
         text = None if error is None else _reason(row, error)
         if self._output is not None:
-            self._output.write(row.fields, result.prompt, text)
+            self._output.write(row, result.prompt, text)
         if text is not None and len(self._examples) < _EXAMPLES:
             self._examples.append(text)
         self.retriable = self.retriable or not isinstance(error, InvalidRequestError | None)

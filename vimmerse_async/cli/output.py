@@ -5,14 +5,15 @@ import io
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TextIO
 
+from vimmerse_async.catalog.append import Appender
 from vimmerse_async.catalog.atomic import AtomicFile
-from vimmerse_async.catalog.values import ColumnType
-from vimmerse_async.catalog.write import OutputForm, RowWriter, writer_for
+from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.write import OutputForm
 from vimmerse_async.cli.errors import ClosedError, OutputError
 from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.terminal import note, visible
@@ -27,9 +28,9 @@ class Output:
     Args:
         name: A file, or `-` for the standard output.
         form: What to write.
-        kinds: The input's columns and what they hold.
-        schema: The types of a Parquet input; None for all else.
+        make: Returns what writes the form to a stream.
         progress: Shares the terminal with rows that go there; None: nobody does.
+        encoding: Of text, and what is done with what it does not know.
         derived: True when the rows are kept elsewhere: a file that was not finished is removed.
 
     Attributes:
@@ -43,10 +44,10 @@ class Output:
         self,
         name: str,
         form: OutputForm,
-        kinds: Mapping[str, ColumnType],
-        schema: str | None,
+        make: Callable[[IO[Any]], Appender],
         progress: Progress | None,
         *,
+        encoding: tuple[str, str] = ("utf-8", "strict"),
         derived: bool = False,
     ) -> None:
         self.name = name
@@ -58,11 +59,13 @@ class Output:
             if name == "-" and form == "parquet":
                 raise InvalidRequestError("Parquet goes into a file: give -o FILE", field="output")
             if name == "-":
-                self._stream: IO[Any] = standard_output(progress)
+                self._stream: IO[Any] = standard_output(progress, encoding)
             else:
-                self._file = AtomicFile(Path(name), binary=form == "parquet", derived=derived)
+                self._file = AtomicFile(
+                    Path(name), binary=form == "parquet", derived=derived, encoding=encoding
+                )
                 self._stream = self._file.stream
-            self._writer: RowWriter = writer_for(form, self._stream, kinds, schema)
+            self._writer: Appender = make(self._stream)
         except OSError as error:
             raise fault(self.name, error) from None
 
@@ -88,9 +91,9 @@ class Output:
     @property
     def left_out(self) -> Sequence[str]:
         """Fields of the input that the output has no column for."""
-        return list(getattr(self._writer, "left_out", ()))
+        return list(self._writer.left_out)
 
-    def write(self, fields: Mapping[str, Any], prompt: str | None, error: str | None) -> None:
+    def write(self, row: CatalogRow, prompt: str | None, error: str | None) -> None:
         """Write a row; it is on its way to the disk within a second.
 
         Raises:
@@ -98,7 +101,7 @@ class Output:
             ClosedError: Nobody reads the pipe any more.
         """
         try:
-            self._writer.write(fields, prompt, error)
+            self._writer.write(row, prompt, error)
             self.rows += 1
             now = time.monotonic()
             if now - self._flushed >= _FLUSH_EVERY:
@@ -146,13 +149,15 @@ class _Screen(io.TextIOBase):
         return len(text)
 
 
-def standard_output(progress: Progress | None) -> TextIO:
+def standard_output(
+    progress: Progress | None, encoding: tuple[str, str] = ("utf-8", "strict")
+) -> TextIO:
     """Return a stream to the standard output, written line by line; whoever takes it closes it."""
     if sys.stdout.isatty():
         return _Screen(progress)  # type: ignore[return-value]  # writes and flushes, as all need
     sys.stdout.flush()
     return open(  # noqa: PTH123 - lives as long as the command, a descriptor has no path
-        os.dup(1), "w", encoding="utf-8", newline="", buffering=1
+        os.dup(1), "w", encoding=encoding[0], errors=encoding[1], newline="", buffering=1
     )
 
 

@@ -1,7 +1,7 @@
 """`vimmerse caption`: a catalog goes in, the same rows come out with prompts."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -15,7 +15,11 @@ from vimmerse_async.cli.options import (
     Connection,
     choice,
     connection_options,
+    dialect_options,
 )
+
+if TYPE_CHECKING:
+    from vimmerse_async.catalog.dialect import DialectOptions
 
 
 @click.command("caption", short_help="Caption a catalog: CSV, JSONL, Parquet, text, or a folder.")
@@ -25,7 +29,7 @@ from vimmerse_async.cli.options import (
     "--output",
     default="-",
     metavar="FILE",
-    help="Write .csv, .jsonl or .parquet. Else: stdout.",
+    help="Write .csv, .tsv, .jsonl or .parquet. Else: stdout.",
     panel=CATALOG,
 )
 @click.option(
@@ -59,11 +63,12 @@ from vimmerse_async.cli.options import (
 @click.option(
     "--to",
     "write_as",
-    **choice(("csv", "jsonl", "parquet")),
+    **choice(("csv", "tsv", "jsonl", "parquet")),
     help="What to write.",
     panel=CATALOG,
 )
 @click.option("--encoding", metavar="NAME", help="Of SOURCE. Else: UTF-8.", panel=CATALOG)
+@dialect_options
 @click.option(
     "--option",
     **choice(OPTIONS[:3]),
@@ -111,6 +116,7 @@ def caption_command(
     read_as: Any,
     write_as: Any,
     encoding: str | None,
+    dialect: "DialectOptions",
     rows: int | None,
     connection: Connection,
     journal: str | None,
@@ -144,6 +150,7 @@ def caption_command(
         read_as=read_as,
         write_as=write_as,
         encoding=encoding,
+        dialect=dialect,
         rows=rows,
         questions=Questions(**asked),
         connection=connection,

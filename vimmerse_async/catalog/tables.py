@@ -1,0 +1,239 @@
+"""Rows of CSV, JSONL and plain text, as their text comes.
+
+A row that cannot be read is a row with an error; it never ends the reading.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol, cast
+
+from vimmerse_async.catalog.forms import URL_COLUMN, undecoded
+from vimmerse_async.catalog.header import Beginning, unique
+from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.splitting import LONGEST, Cut, LineSplitter, RecordSplitter
+
+_TOO_LONG = f"is longer than {LONGEST:,} characters"
+
+
+class Table(Protocol):
+    """Makes rows of a text.
+
+    Attributes:
+        columns: The names known before the first row is read; empty for JSONL, where each row
+            has its own.
+        tail: What stood behind the last row and is none, as the source has it.
+    """
+
+    columns: tuple[str, ...]
+    tail: str
+
+    def feed(self, text: str, *, final: bool) -> list[CatalogRow]:
+        """Return the rows that are whole now."""
+        ...
+
+    def ask(self, asked: Collection[str] | None) -> None:
+        """Make values of these columns alone; None: of all."""
+        ...
+
+    def values(self, row: CatalogRow) -> Mapping[str, Any]:
+        """Return all columns of a row."""
+        ...
+
+
+class CsvTable:
+    """Rows of CSV.
+
+    Args:
+        beginning: How it begins; what is fed comes behind it.
+    """
+
+    def __init__(self, beginning: Beginning) -> None:
+        self.columns: tuple[str, ...] = unique(beginning.names)
+        self.tail: str = ""
+        self._dialect = beginning.dialect
+        self._line = beginning.lines + 1
+        self._splitter = RecordSplitter(self._dialect, len(self.columns))
+        self._asked = tuple(enumerate(self.columns))
+
+    def ask(self, asked: Collection[str] | None) -> None:
+        """Make values of these columns alone; None: of all."""
+        self._asked = tuple(
+            (place, name)
+            for place, name in enumerate(self.columns)
+            if asked is None or name in asked
+        )
+
+    def feed(self, text: str, *, final: bool) -> list[CatalogRow]:
+        """Return the rows that are whole now."""
+        rows: list[CatalogRow] = []
+        line, lead, ends = self._line, self.tail, self._dialect.end
+        for cut in self._splitter.feed(text, final=final):
+            raw = cut[0]
+            if not raw or (cut[2] is None and cut[3] is None and raw.isspace()):
+                lead += raw + cut[1]
+            else:
+                rows.append(self._row(line, cut, lead))
+                lead = ""
+            line += raw.count(ends) + 1 if cut[2] is not None or cut[3] is not None else 1
+        self._line, self.tail = line, lead
+        return rows
+
+    def values(self, row: CatalogRow) -> Mapping[str, Any]:
+        """Return all columns of a row."""
+        if row.raw is None:
+            return row.fields
+        own = RecordSplitter(self._dialect, len(self.columns))
+        cut = next(iter(own.feed(row.raw, final=True)), ("", "", None, None))
+        cells = self._cells(cut)
+        last = len(self.columns) - 1
+        if any(cells[last + 1 :]):
+            cells[last:] = [self._dialect.delimiter.join(cells[last:])]
+        return {
+            name: cells[place] if place < len(cells) else ""
+            for place, name in enumerate(self.columns)
+        }
+
+    def _row(self, line: int, cut: Cut, lead: str) -> CatalogRow:
+        raw, end, _, error = cut
+        if error is not None or len(raw) > LONGEST:
+            return CatalogRow(line, {}, error or _TOO_LONG, None, raw, end, lead)
+        cells = self._cells(cut)
+        count = len(cells)
+        fields = {name: cells[place] if place < count else "" for place, name in self._asked}
+        if count > len(self.columns):
+            error = self._surplus(cells)
+        if not raw.isascii():
+            error = error or undecoded("".join(fields.values()))
+        return CatalogRow(line, fields, error, None, raw, end, lead, len(self.columns) - count)
+
+    def _cells(self, cut: Cut) -> list[str]:
+        if cut[2] is not None:
+            cells = cut[2]
+        elif len(self.columns) == 1:
+            return [cut[0]]
+        else:
+            cells = cut[0].split(self._dialect.delimiter)
+        if len(self.columns) == 1:
+            return [self._dialect.delimiter.join(cells)]
+        return cells
+
+    def _surplus(self, cells: list[str]) -> str | None:
+        width = len(self.columns)
+        if not any(cells[width:]):
+            return None
+        return (
+            f"has {len(cells)} fields where the header has {width}: "
+            f"put quotes around a field that holds a {self._dialect.delimiter!r}"
+        )
+
+
+class JsonlTable:
+    """Rows of JSONL.
+
+    Args:
+        end: What ends a line.
+    """
+
+    def __init__(self, end: str) -> None:
+        self.columns: tuple[str, ...] = ()
+        self.tail: str = ""
+        self._line = 0
+        self._splitter = LineSplitter(end)
+        self._asked: frozenset[str] | None = None
+
+    def ask(self, asked: Collection[str] | None) -> None:
+        """Make values of these columns alone; None: of all."""
+        self._asked = None if asked is None else frozenset(asked)
+
+    def feed(self, text: str, *, final: bool) -> list[CatalogRow]:
+        """Return the rows that are whole now."""
+        rows: list[CatalogRow] = []
+        for raw, end, _, _ in self._splitter.feed(text, final=final):
+            self._line += 1
+            if not raw or raw.isspace():
+                self.tail += raw + end
+            else:
+                rows.append(self._row(raw, end, self.tail))
+                self.tail = ""
+        return rows
+
+    def values(self, row: CatalogRow) -> Mapping[str, Any]:
+        """Return all columns of a row."""
+        if row.raw is None:
+            return row.fields
+        fields = _parsed(row.raw)
+        return fields if isinstance(fields, dict) else {}
+
+    def _row(self, raw: str, end: str, lead: str) -> CatalogRow:
+        if len(raw) > LONGEST:
+            return CatalogRow(self._line, {}, _TOO_LONG, None, raw, end, lead)
+        fields = _parsed(raw)
+        if not isinstance(fields, dict):
+            fault = fields or "is JSON, but not an object with names"
+            return CatalogRow(self._line, {}, fault, None, raw, end, lead)
+        if self._asked is not None:
+            fields = {name: fields[name] for name in self._asked if name in fields}
+        error = None if raw.isascii() else _undecoded_value(fields)
+        return CatalogRow(self._line, fields, error, None, raw, end, lead)
+
+
+class TextTable:
+    """Rows of plain text, a line each.
+
+    Args:
+        column: The name that a line gets as a column.
+        end: What ends a line.
+    """
+
+    def __init__(self, column: str, end: str) -> None:
+        self.columns: tuple[str, ...] = (column,)
+        self.tail: str = ""
+        self._line = 0
+        self._splitter = LineSplitter(end)
+
+    def ask(self, asked: Collection[str] | None) -> None:
+        """Do nothing: there is one column."""
+
+    def feed(self, text: str, *, final: bool) -> list[CatalogRow]:
+        """Return the rows that are whole now."""
+        rows: list[CatalogRow] = []
+        (column,) = self.columns
+        for raw, end, _, _ in self._splitter.feed(text, final=final):
+            self._line += 1
+            value = raw.strip()
+            if not value or (column == URL_COLUMN and value.startswith("#")):
+                continue
+            error = _TOO_LONG if len(raw) > LONGEST else undecoded(value)
+            fields = {} if len(raw) > LONGEST else {column: value}
+            rows.append(CatalogRow(self._line, fields, error, None, raw, end))
+        return rows
+
+    def values(self, row: CatalogRow) -> Mapping[str, Any]:
+        """Return all columns of a row."""
+        return {self.columns[0]: (row.raw or "").strip()}
+
+
+def _parsed(raw: str) -> dict[str, Any] | str | None:
+    """Return what a line holds; a text says why it cannot be read; None: it is no object."""
+    try:
+        try:
+            fields = json.loads(raw)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:  # a number of more digits than Python makes one of
+            fields = json.loads(raw, parse_int=_whole)
+    except (ValueError, RecursionError) as fault:
+        return undecoded(raw) or f"is not JSON: {getattr(fault, 'msg', None) or fault}"
+    return cast("dict[str, Any]", fields) if isinstance(fields, dict) else None
+
+
+def _whole(digits: str) -> int | str:
+    return int(digits) if len(digits) < 4_000 else digits
+
+
+def _undecoded_value(fields: Mapping[str, Any]) -> str | None:
+    for name, value in fields.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        if error := undecoded(name + text):
+            return error
+    return None
