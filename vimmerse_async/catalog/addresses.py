@@ -36,4 +36,4 @@ def split_rows(rows: Iterable[CatalogRow], column: str) -> Iterator[CatalogRow]:
     for row in rows:
         for number, address in enumerate(addresses_of(row.fields.get(column)) or [None], 1):
             fields = {**row.fields, IMAGE_COLUMN: address, INDEX_COLUMN: number}
-            yield attrs.evolve(row, fields=fields)
+            yield attrs.evolve(row, fields=fields, lead=row.lead if number == 1 else "")

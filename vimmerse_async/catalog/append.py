@@ -2,8 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Protocol
+
+import attrs
 
 from vimmerse_async.catalog.dialect import Dialect
 from vimmerse_async.catalog.rows import CatalogRow
@@ -15,10 +17,12 @@ from vimmerse_async.catalog.write import (
     UNPRINTABLE,
     OutputForm,
     RowWriter,
+    cell_text,
     json_text,
     writer_for,
 )
 
+_ascii_json: Callable[[str], str] = json.encoder.encode_basestring_ascii
 RAW_COLUMN = "raw"
 """Holds a line of JSONL that is no object."""
 
@@ -56,7 +60,11 @@ def text_encoding(form: OutputForm, source: CatalogSource) -> tuple[str, str]:
 
 
 def appender_for(
-    form: OutputForm, stream: IO[Any], source: CatalogSource, kinds: Mapping[str, ColumnType]
+    form: OutputForm,
+    stream: IO[Any],
+    source: CatalogSource,
+    kinds: Mapping[str, ColumnType],
+    added: Sequence[str] = (),
 ) -> Appender:
     """Return what writes a source's rows.
 
@@ -64,7 +72,8 @@ def appender_for(
         form: What to write.
         stream: Where to; of text in `text_encoding`, for Parquet of bytes.
         source: Where the rows come from.
-        kinds: Its columns and what they hold, as its survey found.
+        kinds: Its columns and what they hold, as its survey found, and those that are added.
+        added: Fields of the rows that are no columns of the source: they stand behind these.
 
     Raises:
         InvalidRequestError: Parquet is wanted and pyarrow is missing.
@@ -72,12 +81,12 @@ def appender_for(
     if form == "parquet" and source.parquet is not None:
         from vimmerse_async.catalog.parquet_append import ParquetAppender  # noqa: PLC0415 - rare
 
-        return ParquetAppender(stream, source.parquet)
+        return ParquetAppender(stream, source.parquet, {name: kinds[name] for name in added})
     if not keeps_text(form, source):
-        return ValuesAppender(writer_for(form, stream, kinds), source.values)
+        return ValuesAppender(writer_for(form, stream, kinds), source.values, added)
     if form == "jsonl":
-        return JsonlAppender(stream, source, kinds)
-    return CsvAppender(stream, source)
+        return JsonlAppender(stream, source, kinds, added)
+    return CsvAppender(stream, source, added)
 
 
 class ValuesAppender:
@@ -86,13 +95,18 @@ class ValuesAppender:
     Args:
         writer: Writes the form.
         values: Returns all columns of a row.
+        added: Fields of the rows that are no columns of the source.
     """
 
     def __init__(
-        self, writer: RowWriter, values: Callable[[CatalogRow], Mapping[str, Any]]
+        self,
+        writer: RowWriter,
+        values: Callable[[CatalogRow], Mapping[str, Any]],
+        added: Sequence[str] = (),
     ) -> None:
         self._writer = writer
         self._values = values
+        self._added = added
 
     @property
     def left_out(self) -> Mapping[str, None]:
@@ -101,7 +115,10 @@ class ValuesAppender:
 
     def write(self, row: CatalogRow, prompt: str | None, error: str | None) -> None:
         """Write a row, its prompt, and why there is none."""
-        self._writer.write(self._values(row), prompt, error)
+        values = self._values(row)
+        if self._added:
+            values = {**values, **{name: row.fields.get(name) for name in self._added}}
+        self._writer.write(values, prompt, error)
 
     def close(self) -> None:
         """Write what is still missing."""
@@ -117,25 +134,27 @@ class CsvAppender:
     Args:
         stream: Where to.
         source: A CSV.
+        added: Fields of the rows that are no columns of the source.
     """
 
-    def __init__(self, stream: IO[str], source: CatalogSource) -> None:
+    def __init__(self, stream: IO[str], source: CatalogSource, added: Sequence[str] = ()) -> None:
         assert source.beginning is not None  # noqa: S101 - a CSV has one
         assert source.encoding is not None  # noqa: S101
         begun = source.beginning
         self.left_out: dict[str, None] = {}
         self._write = stream.write
         self._source = source
+        self._added = added
         self._dialect = dialect = begun.dialect
         self._end = begun.end
         self._encoding = None if source.encoding.whole else source.encoding.name
-        self._suspect = _suspect(dialect).search
-        self._special = _special(dialect).search
+        self._first, *self._others = _suspects(dialect)
+        self._special = (dialect.delimiter, dialect.quote or "\n", dialect.escape or "\n")
         self._always = bool(dialect.quote) and _is_quoted(begun.header, dialect)
         self._write(source.encoding.mark + begun.lead)
         if begun.header:
             own = own_columns(frozenset(source.columns))
-            names = dialect.delimiter.join(map(self._cell, own))
+            names = dialect.delimiter.join(map(self._cell, (*added, *own)))
             header = self._guarded(begun.header)
             self._write(f"{header}{dialect.delimiter}{names}{begun.end}")
 
@@ -144,9 +163,13 @@ class CsvAppender:
         raw = row.raw or ""
         if row.missing < 0:
             raw = self._narrowed(raw, row.missing)
-        if self._suspect(raw):
+        if self._first(raw) or any(found(raw) for found in self._others):
             raw = self._guarded(raw)
         sign = self._dialect.delimiter
+        if self._added:
+            more = (cell_text(row.fields.get(name)) for name in self._added)
+            raw = sign.join((f"{raw}{sign * max(0, row.missing)}", *map(self._cell, more)))
+            row = attrs.evolve(row, missing=0)
         self._write(
             f"{row.lead}{raw}{sign * row.missing}{sign}{self._cell(prompt)}{sign}"
             f"{self._cell(error)}{row.end or self._end}"
@@ -165,9 +188,11 @@ class CsvAppender:
                 text = text.encode(self._encoding, "xmlcharrefreplace").decode(self._encoding)
         if FORMULA(text):
             text = f"'{text}"
-        if self._always or self._special(text):
-            return _quoted(text, self._dialect)
-        return text
+        one, two, three = self._special
+        plain = one not in text and two not in text and three not in text
+        if plain and not self._always and "\n" not in text and "\r" not in text:
+            return text
+        return _quoted(text, self._dialect)
 
     def _narrowed(self, raw: str, missing: int) -> str:
         """Return a record that has too many cells with the last ones as one, or without empty ones.
@@ -201,19 +226,27 @@ class JsonlAppender:
         stream: Where to.
         source: JSONL.
         taken: The names that its rows were seen to have.
+        added: Fields of the rows that are no members of the source's.
     """
 
-    def __init__(self, stream: IO[str], source: CatalogSource, taken: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        stream: IO[str],
+        source: CatalogSource,
+        taken: Mapping[str, Any],
+        added: Sequence[str] = (),
+    ) -> None:
         assert source.encoding is not None  # noqa: S101 - a text has one
         self.left_out: dict[str, None] = {}
         self._write = stream.write
         self._source = source
         self._taken = frozenset(taken)
+        self._added = added
         self._names = own_columns(taken)
         self._members = tuple(f'"{name}"' for name in self._names)
         self._last_end = "\n"
         # an escape of JSON stands for any character, in whatever encoding
-        self._text: Callable[[Any], str] = json_text if source.encoding.whole else json.dumps
+        self._other: Callable[[str], str] = json_text if source.encoding.whole else json.dumps
         self._write(source.encoding.mark)
 
     def write(self, row: CatalogRow, prompt: str | None, error: str | None) -> None:
@@ -230,6 +263,12 @@ class JsonlAppender:
         body = raw.rstrip()
         head = body[:-1]
         comma = "" if head.rstrip()[-1:] == "{" else ", "
+        if self._added:
+            head += "".join(
+                f'{comma if place == 0 else ", "}"{name}": {json_text(row.fields.get(name))}'
+                for place, name in enumerate(self._added)
+            )
+            comma = ", "
         self._write(
             f"{row.lead}{head}{comma}{one}: {self._text(prompt)}, {other}: {self._text(error)}}}"
             f"{raw[len(body) :]}{end}"
@@ -238,6 +277,11 @@ class JsonlAppender:
     def close(self) -> None:
         """Write what stands behind the last row."""
         self._write(self._source.tail)
+
+    def _text(self, text: str | None) -> str:
+        if text is None:
+            return "null"
+        return _ascii_json(text) if text.isascii() else self._other(text)
 
     def _free(self, row: CatalogRow) -> tuple[str, str]:
         one, other = own_columns(self._taken.union(self._source.values(row)))
@@ -250,16 +294,16 @@ class JsonlAppender:
             return False
 
 
-def _suspect(dialect: Dialect) -> re.Pattern[str]:
-    """Return what finds, fast and rather too often, a record that has a cell to be guarded."""
-    before = re.escape(dialect.delimiter + dialect.quote)
-    number = rf"(?!\d[\d.]*(?:[{before}]|\Z)|[{before}]|\Z)"
-    return re.compile(rf"(?:^|(?<=[{before}]))(?:[{FORMULA_SIGNS}]|[+\-\uff0b\uff0d]{number})")
+def _suspects(dialect: Dialect) -> list[Callable[[str], object]]:
+    """Return what finds, fast and rather too often, a record that has a cell to be guarded.
 
-
-def _special(dialect: Dialect) -> re.Pattern[str]:
-    signs = re.escape(dialect.delimiter + dialect.quote + dialect.escape)
-    return re.compile(f"[{signs}\r\n]|^ | $")
+    A pattern that begins with a character is found many times faster than one with a choice.
+    """
+    before = [re.escape(sign) for sign in (dialect.delimiter, dialect.quote) if sign]
+    ends = "".join(before)
+    number = rf"(?!\d[\d.]*(?:[{ends}]|\Z)|[{ends}]|\Z)"
+    begin = rf"(?:[{FORMULA_SIGNS}]|[+\-\uff0b\uff0d]{number})"
+    return [re.compile(begin).match, *(re.compile(sign + begin).search for sign in before)]
 
 
 def _quoted(text: str, dialect: Dialect) -> str:

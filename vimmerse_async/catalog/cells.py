@@ -76,7 +76,7 @@ def _timed(arrow: Any, cell: Any, faults: tuple[type[Exception], ...]) -> str | 
     """Return a time that Python's own cannot hold, with all its digits."""
     types, kind = arrow.types, cell.type
     if types.is_duration(kind):
-        return str(Decimal(cell.value).scaleb(-_FRACTION[kind.unit]))
+        return f"{Decimal(cell.value).scaleb(-_FRACTION[kind.unit]):f}"
     if not types.is_temporal(kind):
         return None
     try:

@@ -153,7 +153,7 @@ class ParquetWriter:
         self.left_out: dict[str, None] = {}
         self._columns = tuple(kinds)
         self._known = frozenset(kinds)
-        kept = {name: known.get(name) or _type(arrow, kind) for name, kind in kinds.items()}
+        kept = {name: known.get(name) or arrow_type(arrow, kind) for name, kind in kinds.items()}
         kept |= dict.fromkeys(own_columns(kinds), arrow.string())
         self._schema = arrow.schema(list(kept.items()))
         self._makers = [_maker(arrow, field.type) for field in self._schema]
@@ -207,7 +207,8 @@ def _types(arrow: Any, schema: str) -> dict[str, Any]:
     return dict(zip(read.names, read.types, strict=True))
 
 
-def _type(arrow: Any, kind: ColumnType) -> Any:
+def arrow_type(arrow: Any, kind: ColumnType) -> Any:
+    """Return the type of a column that holds a kind of values."""
     return {
         "bool": arrow.bool_(),
         "int": arrow.int64(),

@@ -1,11 +1,11 @@
 """A Parquet file's own record batches, with two columns of text more."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-from vimmerse_async.catalog.parquet import READ_AT_ONCE, SURROGATES, ParquetRows
+from vimmerse_async.catalog.parquet import READ_AT_ONCE, SURROGATES, ParquetRows, arrow_type
 from vimmerse_async.catalog.rows import CatalogRow
-from vimmerse_async.catalog.values import own_columns
+from vimmerse_async.catalog.values import ColumnType, own_columns
 
 _HELD = 16 << 20
 """Bytes of rows in memory; a larger group of rows is written as several."""
@@ -17,47 +17,57 @@ class ParquetAppender:
     Args:
         stream: Where to, in bytes.
         source: The file.
+        added: Fields of the rows that are no columns of the file, and what they hold.
     """
 
-    def __init__(self, stream: IO[bytes], source: ParquetRows) -> None:
+    def __init__(
+        self, stream: IO[bytes], source: ParquetRows, added: Mapping[str, ColumnType]
+    ) -> None:
         arrow = self._arrow = source.arrow
         self.left_out: dict[str, None] = {}
+        own = own_columns({*source.schema.names, *added})
+        self._added = {name: arrow_type(arrow, kind) for name, kind in added.items()}
         schema = source.schema
-        for name in own_columns(schema.names):
-            schema = schema.append(arrow.field(name, arrow.string()))
+        for name, kind in {**self._added, **dict.fromkeys(own, arrow.string())}.items():
+            schema = schema.append(arrow.field(name, kind))
         self._schema = schema
         self._source = source
-        self._prompts: list[str | None] = []
-        self._errors: list[str | None] = []
+        self._rows: list[tuple[Any, ...]] = []
+        self._places: list[int] = []
         self._parts = self._read()
         self._part: Any = None
+        self._begin = self._end = 0
         self._writer = arrow.parquet.ParquetWriter(stream, schema, **_properties(source))
 
-    def write(self, _row: CatalogRow, /, prompt: str | None, error: str | None) -> None:
+    def write(self, row: CatalogRow, prompt: str | None, error: str | None) -> None:
         """Write a row, its prompt, and why there is none."""
-        if self._part is None:
-            self._part = next(self._parts)
-        self._prompts.append(_text(prompt))
-        self._errors.append(_text(error))
-        if len(self._prompts) == self._part.num_rows:
+        while row.line > self._end:
             self._flush()
+            self._part = next(self._parts)
+            self._begin, self._end = self._end, self._end + self._part.num_rows
+        self._places.append(row.line - 1 - self._begin)
+        added = (row.fields.get(name) for name in self._added)
+        self._rows.append((*added, _text(prompt), _text(error)))
 
     def close(self) -> None:
         """Write the rest and the foot of the file."""
-        if self._prompts:
-            self._part = self._part.slice(0, len(self._prompts))
-            self._flush()
+        self._flush()
         self._writer.close()
 
     def _flush(self) -> None:
-        arrow, part = self._arrow, self._part
+        arrow, part, places = self._arrow, self._part, self._places
+        if not places:
+            return
+        kinds = (*self._added.values(), arrow.string(), arrow.string())
         own = [
-            arrow.chunked_array([arrow.array(each, arrow.string())])
-            for each in (self._prompts, self._errors)
+            arrow.chunked_array([arrow.array(values, kind)])
+            for values, kind in zip(zip(*self._rows, strict=True), kinds, strict=True)
         ]
-        self._prompts, self._errors, self._part = [], [], None
+        if places != list(range(part.num_rows)):
+            part = part.take(arrow.array(places, arrow.int64()))
         table = arrow.Table.from_arrays([*part.columns, *own], schema=self._schema)
-        self._writer.write_table(table, max(1, table.num_rows))
+        self._writer.write_table(table, table.num_rows)
+        self._rows, self._places = [], []
 
     def _read(self) -> Iterator[Any]:
         """Yield the groups of rows, large ones in parts."""

@@ -165,7 +165,9 @@ class CatalogSource:
         if not self.regular:
             return _survey(None, self.columns or _seen(self.sample))
         if self.columns:
-            return _survey(_count(self._again(()), limit), self.columns)
+            counts = (table.count(piece, final=final) for table, piece, final in self._pieces())
+            total = sum(counts) if limit is None else _count(self._again(()), limit)
+            return _survey(total, self.columns)
         seen = Columns()
         total = 0
         for row in itertools.islice(self._again(None), limit):
@@ -258,6 +260,13 @@ class CatalogSource:
 
     def _again(self, asked: Collection[str] | None) -> Iterator[CatalogRow]:
         """Yield each row from the first; it leaves `rows` where it is."""
+        for table, piece, final in self._pieces(asked):
+            yield from table.feed(piece, final=final)
+            if final:
+                self._table.tail = table.tail
+
+    def _pieces(self, asked: Collection[str] | None = ()) -> Iterator[tuple[Table, str, bool]]:
+        """Yield a new table, and with it what is to be fed to it, from the first row."""
         assert self._content is not None  # noqa: S101 - only texts come here
         assert self.encoding is not None  # noqa: S101
         text = Text(self._content, self.encoding)
@@ -268,8 +277,7 @@ class CatalogSource:
             piece = text.next_piece()
             skipped = min(passed, len(piece))
             passed -= skipped
-            yield from table.feed(piece[skipped:], final=text.ended)
-        self._table.tail = table.tail
+            yield table, piece[skipped:], text.ended
 
     def _taken(self) -> list[CatalogRow]:
         taken, self._ahead = self._ahead, []

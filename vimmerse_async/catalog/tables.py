@@ -31,6 +31,10 @@ class Table(Protocol):
         """Return the rows that are whole now."""
         ...
 
+    def count(self, text: str, *, final: bool) -> int:
+        """Return how many rows are whole now, without making them."""
+        ...
+
     def ask(self, asked: Collection[str] | None) -> None:
         """Make values of these columns alone; None: of all."""
         ...
@@ -69,7 +73,7 @@ class CsvTable:
         line, lead, ends = self._line, self.tail, self._dialect.end
         for cut in self._splitter.feed(text, final=final):
             raw = cut[0]
-            if not raw or (cut[2] is None and cut[3] is None and raw.isspace()):
+            if self._is_blank(cut):
                 lead += raw + cut[1]
             else:
                 rows.append(self._row(line, cut, lead))
@@ -77,6 +81,10 @@ class CsvTable:
             line += raw.count(ends) + 1 if cut[2] is not None or cut[3] is not None else 1
         self._line, self.tail = line, lead
         return rows
+
+    def count(self, text: str, *, final: bool) -> int:
+        """Return how many rows are whole now, without making them."""
+        return sum(not self._is_blank(cut) for cut in self._splitter.feed(text, final=final))
 
     def values(self, row: CatalogRow) -> Mapping[str, Any]:
         """Return all columns of a row."""
@@ -117,6 +125,10 @@ class CsvTable:
             return [self._dialect.delimiter.join(cells)]
         return cells
 
+    def _is_blank(self, cut: Cut) -> bool:
+        raw = cut[0]
+        return not raw or (cut[2] is None and raw.isspace() and self._dialect.delimiter not in raw)
+
     def _surplus(self, cells: list[str]) -> str | None:
         width = len(self.columns)
         if not any(cells[width:]):
@@ -156,6 +168,11 @@ class JsonlTable:
                 rows.append(self._row(raw, end, self.tail))
                 self.tail = ""
         return rows
+
+    def count(self, text: str, *, final: bool) -> int:
+        """Return how many rows are whole now, without making them."""
+        cuts = self._splitter.feed(text, final=final)
+        return sum(bool(cut[0]) and not cut[0].isspace() for cut in cuts)
 
     def values(self, row: CatalogRow) -> Mapping[str, Any]:
         """Return all columns of a row."""
@@ -207,6 +224,10 @@ class TextTable:
             fields = {} if len(raw) > LONGEST else {column: value}
             rows.append(CatalogRow(self._line, fields, error, None, raw, end))
         return rows
+
+    def count(self, text: str, *, final: bool) -> int:
+        """Return how many rows are whole now, without making them."""
+        return len(self.feed(text, final=final))
 
     def values(self, row: CatalogRow) -> Mapping[str, Any]:
         """Return all columns of a row."""

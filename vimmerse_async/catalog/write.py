@@ -134,10 +134,15 @@ def output_form(name: str) -> OutputForm:
     return form
 
 
-def _cell(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """Return a value as the text of a cell."""
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json_text(value)
+    return value if isinstance(value, str) else json_text(value)
+
+
+def _cell(value: Any) -> str:
+    text = cell_text(value)
     if not text.isascii() or "\0" in text:
         text = UNPRINTABLE.sub("\ufffd", text)
     return f"'{text}" if isinstance(value, str) and FORMULA(text) else text

@@ -254,7 +254,8 @@ class Captioning:
         form, source = self._form(), self._source
 
         def make(stream: IO[Any]) -> Appender:
-            return appender_for(form, stream, source, self._kinds)
+            added = tuple(SPLIT_KINDS) if self.questions.split == "all" else ()
+            return appender_for(form, stream, source, self._kinds, added)
 
         return Output(self._job.output, form, make, progress, encoding=text_encoding(form, source))
 
