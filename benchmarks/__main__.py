@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from benchmarks import (
+    catalog,
     cluster,
     imports,
     inflight,
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Callable[..., Result]] = {
     "inflight": inflight.run,
     "import": imports.run,
     "telemetry": telemetry.run,
+    "catalog": catalog.run,
     "journal": scripts.journal,
     "discovery": scripts.discovery,
     "visitors": visitors.run,
