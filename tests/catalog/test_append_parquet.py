@@ -9,12 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from append_kit import appended
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+
+from vimmerse_async.catalog.append import appender_for
+from vimmerse_async.catalog.source import CatalogSource
 
 URLS = ["https://x.example/1.jpg", None, "https://x.example/3.jpg"]
 NANOSECONDS = 1_704_103_200_122_999_907
@@ -96,6 +100,10 @@ def times(kind: Any) -> pa.Array:
     return pa.array([late, None, -1], kind)
 
 
+def blocks(kind: Any) -> pa.Array:
+    return pa.array([b"\xff" * kind.byte_width, None, b"a" * kind.byte_width], kind)
+
+
 def of(*values: Any) -> Callable[[Any], pa.Array]:
     return lambda kind: pa.array(values, kind)
 
@@ -111,7 +119,7 @@ MAKERS: list[tuple[Callable[[Any], bool], Callable[[Any], pa.Array]]] = [
     (pa.types.is_boolean, of(True, None, False)),
     (pa.types.is_null, of(None, None, None)),
     (lambda kind: str(kind).endswith(("string", "string_view")), of("a", None, "é" * 30)),
-    (pa.types.is_fixed_size_binary, of(b"\xff\0a", None, b"abc")),
+    (pa.types.is_fixed_size_binary, blocks),
     (lambda kind: "binary" in str(kind), of(b"\xff\0", None, b"x" * 30)),
     (pa.types.is_timestamp, times),
     (pa.types.is_date64, of(86_400_000, None, 0)),
@@ -225,3 +233,47 @@ def test_text_becomes_parquet(tmp_path: Path, form: str) -> None:
     out = pq.read_table(appended(path, "out.parquet", answer="p"))
     assert str(out["n"][0].as_py()) == "9007199254740993"
     assert out.schema.field("n").type == (pa.int64() if form == "jsonl" else pa.string())
+
+
+@pytest.mark.parametrize("damaged", ["image", "n"])
+def test_damage_costs_its_own_cells(tmp_path: Path, damaged: str) -> None:
+    """A damaged part of a column is empty in the output; its rows fail only where it is asked."""
+    path = tmp_path / "in.parquet"
+    table = pa.table({"image": [f"u{n}" for n in range(300)], "n": range(300), "id": ids(300)})
+    pq.write_table(table, path, row_group_size=100)
+    place = table.column_names.index(damaged)
+    begin = pq.ParquetFile(path).metadata.row_group(1).column(place).data_page_offset
+    content = bytearray(path.read_bytes())
+    content[begin : begin + 60] = b"\xee" * 60
+    path.write_bytes(content)
+    out = pq.read_table(appended(path, answer="p"))
+    other = "n" if damaged == "image" else "image"
+    assert out[other].equals(table[other])
+    assert out["id"].equals(table["id"])
+    assert out[damaged].null_count == 100
+    assert out["prompt"].null_count == (100 if damaged == "image" else 0)
+
+
+def ids(count: int) -> pa.Array:
+    return pa.array([uuid.UUID(int=place).bytes for place in range(count)], pa.uuid())
+
+
+def test_rows_may_come_twice(tmp_path: Path) -> None:
+    """A row that is split comes once for each part, with its own columns and what is added."""
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"image": ["a", "b", "c"], "id": ids(3)}), path)
+    out = io.BytesIO()
+    with CatalogSource(str(path)) as source:
+        kinds: dict[str, Any] = {**source.survey().kinds, "place": "int"}
+        source.ask(["image"])
+        appender = appender_for("parquet", out, source, kinds, ["place"])
+        for row in source.records():
+            for place in range(row.line):
+                split = attrs.evolve(row, fields={**row.fields, "place": place})
+                appender.write(split, f"{row.line}.{place}", None)
+        appender.close()
+    made = pq.read_table(out)
+    assert made["image"].to_pylist() == ["a", "b", "b", "c", "c", "c"]
+    assert made["place"].to_pylist() == [0, 0, 1, 0, 1, 2]
+    assert made["prompt"].to_pylist() == ["1.0", "2.0", "2.1", "3.0", "3.1", "3.2"]
+    assert made["id"].type == pa.uuid()

@@ -1,13 +1,16 @@
 """A Parquet file's own record batches, with two columns of text more."""
 
+from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from vimmerse_async.catalog.parquet import READ_AT_ONCE, SURROGATES, ParquetRows, arrow_type
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.values import ColumnType, own_columns
+from vimmerse_async.errors import InvalidRequestError
 
-_HELD = 16 << 20
+_HELD = 8 << 20
 """Bytes of rows in memory; a larger group of rows is written as several."""
 
 
@@ -32,8 +35,10 @@ class ParquetAppender:
             schema = schema.append(arrow.field(name, kind))
         self._schema = schema
         self._source = source
+        self._kinds = (*self._added.values(), arrow.string(), arrow.string())
         self._rows: list[tuple[Any, ...]] = []
-        self._places: list[int] = []
+        self._packed: list[list[Any]] = [[] for _ in self._kinds]
+        self._places = array("I")
         self._parts = self._read()
         self._part: Any = None
         self._begin = self._end = 0
@@ -48,39 +53,83 @@ class ParquetAppender:
         self._places.append(row.line - 1 - self._begin)
         added = (row.fields.get(name) for name in self._added)
         self._rows.append((*added, _text(prompt), _text(error)))
+        if len(self._rows) == READ_AT_ONCE:
+            self._pack()
 
     def close(self) -> None:
         """Write the rest and the foot of the file."""
         self._flush()
         self._writer.close()
 
+    def _pack(self) -> None:
+        """Put the answers into arrays, which take a fraction of the memory."""
+        columns = zip(*self._rows, strict=True)
+        for packed, values, kind in zip(self._packed, columns, self._kinds, strict=False):
+            packed.append(self._arrow.array(values, kind))
+        self._rows = []
+
+    def _is_whole(self, count: int) -> bool:
+        places = self._places
+        return len(places) == count and all(place == at for at, place in enumerate(places))
+
     def _flush(self) -> None:
         arrow, part, places = self._arrow, self._part, self._places
         if not places:
             return
-        kinds = (*self._added.values(), arrow.string(), arrow.string())
-        own = [
-            arrow.chunked_array([arrow.array(values, kind)])
-            for values, kind in zip(zip(*self._rows, strict=True), kinds, strict=True)
-        ]
-        if places != list(range(part.num_rows)):
-            part = part.take(arrow.array(places, arrow.int64()))
+        self._pack()
+        own = [arrow.chunked_array(*pair) for pair in zip(self._packed, self._kinds, strict=True)]
+        if not self._is_whole(part.num_rows):
+            part = part.take(arrow.array(places, arrow.uint32()))
         table = arrow.Table.from_arrays([*part.columns, *own], schema=self._schema)
         self._writer.write_table(table, table.num_rows)
-        self._rows, self._places = [], []
+        self._packed, self._places = [[] for _ in self._kinds], array("I")
+        self._part = None
 
     def _read(self) -> Iterator[Any]:
         """Yield the groups of rows, large ones in parts."""
-        file = self._source.file
-        for group in range(file.num_row_groups):
-            batches: list[Any] = []
-            for batch in file.iter_batches(READ_AT_ONCE, row_groups=[group], use_threads=False):
-                batches.append(batch)
-                if sum(each.nbytes for each in batches) >= _HELD:
-                    yield self._table(batches)
-                    batches = []
-            if batches:
+        for group in range(self._source.file.num_row_groups):
+            done = 0
+            try:
+                for part in self._group(group):
+                    done += part.num_rows
+                    yield part
+            except self._source.faults:
+                yield self._rescued(group, done)
+
+    def _group(self, group: int) -> Iterator[Any]:
+        batches: list[Any] = []
+        held = 0
+        for batch in self._source.file.iter_batches(
+            READ_AT_ONCE, row_groups=[group], use_threads=False
+        ):
+            batches.append(batch)
+            held += batch.nbytes
+            if held >= _HELD:
                 yield self._table(batches)
+                batches, held = [], 0
+        if batches:
+            yield self._table(batches)
+
+    def _rescued(self, group: int, done: int) -> Any:
+        """Return the rest of a damaged group: a column that cannot be read is empty there."""
+        file, schema = self._source.file, self._source.schema
+        count = file.metadata.row_group(group).num_rows
+        seen: Counter[str] = Counter()
+        columns: list[Any] = []
+        for field in schema:
+            try:
+                read = file.read_row_group(group, columns=[field.name], use_threads=False)
+                columns.append(read.column(seen[field.name]).slice(done))
+            except self._source.faults as fault:
+                if not field.nullable:
+                    raise InvalidRequestError(
+                        f"column {field.name!a} is damaged and may not be empty: "
+                        f"{str(fault).partition(chr(10))[0]}",
+                        field="source",
+                    ) from None
+                columns.append(self._arrow.nulls(count - done, field.type))
+            seen[field.name] += 1
+        return self._arrow.Table.from_arrays(columns, schema=schema)
 
     def _table(self, batches: list[Any]) -> Any:
         return self._arrow.Table.from_batches(batches, self._source.schema)
@@ -94,7 +143,12 @@ def _properties(source: ParquetRows) -> dict[str, Any]:
     group = metadata.row_group(0)
     columns = [group.column(place) for place in range(group.num_columns)]
     codecs = {each.path_in_schema: each.compression for each in columns}
-    return {"compression": {name: _CODECS.get(codec, codec) for name, codec in codecs.items()}}
+    return {
+        "compression": {name: _CODECS.get(codec, codec) for name, codec in codecs.items()},
+        # answers are all different: a dictionary of them would only take memory
+        "data_page_size": 1 << 16,  # larger pages take several times their size
+        "use_dictionary": [each.path_in_schema for each in columns if each.has_dictionary_page],
+    }
 
 
 _CODECS = {"UNCOMPRESSED": "NONE"}
