@@ -30,7 +30,7 @@ SHAPES: dict[str, tuple[bytes, bytes]] = {
     "sep line": (b"sep=;\nsku;image\n1;u\n", b"sep=;\nsku;image;prompt;error\n1;u;A, B;\n"),
     "blank lines": (
         b"\n\nsku,image\n\n1,u\n\n\n2,v\n\n",
-        b'\n\nsku,image,prompt,error\n\n1,u,"A, B",\n\n\n2,v,"A, B",\n\n',
+        b'sku,image,prompt,error\n\n1,u,"A, B",\n\n\n2,v,"A, B",\n\n',
     ),
     "title": (
         b"My report;;\r\n\r\nsku;name;image\r\n1;a;u\r\n2;b;v\r\n",

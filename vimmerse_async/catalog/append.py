@@ -151,7 +151,8 @@ class CsvAppender:
         self._first, *self._others = _suspects(dialect)
         self._special = (dialect.delimiter, dialect.quote or "\n", dialect.escape or "\n")
         self._always = bool(dialect.quote) and _is_quoted(begun.header, dialect)
-        self._write(source.encoding.mark + begun.lead)
+        # many readers take the first line for the header, even if it is blank
+        self._write(source.encoding.mark + begun.lead.lstrip("\r\n"))
         if begun.header:
             own = own_columns(frozenset(source.columns))
             names = dialect.delimiter.join(map(self._cell, (*added, *own)))
