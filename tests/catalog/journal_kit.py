@@ -1,12 +1,20 @@
-"""Journals made of nothing, as a run would have left them."""
+"""Journals made of nothing, as a run would have left them, and the catalogs that they are of."""
 
+import csv
 import json
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from vimmerse_async.batch.identity import question_of
+from vimmerse_async.catalog.dialect import DialectOptions
+from vimmerse_async.catalog.export import KnownRow
+from vimmerse_async.catalog.questions import Questions
+from vimmerse_async.catalog.recipe import DETAIL, Recipe
 from vimmerse_async.journal import schema
+from vimmerse_async.journal.reader import JournalRow
+from vimmerse_async.models import PromptRequest
 
 BEGUN = 1_767_322_800.0
 NASTY = "</script><img src=x onerror=\"document.title='owned'\"> & <b>bold</b> \u2028 <!-- ]]> 猫"
@@ -19,7 +27,20 @@ def make_journal(
     source: str = "catalog.csv",
     samples: int = 0,
 ) -> Path:
-    """Write a journal; a row has `fields`, and `prompt`, `error` (class, text), or neither."""
+    """Write a journal; a row has `fields`, and `prompt`, `error` (class, text), or neither.
+
+    Rows that all have an image become a catalog beside it.
+    """
+    rows = list(rows)
+    options = {}
+    if all("image" in row["fields"] and "file" not in row["fields"] for row in rows):
+        catalog = path.with_name("catalog.csv")
+        with catalog.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]["fields"]))
+            writer.writeheader()
+            writer.writerows(row["fields"] for row in rows)
+        recipe = Recipe(str(catalog), "csv", None, DialectOptions(), Questions(column="image"))
+        options[DETAIL] = recipe.kept()
     connection = sqlite3.connect(path, isolation_level=None)
     schema.create(connection)
     connection.execute("INSERT INTO meta VALUES ('origin', 'https://api.vimmerse.net')")
@@ -27,10 +48,8 @@ def make_journal(
     count = 0
     for place, row in enumerate(rows):
         question = place.to_bytes(16, "big")
-        connection.execute(
-            "INSERT INTO rows VALUES (?, ?, ?, ?, 1)",
-            (place, question, place + 2, json.dumps(row["fields"])),
-        )
+        if options:
+            question = question_of(PromptRequest("Image2Prompt", image_url=row["fields"]["image"]))
         name, text = row.get("error", (None, None))
         if row.get("prompt") is None and name is None:
             continue
@@ -42,8 +61,8 @@ def make_journal(
         )
         count += 1
     connection.execute(
-        "INSERT INTO runs VALUES (1, ?, ?, 'finished', ?, '{}', ?, 7, ?, 2, 30, 1, 16)",
-        (BEGUN, BEGUN + 600, source, count, count),
+        "INSERT INTO runs VALUES (1, ?, ?, 'finished', ?, ?, ?, 7, ?, 2, 30, 1, 16)",
+        (BEGUN, BEGUN + 600, source, json.dumps(options), count, count),
     )
     connection.executemany(
         "INSERT INTO samples VALUES (1, ?, ?, ?, NULL, ?, ?)",
@@ -55,6 +74,21 @@ def make_journal(
     connection.execute("COMMIT")
     connection.close()
     return path
+
+
+def known(rows: Iterable[dict[str, Any]]) -> Iterable[KnownRow]:
+    """Yield such rows as a page gets them."""
+    for place, row in enumerate(rows):
+        name, text = row.get("error", (None, None))
+        state = None
+        if row.get("prompt") is not None or name is not None:
+            state = row.get("state", "answered" if name is None else "rejected")
+        request = row.get("request", {"image_url": row["fields"].get("image")})
+        result = state and JournalRow(
+            place.to_bytes(16, "big"), state, row.get("prompt"), name, text, None, request, 1, 0,
+            2.5, 1, BEGUN + place,
+        )  # fmt: skip
+        yield KnownRow(place + 2, row["fields"], state, name, text, result)
 
 
 def some_rows(count: int) -> Iterable[dict[str, Any]]:

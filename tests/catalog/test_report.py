@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 from drawn import RED, encoded, solid
 from hypothesis import given
 from hypothesis import strategies as st
-from journal_kit import NASTY, make_journal, some_rows
+from journal_kit import NASTY, known, make_journal, some_rows
 
+from vimmerse_async.catalog.export import known_questions
 from vimmerse_async.catalog.pictures import Pictures
 from vimmerse_async.catalog.report import embedded, page
 from vimmerse_async.catalog.timeline import MOST, Timeline
@@ -43,9 +45,18 @@ class Elements(HTMLParser):
             self.texts[self._within] = self.texts.get(self._within, "") + data
 
 
-def page_of(path: Path, title: str = "A catalog", pictures: Pictures | None = None) -> str:
+def page_of(
+    path: Path,
+    rows: Iterable[dict[str, Any]],
+    title: str = "A catalog",
+    pictures: Pictures | None = None,
+    samples: int = 0,
+) -> str:
+    rows = list(rows)
+    if not path.exists():
+        make_journal(path, rows, samples=samples, source=title)
     with JournalReader(path) as journal:
-        return "".join(page(journal, title, pictures or Pictures()))
+        return "".join(page(journal, known(rows), title, pictures or Pictures()))
 
 
 def rows_of(text: str) -> list[list[Any]]:
@@ -55,7 +66,7 @@ def rows_of(text: str) -> list[list[Any]]:
 
 def test_what_it_holds(tmp_path: Path) -> None:
     """Every row, every column, every fault by class and host, the totals, the timeline."""
-    text = page_of(make_journal(tmp_path / "a.journal", some_rows(180), samples=30))
+    text = page_of(tmp_path / "a.journal", some_rows(180), samples=30)
     rows, head = rows_of(text), json.loads(Elements(text).texts["head"])
     assert [row[8][0] for row in rows] == [f"VM-{place:06}" for place in range(180)]
     assert [row[1] for row in rows].count(3) == 2
@@ -80,9 +91,8 @@ def test_everything_foreign_is_text(tmp_path: Path) -> None:
         {"fields": {NASTY: NASTY, "image": f"https://a.example/{NASTY}"}, "prompt": NASTY},
         {"fields": {"file": NASTY}, "error": (NASTY, NASTY)},
     ]
-    path = make_journal(tmp_path / "a.journal", rows, source=NASTY)
-    plain = page_of(make_journal(tmp_path / "b.journal", some_rows(2)))
-    text = page_of(path, title=NASTY)
+    plain = page_of(tmp_path / "b.journal", some_rows(2))
+    text = page_of(tmp_path / "a.journal", rows, title=NASTY)
     assert [tag for tag, _ in Elements(text).found] == [tag for tag, _ in Elements(plain).found]
     assert rows_of(text)[0][2] == NASTY
     assert json.loads(Elements(text).texts["head"])["columns"] == [NASTY, "image", "file"]
@@ -90,7 +100,7 @@ def test_everything_foreign_is_text(tmp_path: Path) -> None:
 
 def test_policy(tmp_path: Path) -> None:
     """The page's policy allows its own script and style by hash, pictures, and nothing else."""
-    text = page_of(make_journal(tmp_path / "a.journal", some_rows(2)))
+    text = page_of(tmp_path / "a.journal", some_rows(2))
     elements = Elements(text)
     (policy,) = [
         attributes["content"] or ""
@@ -142,12 +152,12 @@ def test_pictures(tmp_path: Path) -> None:
         {"fields": {"image": "https://cdn.example/x/below/a b.png?w=9"}, "prompt": "x"},
         {"fields": {"text": "no picture"}, "prompt": "x", "request": {"prompt": "no picture"}},
     ]
-    path = make_journal(tmp_path / "a.journal", rows)
-    found = [row[5] for row in rows_of(page_of(path, pictures=Pictures(tmp_path)))]
+    path = tmp_path / "a.journal"
+    found = [row[5] for row in rows_of(page_of(path, rows, pictures=Pictures(tmp_path)))]
     assert found == [local, url, "https://cdn.example/x/below/a b.png?w=9", None]
     mapped = Pictures(None, {"https://cdn.example/x": tmp_path})
-    assert rows_of(page_of(path, pictures=mapped))[2][5:7] == [local, "below/a b.png"]
-    embed = rows_of(page_of(path, pictures=Pictures(tmp_path, embed=True)))
+    assert rows_of(page_of(path, rows, pictures=mapped))[2][5:7] == [local, "below/a b.png"]
+    embed = rows_of(page_of(path, rows, pictures=Pictures(tmp_path, embed=True)))
     assert embed[0][5].startswith("data:image/webp;base64,")
     assert [row[6] for row in embed] == ["below/a b.png", "gone.png", "a b.png", "no picture"]
 
@@ -155,12 +165,11 @@ def test_pictures(tmp_path: Path) -> None:
 def test_a_run_from_python(tmp_path: Path) -> None:
     """A journal without a catalog shows its results."""
     path = make_journal(tmp_path / "a.journal", some_rows(5))
-    import sqlite3
-
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("DELETE FROM rows")
-    connection.close()
-    assert len(rows_of(page_of(path))) == 5
+    with JournalReader(path) as journal:
+        text = "".join(page(journal, known_questions(journal), "A list", Pictures()))
+    assert [row[8] for row in rows_of(text)] == [
+        [f"https://img{place % 3}.example/{place}.jpg"] for place in range(5)
+    ]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, MOST - 1, MOST, MOST + 1, 5 * MOST + 3])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from chromium import CHROMIUM, Page, browser
 from drawn import BLUE, GREEN, RED, encoded, solid
-from journal_kit import NASTY, make_journal, some_rows
+from journal_kit import NASTY, known, make_journal, some_rows
 
 from vimmerse_async.catalog.pictures import Pictures
 from vimmerse_async.catalog.report import page
@@ -43,7 +43,7 @@ def report(tmp_path: Path) -> Path:
     ]
     path = make_journal(tmp_path / "a.journal", rows, samples=400)
     with JournalReader(path) as journal, (tmp_path / "a.html").open("w") as file:
-        file.writelines(page(journal, "A catalog", Pictures(tmp_path)))
+        file.writelines(page(journal, known(rows), "A catalog", Pictures(tmp_path)))
     return tmp_path / "a.html"
 
 

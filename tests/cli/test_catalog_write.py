@@ -98,9 +98,9 @@ def test_output_form() -> None:
         output_form("a.xlsx")
 
 
-def written(file: AtomicFile, text: str, *, whole: bool = True) -> Path:
+def written(file: AtomicFile, text: str) -> Path:
     file.stream.write(text)
-    path = file.commit(whole=whole)
+    path = file.commit()
     file.stream.close()
     return path
 
@@ -119,11 +119,19 @@ def test_file_appears_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_part_replaces_nothing(tmp_path: Path) -> None:
-    """A part gets the name only while it is free; after that it is numbered."""
+def test_the_name_may_be_found_at_the_end(tmp_path: Path) -> None:
+    """Whoever knows only then what a file shall be called sees it before it gets its name."""
     path = tmp_path / "out.csv"
-    names = [written(AtomicFile(path), "x", whole=False).name for _ in range(3)]
-    assert names == ["out.csv", "out.partial.csv", "out.partial2.csv"]
+    path.write_text("old")
+    file = AtomicFile(path)
+    file.stream.write("new")
+    seen = []
+    named = file.commit(
+        lambda written: seen.append(written.read_text()) or path.with_stem("out.partial")
+    )
+    file.stream.close()
+    assert (named.name, named.read_text(), seen) == ("out.partial.csv", "new", ["new"])
+    assert path.read_text() == "old"
 
 
 def test_permissions_follow_the_mask(tmp_path: Path) -> None:

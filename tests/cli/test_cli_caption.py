@@ -199,23 +199,31 @@ def test_limit(vimmerse: Callable[..., Any], place: Path, emulator: Emulator) ->
 def test_empty_catalog(
     vimmerse: Callable[..., Any], place: Path, emulator: Emulator, source: str, content: str
 ) -> None:
-    """A catalog without rows is done at once, with an output without rows."""
+    """A catalog without rows, of a failed listing perhaps, is refused; the output stays."""
+    (place / source).write_text("url\nhttps://a.example/1.png\n")
+    vimmerse("caption", source, "-o", "out.csv", "--from", "csv")
+    before = (place / "out.csv").read_bytes()
     (place / source).write_text(content)
-    ended = vimmerse("caption", source, "-o", "out.csv")
-    assert ended.code == 0
-    assert len((place / "out.csv").read_text().splitlines()) == 1
-    assert not emulator.requests
+    for output in ("out.csv", "new.csv"):
+        for word in ("--fresh", "--overwrite", "--no-journal"):
+            ended = vimmerse("caption", source, "-o", output, word)
+            assert ended.code == 2
+            assert "has no rows" in ended.err
+    assert (place / "out.csv").read_bytes() == before
+    assert not (place / "new.csv").exists()
+    assert len(emulator.requests) == 1
 
 
 def test_empty_wallet(vimmerse: Callable[..., Any], place: Path, emulator: Emulator) -> None:
-    """An empty wallet stops the run with 3; what was paid for is in the output, and only that."""
+    """An empty wallet stops the run with 3; what was paid for stands in the whole catalog."""
     emulator.reset(credits=20)
     write_urls(place / "in.txt", 200)
     ended = vimmerse("caption", "in.txt", "-o", "out.jsonl")
     rows = objects(place / "out.jsonl")
     assert ended.code == 3
-    assert len(rows) == 20
-    assert all(row["prompt"] for row in rows)
+    assert len(rows) == 200
+    assert [row["prompt"] is not None for row in rows].count(True) == 20
+    assert all(row["prompt"] or row["error"].endswith(": not asked yet") for row in rows)
     assert "stopped: 20 of 200 rows" in ended.err
     assert "add credits" in ended.err
 
@@ -245,14 +253,18 @@ def test_stopped_run_replaces_nothing(
     """A complete output survives a run that began anew and was stopped; its rows go beside it."""
     write_urls(place / "in.txt", 30)
     vimmerse("caption", "in.txt", "-o", "out.csv")
+    before = (place / "out.csv").read_bytes()
     for word in ("--fresh", "--no-journal"):
         emulator.reset(credits=5)
         ended = vimmerse("caption", "in.txt", "-o", "out.csv", word)
         assert ended.code == 3
-        assert len(table((place / "out.csv").read_text())) == 30
+        assert (place / "out.csv").read_bytes() == before
         partial = place / "out.partial.csv"
-        assert len(table(partial.read_text())) == 5
+        rows = table(partial.read_text())
+        assert [bool(row["prompt"]) for row in rows].count(True) == 5
+        assert [row["error"].endswith("not asked yet") for row in rows].count(True) == 25
         assert "written to out.partial.csv" in ended.err.replace(f"{place}/", "")
+        assert "out.csv stays as it is: it is complete" in ended.err
         partial.unlink()
 
 

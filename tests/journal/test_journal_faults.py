@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -196,7 +197,6 @@ async def test_E22_texts_come_back_as_they_were(tmp_path_factory, prompt, key, t
     prompt = prompt.encode("utf-8", "replace").decode()
     async with PromptJournal(path) as journal:
         journal.bind("http://127.0.0.1:1")
-        journal.add_row(0, b"q" * 16, 1, "{}")
         journal.add_result(
             (b"q" * 16, "answered", prompt, None, None, None, "{}", 1, 0, 0.0, 1, 0.0), None, None
         )
@@ -204,7 +204,7 @@ async def test_E22_texts_come_back_as_they_were(tmp_path_factory, prompt, key, t
         found = await journal.find([b"q" * 16])
         assert found[b"q" * 16][1] == prompt
     with JournalReader(path) as reader:
-        (row,) = reader.rows()
+        (row,) = reader.results()
     assert row.prompt == prompt
 
 
@@ -245,19 +245,31 @@ async def test_E16_other_options_are_other_questions(server, path):
 
 
 async def test_E18_a_journal_of_version_1_is_read_for_ever(tmp_path):
-    """A file that the first version wrote can be read and gone on with."""
+    """A file that the first version wrote can be read and gone on with: no answer is lost."""
     path = tmp_path / "run.db"
     shutil.copy(Path(__file__).with_name("journal-v1.db"), path)
     with JournalReader(path) as reader:
         assert reader.counts() == {"answered": 2, "rejected": 1, "unfinished": 1}
         assert reader.origin == "emulator"
-        assert [row.fields["name"] for row in reader.rows()] == ["one", "two", "three", "four"]
+        before = [(row.question, row.state, row.prompt) for row in reader.results()]
+        assert len(before) == 4
+        assert reader.digest_of(("/a", 1, 1)) is None
         assert reader.errors() == {"NotFoundError": 1, "InternalServerError": 1}
         assert reader.snapshot() is not None
         assert reader.uploaded(b"digest") == "https://a.example/hosted"
     async with PromptJournal(path) as journal:
         journal.bind("http://127.0.0.1:1")
         assert journal.begin_run({}) == 2
+        journal.add_file(("/a", 1, 1), b"digest")
+        await journal.flush()
+        assert journal.digest_of(("/a", 1, 1)) == b"digest"
+    with JournalReader(path) as reader:
+        assert [(row.question, row.state, row.prompt) for row in reader.results()] == before
+    with sqlite3.connect(path) as connection:
+        names = {line[0] for line in connection.execute("SELECT name FROM sqlite_master")}
+    connection.close()
+    assert {"files", "outputs"} <= names
+    assert not {"rows", "catalog"} & names
 
 
 @pytest.mark.parametrize("whole", [True, False])

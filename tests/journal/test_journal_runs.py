@@ -402,21 +402,20 @@ async def test_P6_the_key_is_nowhere_in_the_journal(server, path):
 
 async def test_a_journal_of_ones_own_serves_many_runs(server, path):
     """An open journal can be given to one run after another, and to two at once."""
-    rows = []
-    async with server.session(limit=4) as session, PromptJournal(path, source="a list") as journal:
-        journal.on_question = lambda position, item, question: (
-            rows.append(question),
-            journal.add_row(position, question, position + 1, "{}"),
-        )
+    details = {"wanted by": "a test"}
+    async with (
+        server.session(limit=4) as session,
+        PromptJournal(path, source="a list", details=details) as journal,
+    ):
         await gather_prompts(session, urls(*range(10)), journal=journal)
         await asyncio.gather(
             streamed(session, urls(*range(10, 20)), journal=journal),
             gather_prompts(session, urls(*range(20, 30)), journal=journal),
         )
-    assert len(rows) == 30
     with JournalReader(path) as reader:
         assert reader.counts()["answered"] == 30
         assert [run.source for run in reader.runs()] == ["a list"] * 3
+        assert {run.options["wanted by"] for run in reader.runs()} == {"a test"}
         assert {run.outcome for run in reader.runs()} == {"finished"}
 
 

@@ -175,8 +175,6 @@ class Intake:
     async def _sort(self, group: list[Row]) -> None:
         rows = [row for row in group if self._prepared(row)]
         await self._number([row for row in rows if row.question is None])
-        for row in rows:
-            self._note(row)
         leaders = [row for row in rows if self._pipeline.sharing.claim(row)]
         if not leaders:
             return
@@ -197,7 +195,6 @@ class Intake:
             row.call = self._plan.read(row.item)
         except InvalidRequestError as error:
             row.question = digest_of_refused(row.item)
-            self._note(row)
             result = PromptResult(row.index, row.item, error=error.at(row.index))
             self._pipeline.record(row, result)
             return False
@@ -214,8 +211,3 @@ class Intake:
         for row, count in zip(rows, counts, strict=True):
             if row.call is not None:
                 row.question = digest_of(row.item, row.call, count)
-
-    def _note(self, row: Row) -> None:
-        on_question = self._journal.on_question
-        if on_question is not None and isinstance(row.question, bytes):
-            on_question(row.index, row.item, row.question)

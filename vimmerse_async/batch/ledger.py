@@ -140,7 +140,7 @@ class Ledger:
     def _counts(self) -> tuple[int, ...]:
         """Return what `_UPDATE` wants."""
         spent, done = self._allowance, self._pipeline.outcomes
-        rows = done["answered"], done["failed"], done["cached"]
+        rows = done["answered"], done["failed"], done["cached"] + self._journal.known
         return spent.calls, spent.refused, *rows, spent.possibly_charged
 
     def _warm_up(self) -> None:
@@ -159,7 +159,8 @@ class Ledger:
     def _sample(self) -> None:
         limit, now = self._gate.limit.snapshot(), self._now()
         rate = limit.rate if math.isfinite(limit.rate) else None
-        done, refused = self._pipeline.delivered, self._allowance.refused
+        done = self._pipeline.delivered + self._journal.known
+        refused = self._allowance.refused
         self._put(
             "INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)",
             self._run, now, self._gate.in_flight, limit.window, rate, done, refused,

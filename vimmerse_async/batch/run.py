@@ -51,7 +51,7 @@ class Run:
         self._gate = session.gate
         self._loop = asyncio.get_running_loop()
         self._passed_over = 0
-        self._background = 0
+        self._background = 1  # until the first workers have begun
         self._left = False
         self._scope = anyio.CancelScope()
         self._over: asyncio.Future[None] = self._loop.create_future()
@@ -120,6 +120,7 @@ class Run:
     def _begin(self) -> None:
         self._spawn()
         self._spawn()  # in a window of one, a row that failed must not be the only one tried
+        self._background -= 1
 
     def _spawn(self) -> None:
         self._pool.start(self._work(), "Run._work")

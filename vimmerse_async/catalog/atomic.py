@@ -3,10 +3,10 @@
 import contextlib
 import fcntl
 import glob
-import itertools
 import os
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -63,12 +63,12 @@ class AtomicFile:
         os.fchmod(descriptor, self._permissions())
         self.stream = os.fdopen(descriptor, **form)
 
-    def commit(self, *, whole: bool = True) -> Path:
+    def commit(self, name: Callable[[Path], Path] | None = None) -> Path:
         """Give the file its name, after it has reached the disk, and return the name.
 
         Args:
-            whole: False: it holds a part only and replaces no file; beside one of its name it is
-                called `NAME.partial` with the ending, or `NAME.partial2` and so on.
+            name: Called with `.temporary`, says what it shall be called, in the same folder; None:
+                as it was said at first. What is written directly is never asked about.
 
         Raises:
             OSError: It cannot be written.
@@ -77,8 +77,8 @@ class AtomicFile:
         if self.temporary is None:
             return self.path
         os.fsync(self.stream.fileno())
-        if not whole:
-            self.path = _unused(self.path)
+        if name is not None:
+            self.path = name(self.temporary)
         self.temporary.replace(self.path)
         self.temporary = None
         _sync_folder(self.path.parent)
@@ -114,11 +114,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _unused(path: Path) -> Path:
-    names = (
-        f"{path.stem}.partial{count or ''}" for count in itertools.chain([0], itertools.count(2))
-    )
-    beside = (path.with_stem(name) for name in names)
-    return next(name for name in itertools.chain([path], beside) if not name.exists())

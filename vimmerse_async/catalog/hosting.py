@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import hashlib
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,14 +11,14 @@ from typing import Any, Protocol
 import anyio
 import attrs
 
-from vimmerse_async.batch.identity import question_of
+from vimmerse_async.batch.identity import RefusedRequest, question_of
 from vimmerse_async.catalog.forms import URL_COLUMN
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.control.retry import rule_of
 from vimmerse_async.errors import APIError, InvalidRequestError
 from vimmerse_async.journal.origin import EMULATOR, origin_of
-from vimmerse_async.journal.records import Finding
+from vimmerse_async.journal.records import FileState, Finding, digest_of_file, stored_path
 from vimmerse_async.models import Asset, PromptRequest
 from vimmerse_async.parts import SNIFFED, media_type_of
 from vimmerse_async.session import VimmerseSession
@@ -27,13 +27,27 @@ from vimmerse_async.waiting import cancelled
 
 AHEAD = 8
 """Uploads under way or waiting for their caption."""
+_UNSETTLED = 2_000_000_000
+"""Nanoseconds in which a file may be written twice and keep its time."""
 
 
-class Known(Protocol):
-    """Remembers what was uploaded; a `PromptJournal` does."""
+class KnownFiles(Protocol):
+    """Remembers files that were read and uploaded; a `JournalReader` does."""
+
+    def digest_of(self, file: FileState) -> bytes | None:
+        """Return the digest of a file's bytes; None when it was not read as it is now."""
+        ...
 
     def uploaded(self, digest: bytes) -> str | None:
         """Return the address of an upload by the digest of its bytes; None when there is none."""
+        ...
+
+
+class Known(KnownFiles, Protocol):
+    """Goes on remembering; a `PromptJournal` does."""
+
+    def add_file(self, file: FileState, digest: bytes) -> None:
+        """Remember the digest of a file's bytes."""
         ...
 
     def add_upload(self, digest: bytes, url: str, asset_id: str | None) -> None:
@@ -108,14 +122,21 @@ def is_video(path: Path) -> bool:
         return False
 
 
-def digest_of_file(path: Path) -> bytes:
-    """Return what a file's bytes are known by.
+def state_of_file(path: Path) -> FileState:
+    """Return what tells whether a file is still as it was.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: It cannot be seen.
     """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+    found = path.stat()
+    return stored_path(path), found.st_size, found.st_mtime_ns
+
+
+def refused_upload(row: CatalogRow, told: str, digest: bytes) -> RefusedRequest:
+    """Return a request that is refused because its file was; it is known by the file's bytes."""
+    return RefusedRequest(
+        reason=told, key=f"upload {digest.hex()}", tag=attrs.evolve(row, error=told)
+    )
 
 
 class _Host:
@@ -141,19 +162,34 @@ class _Host:
             return self._questions.ask(row)
         begun = asyncio.get_running_loop().time()
         try:
-            digest = await anyio.to_thread.run_sync(digest_of_file, path)
+            digest = await self._digest(path)
+        except OSError as error:
+            return refusal(row, _reason(error))
+        try:
             url = await self._known_url(row, digest) or await self._url(digest, path)
         except APIError as error:
             rule = rule_of(error)
             silent = rule.row == "unfinished" and self._session.gate.accepted_at < begun
             if rule.stops or rule.is_refusal or silent:
                 raise
-            return refusal(row, f"the upload failed: {type(error).__name__}: {error}")
+            told = f"the upload failed: {type(error).__name__}: {error}"
+            return refused_upload(row, told, digest)
         except (OSError, ValueError) as error:
-            return refusal(row, _reason(error))
+            return refused_upload(row, _reason(error), digest)
         if url is None:
-            return refusal(row, "the upload was accepted, but the answer holds no URL")
+            told = "the upload was accepted, but the answer holds no URL"
+            return refused_upload(row, told, digest)
         return self._asked(row, url, digest)
+
+    async def _digest(self, path: Path) -> bytes:
+        state = state_of_file(path)
+        digest = None if self._known is None else self._known.digest_of(state)
+        if digest is None:
+            digest = await anyio.to_thread.run_sync(digest_of_file, path)
+            settled = time.time_ns() - state[2] > _UNSETTLED
+            if self._known is not None and settled and state_of_file(path) == state:
+                self._known.add_file(state, digest)
+        return digest
 
     def _asked(self, row: CatalogRow, url: str, digest: bytes) -> PromptRequest:
         video = row.path is not None and is_video(row.path)

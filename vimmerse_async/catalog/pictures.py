@@ -12,7 +12,6 @@ import attrs
 
 from vimmerse_async.catalog.folder import FILE_COLUMN
 from vimmerse_async.errors import InvalidRequestError
-from vimmerse_async.journal.reader import JournalRow
 
 _SIZE = (480, 360)
 _ASKED = ("image_url", "video_url", "image2_url")
@@ -32,10 +31,17 @@ class Pictures:
     maps: Mapping[str, Path] = attrs.field(factory=dict[str, Path])
     embed: bool = False
 
-    def find(self, row: JournalRow) -> tuple[str | None, str | None]:
-        """Return the address of a row's picture and, of a local one, its name."""
-        name = row.fields.get(FILE_COLUMN)
-        address = _address(row)
+    def find(
+        self, fields: Mapping[str, Any], request: Mapping[str, Any]
+    ) -> tuple[str | None, str | None]:
+        """Return the address of a row's picture and, of a local one, its name.
+
+        Args:
+            fields: What the row holds.
+            request: What was asked about it.
+        """
+        name = fields.get(FILE_COLUMN)
+        address = _address(fields, request)
         if self.folder is not None and isinstance(name, str):
             path = self.folder / name if self.folder.is_dir() else self.folder
             return self._local(path, address), name
@@ -80,9 +86,9 @@ def thumbnail(path: Path) -> str | None:
     return f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
-def _address(row: JournalRow) -> str | None:
-    asked = (row.request.get(name) for name in _ASKED)
-    held = (value for value in row.fields.values())
+def _address(fields: Mapping[str, Any], request: Mapping[str, Any]) -> str | None:
+    asked = (request.get(name) for name in _ASKED)
+    held = (value for value in fields.values())
     return next(
         (text for text in (*asked, *held) if isinstance(text, str) and text[:8] == "https://"), None
     )

@@ -74,6 +74,12 @@ class Questions:
         return self.option == PromptOption.REFINE_PROMPT and not seeded
 
     @property
+    def only_column(self) -> str | None:
+        """The column of the pictures' URLs where nothing else of a row is asked about."""
+        others = (self.column2, self.video_column, self.prompt_column, self.key_column)
+        return None if self.about_text or self.split == "all" or any(others) else self.column
+
+    @property
     def text_column(self) -> str:
         """What the column of a plain text file is called."""
         return TEXT_COLUMN if self.about_text else URL_COLUMN

@@ -10,12 +10,13 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from vimmerse_async.catalog.export import KnownRow
 from vimmerse_async.catalog.pictures import Pictures
 from vimmerse_async.catalog.timeline import Timeline
 from vimmerse_async.journal.reader import JournalReader, JournalRow, RunRecord
@@ -26,11 +27,14 @@ _ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 _FACTS = ("line", "error", "attempts", "seconds", "possibly charged", "finished")
 
 
-def page(journal: JournalReader, title: str, pictures: Pictures) -> Iterator[str]:
+def page(
+    journal: JournalReader, rows: Iterable[KnownRow], title: str, pictures: Pictures
+) -> Iterator[str]:
     """Yield the page piece by piece, in flat memory.
 
     Args:
         journal: An open journal.
+        rows: What it knows, in order.
         title: What the page is called.
         pictures: Where pictures are found.
     """
@@ -39,15 +43,15 @@ def page(journal: JournalReader, title: str, pictures: Pictures) -> Iterator[str
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         "img-src https: data: file:; base-uri 'none'; form-action 'none'"
     )
-    rows = _Rows(journal, pictures)
+    shown = _Rows(rows, pictures)
     texts = {"title": html.escape(title), "policy": policy, "style": style, "script": script}
     for place, piece in enumerate(_MARKER.split(_part("report.html"))):
         if not place % 2:
             yield piece
         elif piece == "rows":
-            yield from rows.pieces()
+            yield from shown.pieces()
         elif piece == "head":
-            yield embedded(_head(journal, title, rows))
+            yield embedded(_head(journal, title, shown))
         else:
             yield texts[piece]
 
@@ -71,53 +75,49 @@ def embedded(value: Any) -> str:
 class _Rows:
     """The rows as the page's script reads them, and what is known once all were seen."""
 
-    def __init__(self, journal: JournalReader, pictures: Pictures) -> None:
+    def __init__(self, rows: Iterable[KnownRow], pictures: Pictures) -> None:
         self.columns: dict[str, int] = {}
         self.groups: dict[tuple[str, str], int] = {}
         self.counts = [0, 0, 0, 0]
-        self._journal = journal
+        self._rows = rows
         self._pictures = pictures
 
     def pieces(self) -> Iterator[str]:
         yield "["
         begun = False
-        for row in self._all():
+        for row in self._rows:
             yield (",\n" if begun else "") + embedded(self._listed(row))
             begun = True
         yield "]"
 
-    def _all(self) -> Iterator[JournalRow]:
-        rows = self._journal.rows()
-        first = next(rows, None)
-        if first is None:
-            yield from self._journal.results()
-            return
-        yield first
-        yield from rows
-
-    def _listed(self, row: JournalRow) -> list[Any]:
-        state = _STATES[row.state]
+    def _listed(self, row: KnownRow) -> list[Any]:
+        state, result = _STATES[row.state], row.result
         self.counts[state] += 1
         for name in row.fields:
             self.columns.setdefault(name, len(self.columns))
-        picture, place = self._pictures.find(row)
+        request = {} if result is None else result.request
+        picture, place = self._pictures.find(row.fields, request)
         host = "local file" if place is not None else urlsplit(picture or "").hostname or ""
         group = None
         if row.error_class is not None:
             group = self.groups.setdefault((row.error_class, host), len(self.groups))
-        line = row.line if row.line is not None else row.position
-        seconds = None if row.elapsed is None else round(row.elapsed, 2)
-        facts = (
-            line, row.error_class, row.attempts or None, seconds,
-            row.possibly_charged or None, _moment(row.finished_at),
-        )  # fmt: skip
         values = [row.fields.get(name) for name in self.columns]
-        shown = place or _name(picture) or _asked(row)
-        return [line, state, row.prompt, group, row.error, picture, shown, facts, values]
+        shown = place or _name(picture) or _asked(request)
+        prompt = None if result is None else result.prompt
+        facts = (row.line, row.error_class, *_effort(result))
+        return [row.line, state, prompt, group, row.error, picture, shown, facts, values]
 
 
-def _asked(row: JournalRow) -> str | None:
-    text = row.request.get("prompt")
+def _effort(result: JournalRow | None) -> tuple[Any, ...]:
+    if result is None:
+        return None, None, None, None
+    seconds = None if result.elapsed is None else round(result.elapsed, 2)
+    charged = result.possibly_charged or None
+    return result.attempts or None, seconds, charged, _moment(result.finished_at)
+
+
+def _asked(request: Mapping[str, Any]) -> str | None:
+    text = request.get("prompt")
     return text[:80] if isinstance(text, str) else None
 
 

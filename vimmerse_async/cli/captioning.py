@@ -1,51 +1,44 @@
-"""One run over a catalog: rows in, questions out, rows with prompts written in order."""
+"""One run over a catalog: rows in, questions out, and the catalog with its prompts written."""
 
 import asyncio
 import contextlib
 import functools
 import itertools
-import json
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
     Callable,
     Iterable,
-    Mapping,
+    Iterator,
 )
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
 
 from vimmerse_async.batch.engine import PromptStream, stream_prompts
-from vimmerse_async.catalog.addresses import SPLIT_KINDS
-from vimmerse_async.catalog.append import Appender, appender_for, text_encoding
-from vimmerse_async.catalog.forms import URL_COLUMN
 from vimmerse_async.catalog.hosting import hosted
-from vimmerse_async.catalog.questions import Questions
+from vimmerse_async.catalog.recipe import DETAIL, PIPE, Recipe
+from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.write import OutputForm, output_form
 from vimmerse_async.cli import dry_run as planning
 from vimmerse_async.cli import journaling
 from vimmerse_async.cli.connection import Link, connected
 from vimmerse_async.cli.errors import FAILED, OK, exit_code, explain
-from vimmerse_async.cli.exporting import SCHEMA, write_export
+from vimmerse_async.cli.finishing import Finish, tell_charges
 from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.cli.outcomes import Record
-from vimmerse_async.cli.output import Output
+from vimmerse_async.cli.output import kinds_of_output, output_of
 from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.runner import Interrupts, run
+from vimmerse_async.cli.sifting import unknown
+from vimmerse_async.cli.streaming import InOrder
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.errors import InvalidRequestError, JournalError, VimmerseError
 from vimmerse_async.journal.journal import PromptJournal
-from vimmerse_async.journal.reader import JournalReader
+from vimmerse_async.journal.outputs import OutputRecord, Outputs
+from vimmerse_async.journal.records import Policy
 from vimmerse_async.models import PromptRequest
 from vimmerse_async.session import VimmerseSession
-
-if TYPE_CHECKING:
-    from vimmerse_async.catalog.values import ColumnType
-
-_LONG_FILE = 100 << 20
-"""Bytes; to count its rows takes some seconds."""
 
 _Inputs = Iterable[PromptRequest] | AsyncIterable[PromptRequest]
 
@@ -59,16 +52,16 @@ def start(job: CaptionOrder) -> int:
         OutputError: The results cannot be written.
     """
     job.check_paths()
-    with job.open() as source:
+    with job.recipe.open() as source:
         captioning = Captioning(job, source)
         if job.journal is None:
+            job.check_output(captioning.recipe, captioning.count)
             return run(captioning.run)
-        job.check_output()
-        if job.fresh and (aside := journaling.set_aside(job.journal)) is not None:
-            note(f"the journal of before is now {aside}")
         with journaling.mending():
+            job.check_output(captioning.recipe, captioning.count)
+            captioning.begin_journal()
             code = run(captioning.run)
-        return captioning.export(job.journal) or code
+        return captioning.finish() or code
 
 
 def dry_run(job: CaptionOrder) -> int:
@@ -78,12 +71,13 @@ def dry_run(job: CaptionOrder) -> int:
         InvalidRequestError: The job makes no sense.
         JournalError: The journal cannot be read.
     """
-    with job.open() as source:
+    with job.recipe.open() as source:
         captioning = Captioning(job, source)
-        rows = captioning.questions.rows(itertools.islice(source.rows(), job.rows))
+        questions = captioning.recipe.questions
+        rows = questions.rows(itertools.islice(source.rows(), job.rows))
         known = None if job.fresh else job.journal
         planning.show(
-            planning.plan(rows, captioning.questions, known, job.retry_errors), job.max_calls
+            planning.plan(rows, captioning.recipe.questions, known, job.retry_errors), job.max_calls
         )
     return OK
 
@@ -91,30 +85,52 @@ def dry_run(job: CaptionOrder) -> int:
 class Captioning:
     """A job at work.
 
+    Args:
+        job: What was typed.
+        source: The open catalog.
+
     Attributes:
-        questions: What is asked about each row, its columns found out.
+        recipe: How the catalog is read and asked, all columns found out.
+
+    Raises:
+        InvalidRequestError: The catalog has no rows, or cannot be asked like this.
     """
 
     def __init__(self, job: CaptionOrder, source: CatalogSource) -> None:
         self._job = job
         self._source = source
         self._record: Record | None = None
+        self._stream: InOrder | None = None
         self._error: VimmerseError | None = None
-        self._whole = False
+        self._ended = False
         self._charged = 0
-        if source.size > _LONG_FILE:
-            note(f"counting the rows of {source.name}")
+        self._outputs: list[OutputRecord] = []
+        self._rows: Iterator[CatalogRow] = iter(())
         survey = source.survey(job.rows)
+        if survey.total == 0:
+            raise no_rows(source)
         self._total = survey.total
-        if source.folder is None:
-            self.questions: Questions = job.questions.settled(survey.columns, source.sample)
-            self._kinds: Mapping[str, ColumnType] = survey.kinds
-            if self.questions.split == "all":
-                self._kinds = {**survey.kinds, **SPLIT_KINDS}
-                self._total = None  # rows that are split are not counted before
-        else:
-            self.questions = _about_files(job.questions)
-            self._kinds = {**survey.kinds, URL_COLUMN: "text"}
+        self.recipe: Recipe = job.recipe.settled(source, survey.columns)
+        if self.recipe.questions.split == "all":
+            self._total = None  # rows that are split are not counted before
+        self._kinds = kinds_of_output(source, survey.kinds, self.recipe.questions)
+        whole = job.journal is None and self._form() != "parquet"
+        source.ask(self.recipe.questions.columns, whole=whole)
+
+    def count(self, most: int) -> int:
+        """Return how many rows the catalog has, or `most` when it has more or is a pipe."""
+        if self._job.source == PIPE:
+            return most
+        with self.recipe.open() as again:
+            return sum(1 for _ in itertools.islice(again.rows(), most))
+
+    def begin_journal(self) -> None:
+        """Set the journal of before aside, if a new one is wanted."""
+        path = self._job.journal
+        if self._job.fresh and path is not None:
+            self._outputs = Outputs(path).about(Path(self._job.output))
+            if (aside := journaling.set_aside(path)) is not None:
+                note(f"the journal of before is now {aside}")
 
     async def run(self, interrupts: Interrupts) -> int:
         """Do it, and return the exit code; with a journal, rows are not written yet."""
@@ -123,73 +139,71 @@ class Captioning:
             self._announce()
             with Progress(self._total, link, most=job.max_calls) as progress:
                 if journal is None:
-                    tell = await self._stream(link, interrupts, progress)
+                    finish = await self._stream_rows(link, interrupts, progress)
                 else:
                     self._record = Record(progress, interrupts, None)
                     await self._ask(link, interrupts, self._record, journal)
-                    tell = None
+                    finish = None
             self._charged = link.session.statistics().possibly_charged
-            if tell is not None:
-                tell()
-                _tell_charges(self._charged, self._charged)
+            if finish is not None:
+                finish()
+                tell_charges(self._charged, self._charged)
         if self._error is not None and journal is None:
             note(f"vimmerse: {explain(self._error)}")
         if self._error is not None:
             return exit_code(self._error)
         return FAILED if progress.tally.failed else OK
 
-    async def _stream(
-        self, link: Link, interrupts: Interrupts, progress: Progress
-    ) -> Callable[[], None]:
-        """Caption without a journal, writing rows in order, and return what says how it went."""
-        asked = self.questions.columns
-        self._source.ask(asked, whole=self._form() != "parquet")
-        with self._output(progress) as output:
-            record = Record(progress, interrupts, output)
-            await self._ask(link, interrupts, record, None)
-            path = output.finish(whole=self._whole)
-        return functools.partial(record.tell, path, output.left_out, whole=self._whole)
+    def finish(self) -> int:
+        """Write the catalog with what the journal knows, say how it went, return an exit code.
 
-    def export(self, path: Path) -> int:
-        """Write what the journal holds, say how it went, and return an exit code, 0 for none.
+        Returns:
+            0 where the run's own code stands.
 
         Raises:
-            JournalError: It cannot be read.
+            JournalError: The journal cannot be read or written.
             OutputError: The rows cannot be written.
             ClosedError: Nobody reads the output any more.
         """
-        record, job = self._record, self._job
-        if record is None or not path.exists():
+        record, path = self._record, self._job.journal
+        if record is None or path is None or not path.exists():
             return OK
-        with JournalReader(path) as journal:
-            charged = sum(run.possibly_charged for run in journal.runs())
-            replace = self._whole or _is_older(journal, Path(job.output))
-            rows = record.progress.tally.done or self._whole
-            written = (
-                write_export(journal, job.output, self._form(), whole=replace) if rows else None
-            )
-        left_out = written.left_out if written is not None else ()
-        where = written.path if written is not None else None
-        record.tell(where, left_out, whole=self._whole)
-        _tell_charges(self._charged, charged)
-        command = journaling.resume_command(job.words)
-        if self._error is not None:
-            note(f"vimmerse: {explain(self._error)}")
-        if not self._whole:
-            same = ", with the same input" if job.source == "-" else ""
-            note(f"to go on{same}: {command}")
-        elif record.retriable and job.retry_errors is False:
-            note(f"to ask failed rows again: {command} --retry-errors")
-        return OK
+        with self._again() as source:
+            finish = Finish(self._job, self.recipe, source, self._form())
+            return finish.finish(record, self._error, self._charged, ended=self._ended)
+
+    async def _stream_rows(
+        self, link: Link, interrupts: Interrupts, progress: Progress
+    ) -> Callable[[], None]:
+        """Caption without a journal, writing rows in order, and return what says how it went."""
+        job = self._job
+        with output_of(
+            job.output, self._form(), self._source, self._kinds, self.recipe.questions, progress
+        ) as output:
+            self._stream = InOrder(output)
+            record = Record(progress, interrupts, self._stream)
+            await self._ask(link, interrupts, record, None)
+            if not record.progress.tally.done and not self._stream.pulled:
+                raise no_rows(self._source)
+            if job.output != PIPE:
+                self._stream.end(self._rest())
+            woven, target = self._stream.woven, job.target(self.recipe)
+            if job.output != PIPE and not target.deserves(woven):
+                output.discard()
+                return functools.partial(record.tell, None, (), None, ended=self._ended)
+            placed = target.place(woven)
+            path = output.finish(lambda _: placed.path)
+        stays = placed.told(target)
+        return functools.partial(record.tell, path, output.left_out, stays, ended=self._ended)
 
     async def _ask(
         self, link: Link, interrupts: Interrupts, record: Record, journal: PromptJournal | None
     ) -> None:
         """Ask about every row; note what ended the run early, if not a signal."""
-        job, questions = self._job, self.questions
+        job, questions = self._job, self.recipe.questions
         try:
             async with (
-                self._inputs(link.session, journal) as inputs,
+                self._inputs(link.session, journal, record) as inputs,
                 stream_prompts(
                     link.session,
                     inputs,
@@ -204,9 +218,10 @@ class Captioning:
                 with interrupts.softly(functools.partial(_stop, results, record.progress)):
                     async for result in results:
                         record.take(result)
-            self._whole = interrupts.signal is None
-            if journal is not None and self._whole:
-                journal.end_rows(record.progress.tally.done)
+            self._ended = interrupts.signal is None
+            if self._ended:
+                record.progress.tally.total = record.progress.tally.done
+            if journal is not None:
                 await journal.flush()
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -214,65 +229,90 @@ class Captioning:
                 raise
             task.uncancel()
         except VimmerseError as error:
-            if isinstance(error, JournalError) and error.kind != "write":
+            unsent = isinstance(error, InvalidRequestError)
+            if unsent or (isinstance(error, JournalError) and error.kind != "write"):
                 raise
             self._error = error
 
     @contextlib.asynccontextmanager
     async def _journal(self) -> AsyncGenerator[PromptJournal | None, None]:
         if self._job.journal is None:
+            if self._job.output == PIPE:
+                note("no journal: nothing is kept; --journal FILE keeps what is paid for")
             yield None
             return
-        async with PromptJournal(self._job.journal, source=self._job.absolute_source()) as journal:
+        details = {DETAIL: self.recipe.kept()}
+        source = self._job.absolute_source()
+        async with PromptJournal(self._job.journal, source=source, details=details) as journal:
             journaling.announce(journal)
-            if self._source.parquet is not None:
-                journal.add_fact(SCHEMA, self._source.parquet.packed_schema())
-
-            def keep(position: int, request: PromptRequest, question: bytes) -> None:
-                row = request.tag
-                journal.add_row(position, question, row.line, json.dumps(row.fields))
-
-            journal.on_question = keep
+            for each in self._outputs:
+                Outputs(journal.path).add(each)
             yield journal
 
     @contextlib.asynccontextmanager
     async def _inputs(
-        self, session: VimmerseSession, journal: PromptJournal | None
+        self, session: VimmerseSession, journal: PromptJournal | None, record: Record
     ) -> AsyncGenerator[_Inputs, None]:
-        source, questions, most = self._source, self.questions, self._job.rows
+        source, questions = self._source, self.recipe.questions
         if source.folder is not None:
-            rows = itertools.islice(source.rows(), most)
-            async with hosted(session, rows, questions, journal) as requests:
+            async with hosted(session, self._taken(source.rows()), questions, journal) as requests:
                 yield requests
+        elif source.regular and journal is not None and not journal.began_empty:
+            policy = Policy(dedupe=True, retry=self._job.retry_errors)
+            yield unknown(self._taken(source.rows()), questions, journal, policy, record)
         elif source.regular:
-            rows = itertools.islice(source.rows(), most)
-            yield map(questions.ask, questions.rows(rows))
+            yield map(questions.ask, self._taken(source.rows()))
         else:
-            yield _arriving(source, questions, most)
+            yield self._arriving()
 
-    def _output(self, progress: Progress) -> Output:
-        form, source = self._form(), self._source
+    def _taken(self, rows: Iterable[CatalogRow]) -> Iterator[CatalogRow]:
+        self._rows = iter(rows)
+        for row in self._split(itertools.islice(self._rows, self._job.rows)):
+            yield self._take(row)
 
-        def make(stream: IO[Any]) -> Appender:
-            added = tuple(SPLIT_KINDS) if self.questions.split == "all" else ()
-            return appender_for(form, stream, source, self._kinds, added)
+    def _split(self, rows: Iterable[CatalogRow]) -> Iterable[CatalogRow]:
+        return self.recipe.questions.rows(rows)
 
-        return Output(self._job.output, form, make, progress, encoding=text_encoding(form, source))
+    async def _arriving(self) -> AsyncIterator[PromptRequest]:
+        taken = 0
+        async for row in self._source.arriving():
+            for each in self._split((row,)):
+                yield self.recipe.questions.ask(self._take(each))
+            taken += 1
+            if taken == self._job.rows:
+                return
+
+    def _take(self, row: CatalogRow) -> CatalogRow:
+        return row if self._stream is None else self._stream.pull(row)
+
+    def _rest(self) -> Iterable[CatalogRow]:
+        """Return the rows that were not taken, of a catalog that does not keep one waiting."""
+        return self._split(self._rows) if self._source.regular else ()
+
+    @contextlib.contextmanager
+    def _again(self) -> Iterator[CatalogSource]:
+        """Give the catalog as it is now; of a pipe what was read, and kept."""
+        if self._job.source == PIPE:
+            yield self._source
+            return
+        with self.recipe.open() as source:
+            yield source
 
     def _form(self) -> OutputForm:
         if self._job.write_as is not None:
             return self._job.write_as
-        if self._job.output != "-":
+        if self._job.output != PIPE:
             return output_form(self._job.output)
         return "jsonl" if self._source.form == "jsonl" else "csv"
 
     def _announce(self) -> None:
-        urls = self._source.folder is None and not self.questions.about_text
+        questions = self.recipe.questions
+        urls = self._source.folder is None and not questions.about_text
         if self._job.connection.emulator and urls:
             note("it fetches nothing: pictures behind URLs get a placeholder")
         count = "the rows" if self._total is None else f"{self._total:,} rows"
-        name = "the standard input" if self._job.source == "-" else self._job.source
-        column = self.questions.column
+        name = "the standard input" if self._job.source == PIPE else self._job.source
+        column = questions.column
         by = f" by column {column}" if column and self._source.form != "text" else ""
         note(f"captioning {count} of {name}{by}")
         if self._source.folder is not None and self._source.folder.skipped:
@@ -281,45 +321,13 @@ class Captioning:
             note(f"skipped {skipped.total():,} files that are no picture or video: {listed}")
 
 
-async def _arriving(
-    source: CatalogSource, questions: Questions, most: int | None
-) -> AsyncIterator[PromptRequest]:
-    taken = 0
-    async for row in source.arriving():
-        for each in questions.rows((row,)):
-            yield questions.ask(each)
-        taken += 1
-        if taken == most:
-            return
-
-
-def _is_older(journal: JournalReader, output: Path) -> bool:
-    """Return whether a journal is older than an output, which then holds nothing else."""
-    runs = journal.runs()
-    try:
-        return bool(runs) and output.stat().st_mtime >= runs[0].started_at
-    except OSError:
-        return True
-
-
-def _about_files(questions: Questions) -> Questions:
-    columns = (
-        questions.column, questions.column2, questions.video_column, questions.prompt_column,
-        questions.key_column,
-    )  # fmt: skip
-    if any(columns):
-        raise InvalidRequestError("a folder has no columns to choose", field="column")
-    if questions.about_text:
-        raise InvalidRequestError("to refine a text for each picture give --prompt", field="prompt")
-    return questions
+def no_rows(source: CatalogSource) -> InvalidRequestError:
+    """Return the error for a catalog that has no rows: nothing is written for it."""
+    name = "the standard input" if source.name == PIPE else ascii(source.name)[:200]
+    what = "no picture and no video" if source.folder is not None else "no rows"
+    return InvalidRequestError(f"{name} has {what}; no output is written", field="source")
 
 
 def _stop(results: PromptStream, progress: Progress) -> None:
     progress.note("stopping: what is in flight is being finished; Ctrl-C again ends at once")
     results.stop()
-
-
-def _tell_charges(now: int, ever: int) -> None:
-    if ever:
-        before = f", {ever:,} in all runs" if ever > now else ""
-        note(f"{now:,} requests may have been charged although no answer came{before}")

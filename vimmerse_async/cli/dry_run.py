@@ -11,12 +11,13 @@ from pathlib import Path
 import attrs
 
 from vimmerse_async.batch.identity import RefusedRequest, is_repeatable, question_of
-from vimmerse_async.catalog.hosting import digest_of_file, is_video
+from vimmerse_async.catalog.hosting import is_video
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.cli.progress import clock, pace
 from vimmerse_async.journal.origin import EMULATOR
 from vimmerse_async.journal.reader import JournalReader
+from vimmerse_async.journal.records import digest_of_file
 from vimmerse_async.models import PromptRequest
 
 Retry = bool | Collection[str]

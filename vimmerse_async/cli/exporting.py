@@ -1,6 +1,7 @@
-"""What a journal holds, written as a table or as a page."""
+"""A journal's catalog with its answers, written as a table or as a page."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -8,138 +9,175 @@ import attrs
 
 from vimmerse_async.catalog.append import Appender, ValuesAppender
 from vimmerse_async.catalog.atomic import AtomicFile
-from vimmerse_async.catalog.export import Export
+from vimmerse_async.catalog.export import (
+    KnownRow,
+    kinds_of,
+    known_questions,
+    known_rows,
+    opened_again,
+    reason_of,
+    recipe_of,
+)
 from vimmerse_async.catalog.folder import is_media
 from vimmerse_async.catalog.pictures import Pictures
+from vimmerse_async.catalog.recipe import PIPE, Recipe
 from vimmerse_async.catalog.report import page
 from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.weave import Woven, weave, woven
 from vimmerse_async.catalog.write import OutputForm, output_form, writer_for
 from vimmerse_async.cli.errors import OK
-from vimmerse_async.cli.output import Output, fault
+from vimmerse_async.cli.journaling import ENDING
+from vimmerse_async.cli.output import Output, fault, kinds_of_output, output_of
 from vimmerse_async.cli.terminal import note
-from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.errors import InvalidRequestError, JournalError
 from vimmerse_async.journal.reader import JournalReader
-
-ENDING = ".journal"
-"""What is appended to the name of an output for its journal."""
-
-SCHEMA = "parquet_schema"
-"""The fact of a journal that holds the types of a Parquet input."""
 
 
 @attrs.frozen
-class Exported:
-    """What was written.
+class Given:
+    """What was typed to see what a journal holds.
 
     Attributes:
-        rows: How many rows.
-        missing: Rows that were passed over because nothing is known about them yet.
-        left_out: Fields of the input that the output has no column for.
-        path: The file; None when it went to the standard output.
+        journal: The journal, or the output that it is beside.
+        output: A file, or `-`.
+        source: Where the catalog is now; None: where it was.
+        answers: True: the questions and answers, without the catalog.
     """
 
-    rows: int
-    missing: int
-    left_out: Sequence[str]
-    path: Path | None
+    journal: str
+    output: str
+    source: str | None
+    answers: bool
 
 
-def export(name: str, output: str, write_as: OutputForm | None) -> int:
+def export(given: Given, write_as: OutputForm | None) -> int:
     """Write what a journal holds, and return the exit code.
 
     Raises:
+        InvalidRequestError: The catalog cannot be read again, or the output is it.
         JournalError: There is no such journal, or it cannot be read.
         OutputError: The rows cannot be written.
         ClosedError: Nobody reads the output any more.
     """
-    form = write_as or ("csv" if output == "-" else output_form(output))
-    with JournalReader(journal_of(name)) as journal:
-        written = write_export(journal, output, form)
-    place = "" if written.path is None else f" to {written.path}"
-    missing = f"; {written.missing:,} have no answer yet" if written.missing else ""
-    note(f"wrote {written.rows:,} rows{place}{missing}")
+    form = write_as or ("csv" if given.output == PIPE else output_form(given.output))
+    with JournalReader(journal_of(given.journal)) as journal:
+        recipe = None if given.answers else recipe_of(journal)
+        if recipe is None:
+            path, done, left_out = _write_answers(journal, given.output, form)
+        else:
+            path, done, left_out = _write_catalog(journal, recipe, given, form)
+    place = "" if path is None else f" to {path}"
+    missing = f"; {done.missing:,} have no answer yet" if done.missing else ""
+    note(f"wrote {done.rows:,} rows{place}{missing}")
+    if left_out:
+        names = ", ".join(left_out[:5])
+        note(f"fields that the first rows do not have are left out: {names}; see --to jsonl")
     return OK
 
 
-def write_export(
-    journal: JournalReader, output: str, form: OutputForm, *, whole: bool = True
-) -> Exported:
-    """Write what a journal holds.
-
-    Args:
-        journal: An open journal.
-        output: A file, or `-`.
-        form: What to write.
-        whole: False: rows are missing, and no file is replaced.
-
-    Raises:
-        JournalError: It cannot be read.
-        OutputError: The rows cannot be written.
-        ClosedError: Nobody reads the output any more.
-    """
-    export = Export(journal)
-    kinds = {} if form == "jsonl" else export.kinds()
-    schema = journal.fact(SCHEMA)
-
-    def make(stream: IO[Any]) -> Appender:
-        return ValuesAppender(writer_for(form, stream, kinds, schema), lambda row: row.fields)
-
-    with Output(output, form, make, None, derived=True) as out:
-        for place, entry in enumerate(export.entries(), 1):
-            out.write(CatalogRow(place, entry.fields), entry.prompt, entry.error)
-        path = out.finish(whole=whole)
-        return Exported(out.rows, export.missing, out.left_out, path)
-
-
 def report(
-    journal: str,
-    output: str,
-    title: str | None,
-    pictures: str | None,
-    maps: Sequence[str],
-    *,
-    embed: bool,
+    given: Given, title: str | None, pictures: str | None, maps: Sequence[str], *, embed: bool
 ) -> int:
     """Write a page about a journal, and return the exit code.
 
     Raises:
-        InvalidRequestError: A mapping makes no sense, or Pillow is missing.
+        InvalidRequestError: A mapping makes no sense, Pillow is missing, or the catalog cannot be
+            read again.
         JournalError: There is no such journal, or it cannot be read.
         OutputError: The page cannot be written.
     """
-    path = journal_of(journal)
+    path = journal_of(given.journal)
     with JournalReader(path) as reader:
-        source = _source(reader)
-        where = Path(pictures) if pictures is not None else source
-        holds = where is not None and (where.is_dir() or is_media(where))
-        found = Pictures(where if holds else None, dict(map(_mapped, maps)), embed=embed)
+        recipe = None if given.answers else recipe_of(reader)
+        where = given.source or (None if recipe is None else recipe.source)
+        source = None if where in {None, PIPE} else Path(where or "")
+        if pictures is not None and (recipe is not None and source and not source.exists()):
+            given = attrs.evolve(given, source=pictures)  # a folder that has moved
+        folder = Path(pictures) if pictures is not None else source
+        holds = folder is not None and (folder.is_dir() or is_media(folder))
+        found = Pictures(folder if holds else None, dict(map(_mapped, maps)), embed=embed)
         name = title or (source.name if source is not None else path.name.removesuffix(ENDING))
-        try:
-            written = _write_page(reader, name, found, Path(output))
-        except OSError as error:
-            raise fault(output, error) from None
+        with _known(reader, recipe, given) as rows:
+            try:
+                written = _write_page(reader, rows, name, found, Path(given.output))
+            except OSError as error:
+                raise fault(given.output, error) from None
     note(f"the report is {written}: open it in a browser")
     return OK
 
 
 def journal_of(name: str) -> Path:
-    """Return the path of a journal that is named, or of the one beside an output that is."""
+    """Return the path of a journal that is named, or of the one beside an output that is.
+
+    Raises:
+        JournalError: It is a file that is no journal, and none is beside it.
+    """
     path = Path(name)
     beside = path.with_name(path.name + ENDING) if path.name else path
-    return beside if path.suffix != ENDING and beside.is_file() else path
+    if path.suffix != ENDING and beside.is_file():
+        return beside
+    if path.is_file() and not _is_database(path):
+        raise JournalError(f"{name!a:.200} is no journal, and none is beside it", kind="mismatch")
+    return path
 
 
-def _source(reader: JournalReader) -> Path | None:
-    """Return the file or folder that was captioned; None when it was none."""
-    runs = reader.runs()
-    return Path(runs[-1].source) if runs and runs[-1].source else None
+def _write_catalog(
+    journal: JournalReader, recipe: Recipe, given: Given, form: OutputForm
+) -> tuple[Path | None, Woven, Sequence[str]]:
+    with opened_again(recipe, given.source) as source:
+        with contextlib.suppress(OSError):
+            if given.output != PIPE and Path(given.output).samefile(source.name):
+                raise InvalidRequestError("the output is the source; give it another name")
+        questions = recipe.questions
+        kinds = kinds_of_output(source, source.survey().kinds, questions)
+        source.ask(questions.columns, whole=form != "parquet")
+        with output_of(given.output, form, source, kinds, questions, None, derived=True) as output:
+            pairs = woven(questions.rows(source.records()), questions, journal, journal.findings)
+            done = weave(pairs, output)
+            return output.finish(), done, output.left_out
 
 
-def _write_page(reader: JournalReader, title: str, pictures: Pictures, path: Path) -> Path:
+def _write_answers(
+    journal: JournalReader, output: str, form: OutputForm
+) -> tuple[Path | None, Woven, Sequence[str]]:
+    kinds = {} if form == "jsonl" else kinds_of(known_questions(journal))
+    done = Woven()
+
+    def make(stream: IO[Any]) -> Appender:
+        return ValuesAppender(writer_for(form, stream, kinds), lambda row: row.fields)
+
+    with Output(output, form, make, None, derived=True) as out:
+        for place, row in enumerate(known_questions(journal), 1):
+            prompt = None if row.result is None else row.result.prompt
+            out.write(CatalogRow(place, row.fields), prompt, reason_of(row))
+            done.rows += 1
+        return out.finish(), done, out.left_out
+
+
+@contextlib.contextmanager
+def _known(
+    journal: JournalReader, recipe: Recipe | None, given: Given
+) -> Iterator[Iterable[KnownRow]]:
+    if recipe is None:
+        yield known_questions(journal)
+        return
+    with opened_again(recipe, given.source) as source:
+        yield known_rows(source, recipe.questions, journal)
+
+
+def _is_database(path: Path) -> bool:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
+    return False
+
+
+def _write_page(
+    reader: JournalReader, rows: Iterable[KnownRow], title: str, pictures: Pictures, path: Path
+) -> Path:
     file = AtomicFile(path, derived=True)
     try:
         with file.stream as stream:
-            for piece in page(reader, title, pictures):
+            for piece in page(reader, rows, title, pictures):
                 stream.write(piece)
             file.commit()
     finally:

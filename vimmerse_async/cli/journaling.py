@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from vimmerse_async import errors
-from vimmerse_async.cli.exporting import ENDING
 from vimmerse_async.cli.options import EVERY
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.journal.journal import PromptJournal
 from vimmerse_async.journal.place import Place
 from vimmerse_async.journal.reader import JournalReader
 
+ENDING = ".journal"
+"""What is appended to the name of an output for its journal."""
 _SIDE_FILES = ("", "-wal", "-shm", "-lock")
 _LARGE = 64 << 20
 """Bytes of a journal whose answers are not counted one by one."""

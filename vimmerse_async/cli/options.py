@@ -80,6 +80,13 @@ def dialect_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return gather
 
 
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what stands beside a journal's answers."""
+    for option in reversed(_READING):
+        command = option(command)
+    return command
+
+
 def _refuse_key(_context: click.Context, _parameter: click.Parameter, key: str | None) -> None:
     if key is not None:
         _no_key_in_arguments()
@@ -152,5 +159,12 @@ _CONNECTION = (
         is_flag=True,
         help="Go through the proxy that $HTTPS_PROXY names, but for $NO_PROXY.",
         panel=SERVER,
+    ),
+)
+
+_READING = (
+    click.option("--source", metavar="FILE", help="Where the catalog is now. Else: where it was."),
+    click.option(
+        "--answers", is_flag=True, help="Questions and answers only, without the catalog."
     ),
 )

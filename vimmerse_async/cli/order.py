@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import attrs
@@ -11,11 +11,15 @@ from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.dialect import DialectOptions
 from vimmerse_async.catalog.forms import TableFormat
 from vimmerse_async.catalog.questions import Questions
-from vimmerse_async.catalog.source import CatalogSource
+from vimmerse_async.catalog.recipe import PIPE, Recipe
 from vimmerse_async.catalog.write import OutputForm, output_form
+from vimmerse_async.cli.journaling import ENDING
 from vimmerse_async.cli.options import Connection
 from vimmerse_async.cli.output import fault
+from vimmerse_async.cli.replacing import Target
 from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.journal.outputs import Outputs
+from vimmerse_async.journal.records import stored_path
 
 
 @attrs.frozen
@@ -35,6 +39,7 @@ class CaptionOrder:
         journal: Where results are kept; None: nowhere.
         fresh: True sets an older journal aside.
         retry_errors: Which rows that were rejected before are asked again.
+        overwrite: True to replace an output that others wrote.
         max_calls: Calls that may be made; None for any number.
         words: The command, to be typed again.
     """
@@ -51,27 +56,18 @@ class CaptionOrder:
     journal: Path | None
     fresh: bool
     retry_errors: bool | Collection[str]
+    overwrite: bool
     max_calls: int | None
     words: tuple[str, ...]
 
-    def open(self) -> CatalogSource:
-        """Open the catalog.
-
-        Raises:
-            InvalidRequestError: It cannot be read as one.
-        """
-        column = self.questions.text_column
-        return CatalogSource(
-            self.source,
-            form=self.read_as,
-            encoding=self.encoding,
-            column=column,
-            dialect=self.dialect,
-        )
+    @property
+    def recipe(self) -> Recipe:
+        """How the catalog is read and asked, as far as it was said."""
+        return Recipe(self.source, self.read_as, self.encoding, self.dialect, self.questions)
 
     def absolute_source(self) -> str | None:
         """Return a path that means the same from every folder; None of a pipe."""
-        return None if self.source == "-" else os.path.realpath(self.source)
+        return None if self.source == PIPE else stored_path(os.path.realpath(self.source))
 
     def check_paths(self) -> None:
         """Raise `InvalidRequestError` where the output cannot be meant."""
@@ -81,13 +77,31 @@ class CaptionOrder:
             if "-" not in {self.source, self.output} and Path(self.output).samefile(self.source):
                 raise InvalidRequestError("the output is the source; give it another name")
 
-    def check_output(self) -> None:
-        """Raise `OutputError` where nothing can be written, before anything is sent."""
-        if self.output == "-":
+    def check_output(self, recipe: Recipe, count: Callable[[int], int]) -> None:
+        """See to it that the output can be written and may be replaced, before anything is sent.
+
+        Args:
+            recipe: How the catalog is read and asked.
+            count: Returns how many rows it has, or a number, when it has more.
+
+        Raises:
+            InvalidRequestError: It may not be replaced.
+            OutputError: It cannot be written.
+        """
+        if self.output == PIPE:
             return
         try:
+            self.target(recipe).check(count)
             file = AtomicFile(Path(self.output), derived=True)
         except OSError as error:
             raise fault(self.output, error) from None
         file.stream.close()
         file.discard()
+
+    def target(self, recipe: Recipe) -> Target:
+        """Return what may be replaced by the output, and by which."""
+        path = Path(os.path.realpath(self.output))
+        journal = self.journal
+        if journal is None:  # one that another run left may still know the file
+            journal = path.with_name(path.name + ENDING)
+        return Target(path, self.absolute_source(), recipe.asked, Outputs(journal), self.overwrite)

@@ -1,15 +1,14 @@
 """What becomes of the results of a run: rows of the output, a count, and a last word."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-from vimmerse_async.catalog.export import reason
-from vimmerse_async.catalog.folder import FILE_COLUMN
+from vimmerse_async.catalog.answers import Answer, place_of, reason
 from vimmerse_async.catalog.rows import CatalogRow
-from vimmerse_async.cli.output import Output
 from vimmerse_async.cli.progress import Progress, clock, counted
 from vimmerse_async.cli.runner import Interrupts
+from vimmerse_async.cli.streaming import InOrder
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.control.retry import rule_of
 from vimmerse_async.errors import APIError, InvalidRequestError, VimmerseError
@@ -26,18 +25,18 @@ class Record:
     Args:
         progress: Where they are counted.
         interrupts: Tell whether the run is being stopped.
-        output: Where rows go, in order; None: a journal keeps them.
+        stream: Where rows go, in order; None: a journal keeps them.
 
     Attributes:
         progress: As given.
         retriable: True when the server refused a row that could be sent.
     """
 
-    def __init__(self, progress: Progress, interrupts: Interrupts, output: Output | None) -> None:
+    def __init__(self, progress: Progress, interrupts: Interrupts, stream: InOrder | None) -> None:
         self.progress = progress
         self.retriable: bool = False
         self._interrupts = interrupts
-        self._output = output
+        self._stream = stream
         self._examples: list[str] = []
 
     def take(self, result: PromptResult) -> None:
@@ -52,15 +51,31 @@ class Record:
             self.progress.tally.calls += result.attempts
             return
         self.progress.count(ok=result.ok, cached=result.cached, calls=result.attempts)
-        row: CatalogRow = result.tag
-        if self._output is None and error is None:
+        if self._stream is None and error is None:
             return
+        row: CatalogRow = result.tag
         text = None if error is None else _reason(row, error)
-        if self._output is not None:
-            self._output.write(row, result.prompt, text)
+        if self._stream is not None:
+            self._stream.take(result.index, Answer(result.prompt, text))
         if text is not None and len(self._examples) < _EXAMPLES:
             self._examples.append(text)
         self.retriable = self.retriable or not isinstance(error, InvalidRequestError | None)
+
+    def know(self, count: int) -> None:
+        """Count rows whose answers were known."""
+        self.progress.know(count)
+
+    def know_failed(self, told: str, *, retriable: bool) -> None:
+        """Count a row that was rejected before, and is not asked again.
+
+        Args:
+            told: Which, and why.
+            retriable: Whether it could be sent.
+        """
+        self.progress.count(ok=False, cached=True, calls=0)
+        if len(self._examples) < _EXAMPLES:
+            self._examples.append(told)
+        self.retriable = self.retriable or retriable
 
     def _is_caught_by_stop(self, error: VimmerseError | None) -> bool:
         if not isinstance(error, APIError):
@@ -69,16 +84,19 @@ class Record:
         stopping = self._interrupts.signal is not None
         return rule.stops_at_once or (stopping and rule.row == "unfinished")
 
-    def tell(self, path: Path | None, left_out: Sequence[str], *, whole: bool) -> None:
+    def tell(
+        self, path: Path | None, left_out: Iterable[str], stays: str | None, *, ended: bool
+    ) -> None:
         """Say how it went.
 
         Args:
             path: The output; None: the standard output, or none.
             left_out: Fields that the output has no column for.
-            whole: False: the run was stopped.
+            stays: Why the output that was named was not replaced; None: it was.
+            ended: False: the run was stopped.
         """
         tally = self.progress.tally
-        word = "done" if whole else "stopped"
+        word = "done" if ended else "stopped"
         known = f", {tally.cached:,} known already" if tally.cached else ""
         failed = f", {tally.failed:,} failed" if tally.failed else ""
         spent = clock(tally.elapsed(time.monotonic()))
@@ -88,13 +106,14 @@ class Record:
             note(f"  {example[:300]}")
         if tally.failed > len(self._examples):
             note(f"  and {tally.failed - len(self._examples):,} more, in the column `error`")
+        if stays is not None:
+            note(stays)
         if left_out:
-            names = ", ".join(left_out[:5])
+            names = ", ".join(list(left_out)[:5])
             note(f"fields that the first rows do not have are left out: {names}; see --to jsonl")
 
 
 def _reason(row: CatalogRow, error: VimmerseError) -> str:
     """Return in one line which row failed, and why."""
-    place = f"line {row.line}" if row.path is None else row.fields[FILE_COLUMN]
     invalid = isinstance(error, InvalidRequestError)
-    return reason(place, type(error).__name__, error.message if invalid else str(error))
+    return reason(place_of(row), type(error).__name__, error.message if invalid else str(error))

@@ -5,14 +5,23 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TextIO
 
-from vimmerse_async.catalog.append import Appender
+from vimmerse_async.catalog.addresses import SPLIT_KINDS
+from vimmerse_async.catalog.append import (
+    Appender,
+    appender_for,
+    text_encoding,
+)
 from vimmerse_async.catalog.atomic import AtomicFile
+from vimmerse_async.catalog.forms import URL_COLUMN
+from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.source import CatalogSource
+from vimmerse_async.catalog.values import ColumnType
 from vimmerse_async.catalog.write import OutputForm
 from vimmerse_async.cli.errors import ClosedError, OutputError
 from vimmerse_async.cli.progress import Progress
@@ -88,6 +97,11 @@ class Output:
         else:
             self._file.discard()
 
+    def discard(self) -> None:
+        """Forget what was written."""
+        if self._file is not None:
+            self._file.discard()
+
     @property
     def left_out(self) -> Sequence[str]:
         """Fields of the input that the output has no column for."""
@@ -110,11 +124,12 @@ class Output:
         except OSError as failure:
             raise fault(self.name, failure) from None
 
-    def finish(self, *, whole: bool) -> Path | None:
+    def finish(self, name: Callable[[Path], Path] | None = None) -> Path | None:
         """Give the file its name and return it; None when there is none.
 
         Args:
-            whole: False: rows are missing, and no complete file is replaced.
+            name: Called with the file as it is called now, says what it shall be called; None: as
+                it was said at first.
 
         Raises:
             OutputError: It cannot be written.
@@ -125,13 +140,59 @@ class Output:
             if self._file is None:
                 self._stream.flush()
                 return None
-            if not (whole or self.rows):
-                return None
-            path = self._file.commit(whole=whole)
+            path = self._file.commit(name)
         except OSError as error:
             raise fault(self.name, error) from None
         typed = Path(self.name).with_name(path.name)
         return typed if typed.exists() and typed.samefile(path) else path
+
+
+def output_of(
+    name: str,
+    form: OutputForm,
+    source: CatalogSource,
+    kinds: Mapping[str, ColumnType],
+    questions: Questions,
+    progress: Progress | None,
+    *,
+    derived: bool = False,
+) -> Output:
+    """Return an output that takes the rows of a catalog.
+
+    Args:
+        name: A file, or `-` for the standard output.
+        form: What to write.
+        source: The catalog.
+        kinds: Its columns and what they hold.
+        questions: What is asked about each row.
+        progress: Shares the terminal with rows that go there; None: nobody does.
+        derived: True when the rows are kept elsewhere: a file that was not finished is removed.
+
+    Raises:
+        OutputError: It cannot be created.
+    """
+    added = tuple(SPLIT_KINDS) if questions.split == "all" else ()
+
+    def make(stream: IO[Any]) -> Appender:
+        return appender_for(form, stream, source, kinds, added)
+
+    encoding = text_encoding(form, source)
+    return Output(name, form, make, progress, encoding=encoding, derived=derived)
+
+
+def kinds_of_output(
+    source: CatalogSource, kinds: Mapping[str, ColumnType], questions: Questions
+) -> Mapping[str, ColumnType]:
+    """Return the columns that an output has of a catalog: of a folder also where a file is hosted.
+
+    Args:
+        source: The catalog.
+        kinds: What its survey found.
+        questions: What is asked about each row.
+    """
+    if questions.split == "all":
+        return {**kinds, **SPLIT_KINDS}
+    return kinds if source.folder is None else {**kinds, URL_COLUMN: "text"}
 
 
 class _Screen(io.TextIOBase):

@@ -197,6 +197,11 @@ class Progress:
         self.tally.cached += cached
         self.tally.calls += calls
 
+    def know(self, count: int) -> None:
+        """Take rows into account whose answers were known."""
+        self.tally.done += count
+        self.tally.cached += count
+
     def note(self, text: str) -> None:
         """Write a line for people, above the bar."""
         if self._live is None:

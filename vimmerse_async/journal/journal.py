@@ -5,25 +5,26 @@ import json
 import sqlite3
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import attrs
+
 from vimmerse_async.control.limit import LimitSnapshot
 from vimmerse_async.errors import JournalError
 from vimmerse_async.hooks import logger
+from vimmerse_async.journal.newness import Newness
 from vimmerse_async.journal.origin import origin_of
 from vimmerse_async.journal.reader import snapshot_from
-from vimmerse_async.journal.records import Finding
+from vimmerse_async.journal.records import FIND_FILE, FileState, Finding
 from vimmerse_async.journal.writer import Done, Facts, JournalEntry, JournalWriter, Synchronous
 from vimmerse_async.waiting import finished
 
 if TYPE_CHECKING:
     from vimmerse_async.journal.lookup import Lookup
-
-OnQuestion = Callable[[int, Any, bytes], object]
 
 
 class PromptJournal:
@@ -37,12 +38,14 @@ class PromptJournal:
         synchronous: "full": a result is on the disk before it is delivered; "normal": it survives
             the process, but a power cut may cost the last seconds.
         source: Where the rows come from, in words, to be kept with each run; None for none.
+        details: What else is to be kept with each run, beside its options; None for nothing.
 
     Attributes:
         path: The file, symbolic links resolved once it is open.
         source: As given.
-        on_question: A plain function called with each row's position, the row and its identity
-            before its result is written; None for nobody.
+        details: As given; what JSON can carry.
+        known: Rows that whoever uses the journal found answered before it began a run, to be
+            counted with those that the run finds.
 
     Raises:
         JournalError: On entering, before anything is sent. `kind` is "locked": another run writes
@@ -61,16 +64,19 @@ class PromptJournal:
         *,
         synchronous: Synchronous = "full",
         source: str | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         if synchronous not in {"full", "normal"}:
             raise ValueError(f"synchronous must be 'full' or 'normal', not {synchronous!r}")
         self.path: Path = Path(fspath(path))
         self.source = source
-        self.on_question: OnQuestion | None = None
+        self.details = details
+        self.known: int = 0
         self._synchronous: Synchronous = synchronous
         self._writer: JournalWriter | None = None
         self._lookup: Lookup | None = None
-        self._facts = Facts(None, None, 0, 0)
+        self._facts = Facts(None, None, 0, 0, empty=False)
+        self._newness: Newness | None = None
         self._failure: JournalError | None = None
         self._listeners: list[Callable[[JournalError], object]] = []
         self._uploads: dict[bytes, str] = {}
@@ -96,6 +102,7 @@ class PromptJournal:
             raise failure
         self.path, self._writer, self._lookup = writer.path, writer, writer.lookup
         self._facts, self._failure = writer.facts, None
+        self._newness = Newness() if writer.facts.empty else None
         if self.lost:
             logger.info("%s: at most %d calls of a killed run are made again", self.path, self.lost)
         return self
@@ -135,6 +142,11 @@ class PromptJournal:
     def origin(self) -> str | None:
         """Whose answers it holds: "emulator", else scheme and host; None: nobody's yet."""
         return self._facts.origin
+
+    @property
+    def began_empty(self) -> bool:
+        """True when it held no result when it was opened."""
+        return self._facts.empty
 
     @property
     def lost(self) -> int:
@@ -181,36 +193,22 @@ class PromptJournal:
             )
         self._writer.put(entry)
 
-    def add_row(self, position: int, question: bytes | None, line: int | None, fields: str) -> None:
-        """Keep a row of the catalog; it is written no later than a result queued after it.
-
-        Args:
-            position: The row's position in the input, from 0.
-            question: The identity of what it asks; None when it asks nothing.
-            line: Its line in the file; None when there is none.
-            fields: Every column, as a JSON object.
-        """
-        self.put(JournalEntry("rows", (position, question, line, fields, self._facts.last_run)))
-
-    def end_rows(self, count: int) -> None:
-        """Forget what an earlier, longer catalog had after its first `count` rows."""
-        self.put(JournalEntry("DELETE FROM rows WHERE position >= ?", (count,)))
-
-    def add_fact(self, name: str, value: str) -> None:
-        """Keep something about the catalog, for `JournalReader.fact`."""
-        self.put(JournalEntry("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value)))
-
     def uploaded(self, digest: bytes) -> str | None:
         """Return the address of an upload by the digest of its bytes; None when there is none."""
         if digest in self._uploads:
             return self._uploads[digest]
-        if self._writer is None:
-            return None
-        if self._reader is None:
-            self._reader = sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)
-        found = self._reader.execute("SELECT url FROM uploads WHERE digest = ?", [digest])
-        line = found.fetchone()
-        return line[0] if line else None
+        url: str | None = self._first("SELECT url FROM uploads WHERE digest = ?", digest)
+        return url
+
+    def digest_of(self, file: FileState) -> bytes | None:
+        """Return the digest of a file's bytes; None when it was not read as it is now."""
+        digest: bytes | None = self._first(FIND_FILE, *file)
+        return digest
+
+    def add_file(self, file: FileState, digest: bytes) -> None:
+        """Keep the digest of a file's bytes."""
+        values = (*file, digest)
+        self.put(JournalEntry("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", values))
 
     def add_upload(self, digest: bytes, url: str, asset_id: str | None) -> None:
         """Keep the address of an upload."""
@@ -238,7 +236,7 @@ class PromptJournal:
                 f"{self.path} holds answers of {found}, not of {wanted}: use another journal",
                 kind="mismatch",
             )
-        self._facts = Facts(wanted, self._facts.limit, self._facts.last_run, self._facts.lost)
+        self._facts = attrs.evolve(self._facts, origin=wanted)
         self.put(JournalEntry("INSERT INTO meta VALUES ('origin', ?)", (wanted,)))
 
     def begin_run(self, options: dict[str, Any], started_at: float | None = None) -> int:
@@ -248,13 +246,18 @@ class PromptJournal:
             options: What was asked for, to be kept as JSON.
             started_at: Seconds since 1970; None: now.
         """
-        facts = self._facts
-        number = facts.last_run + 1
-        self._facts = Facts(facts.origin, facts.limit, number, facts.lost)
+        self.known = 0
+        number = self._facts.last_run + 1
+        self._facts = attrs.evolve(self._facts, last_run=number)
         self.put(
             JournalEntry(
                 "INSERT INTO runs (run, started_at, source, options) VALUES (?, ?, ?, ?)",
-                (number, started_at or time.time(), self.source, json.dumps(options)),
+                (
+                    number,
+                    started_at or time.time(),
+                    self.source,
+                    json.dumps({**options, **(self.details or {})}),
+                ),
             )
         )
         return number
@@ -267,13 +270,18 @@ class PromptJournal:
             done: Called with `about` when the result is on disk; None: nobody waits.
             about: What `done` gets.
         """
+        if self._newness is not None:
+            self._newness.add(values[0])
         self.put(JournalEntry("results", tuple(values), done, about))
 
     async def find(self, questions: Sequence[bytes]) -> dict[bytes, Finding]:
         """Return what is known about those of the questions of which anything is."""
         if self._lookup is None:
             raise JournalError("the journal is closed", kind="write")
-        return await self._lookup.find(questions)
+        if self._newness is not None:
+            is_new = self._newness.is_new
+            questions = [question for question in questions if not is_new(question)]
+        return await self._lookup.find(questions) if questions else {}
 
     async def count(self, counter: str, questions: Sequence[bytes]) -> list[int]:
         """Return how often each question was counted before under a name, in flat memory."""
@@ -293,6 +301,14 @@ class PromptJournal:
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def _first(self, sql: str, *values: Any) -> Any:
+        if self._writer is None:
+            return None
+        if self._reader is None:
+            self._reader = sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)
+        line = self._reader.execute(sql, values).fetchone()
+        return line[0] if line else None
 
     def _fail(self, error: JournalError) -> None:
         self._failure = error

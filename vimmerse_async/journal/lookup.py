@@ -72,7 +72,7 @@ class Lookup(threading.Thread):
                 try:
                     connection = connection or self._open()
                     answer = (
-                        _find(connection, request.questions)
+                        find(connection, request.questions)
                         if request.counter is None
                         else _count(connection, request.counter, request.questions)
                     )
@@ -105,7 +105,8 @@ def _answer(future: asyncio.Future[object], answer: object) -> None:
         future.set_result(answer)
 
 
-def _find(connection: sqlite3.Connection, questions: Sequence[bytes]) -> dict[bytes, Finding]:
+def find(connection: sqlite3.Connection, questions: Sequence[bytes]) -> dict[bytes, Finding]:
+    """Return what a journal knows about those of the questions of which it knows anything."""
     size = 1 << (len(questions) - 1).bit_length()  # few sizes are few statements to prepare
     found = connection.execute(
         _FIND.format(",".join(["(?)"] * size)), [*questions, *[None] * (size - len(questions))]

@@ -15,49 +15,38 @@ from vimmerse_async.control.limit import LimitSnapshot
 from vimmerse_async.control.retry import Verdict
 from vimmerse_async.errors import JournalError
 from vimmerse_async.journal import schema
+from vimmerse_async.journal.lookup import find
+from vimmerse_async.journal.records import FIND_FILE, FileState, Finding
 
 _BUSY = 10.0
 _AT_ONCE = 256
 
-_RESULT = (
-    "results.state, results.prompt, results.error_class, results.error, results.status, "
-    "results.request, results.attempts, results.possibly_charged, results.elapsed, results.run, "
-    "results.finished_at"
-)
-_CATALOG = (
-    f"SELECT rows.question, rows.position, rows.line, rows.fields, {_RESULT} "  # noqa: S608 - ours
-    "FROM rows LEFT JOIN results USING (question) ORDER BY rows.position"
-)
-_RESULTS = f"SELECT question, NULL, NULL, NULL, {_RESULT} FROM results ORDER BY rowid"  # noqa: S608
+_RESULT = ", ".join(schema.RESULT_COLUMNS)
+_RESULTS = f"SELECT {_RESULT} FROM results ORDER BY rowid"  # noqa: S608 - ours
+_FIND = f"SELECT {_RESULT} FROM results WHERE question IN "  # noqa: S608 - ours
 
 
 @attrs.define(eq=False)
 class JournalRow:
-    """A row of the catalog and what became of it, or a result without a catalog.
+    """A question and what became of it.
 
     Attributes:
-        question: The identity of what was asked, 16 bytes; None for a row that asks nothing.
-        position: The row's position in the input, from 0; None in a run from Python.
-        line: Its line in the file; None when there is none.
-        fields: Every column, in order; empty in a run from Python.
-        state: "answered", "rejected", "unfinished"; None when it was not asked yet.
+        question: The identity of what was asked, 16 bytes.
+        state: "answered", "rejected" or "unfinished".
         prompt: The answer; None when there is none.
         error_class: The name of the error's class; None when there was none.
         error: What the error said; None when there was none.
         status: The error's HTTP status; None when there was none.
-        request: What was asked, its key included; empty when it was not asked yet.
+        request: What was asked, its key included.
         attempts: Requests made for it in its last run.
         possibly_charged: Those that may have been billed although no answer arrived.
-        elapsed: Seconds from the first send to the end; None when it was not asked yet.
+        elapsed: Seconds from the first send to the end; None when it was never sent.
         run: The run in which it ended; None when it did not.
         finished_at: When, in seconds since 1970; None when it did not.
     """
 
-    question: bytes | None
-    position: int | None
-    line: int | None
-    fields: dict[str, Any]
-    state: Verdict | None
+    question: bytes
+    state: Verdict
     prompt: str | None
     error_class: str | None
     error: str | None
@@ -146,12 +135,14 @@ class JournalReader:
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path: Path = Path(path).resolve()
         self._connection: sqlite3.Connection | None = None
+        self._version = 0
 
     def __enter__(self) -> Self:
         if not self.path.is_file():
             raise JournalError(f"there is no journal {self.path}", kind="mismatch")
         with self._reading():
             self._connection = self._open()
+            self._version = schema.version_of(self._connection)
         return self
 
     def __exit__(
@@ -214,13 +205,20 @@ class JournalReader:
         lines = self._all(f"SELECT {names} FROM samples ORDER BY run, at")  # noqa: S608 - ours
         return [Sample(*line) for line in lines]
 
-    def rows(self) -> Iterator[JournalRow]:
-        """Yield the catalog's rows in input order, in flat memory; none in a run from Python."""
-        return self._each(_CATALOG, _journal_row)
-
     def results(self) -> Iterator[JournalRow]:
         """Yield every question's result in the order in which they first came, in flat memory."""
         return self._each(_RESULTS, _journal_row)
+
+    def find(self, questions: Sequence[bytes]) -> dict[bytes, JournalRow]:
+        """Return what became of those of the questions that were asked; of few thousand at most."""
+        marks = ",".join("?" * len(questions))
+        found = self._all(f"{_FIND} ({marks})", questions)
+        return {line[0]: _journal_row(line) for line in found}
+
+    def findings(self, questions: Sequence[bytes]) -> dict[bytes, Finding]:
+        """Return answers and errors only, in less time; of few thousand questions at most."""
+        with self._reading():
+            return find(self._open_connection(), questions)
 
     def snapshot(self) -> LimitSnapshot | None:
         """Return the limit as it was learned; None when it was not."""
@@ -241,6 +239,13 @@ class JournalReader:
     def uploaded(self, digest: bytes) -> str | None:
         """Return the address of an upload by the digest of its bytes; None when there was none."""
         found = self._all("SELECT url FROM uploads WHERE digest = ?", [digest])
+        return found[0][0] if found else None
+
+    def digest_of(self, file: FileState) -> bytes | None:
+        """Return the digest of a file's bytes; None when it was not read as it is now."""
+        if self._version < schema.VERSION:
+            return None
+        found = self._all(FIND_FILE, file)
         return found[0][0] if found else None
 
     def _open(self) -> sqlite3.Connection:
@@ -305,8 +310,8 @@ def snapshot_from(text: str) -> LimitSnapshot | None:
 
 def _journal_row(line: tuple[Any, ...]) -> JournalRow:
     row = JournalRow(*line)
-    row.fields, row.request = json.loads(line[3] or "{}"), json.loads(line[9] or "{}")
-    row.attempts, row.possibly_charged = line[10] or 0, line[11] or 0
+    row.request = json.loads(row.request or "{}")  # type: ignore[arg-type]  # text until now
+    row.attempts, row.possibly_charged = row.attempts or 0, row.possibly_charged or 0
     return row
 
 

@@ -1,6 +1,9 @@
 """What the journal keeps of a row: its result as values of a table, and back."""
 
+import hashlib
+import os
 from collections.abc import Collection
+from pathlib import Path
 
 import attrs
 
@@ -10,6 +13,25 @@ from vimmerse_async.errors import APIStatusError, InvalidRequestError, VimmerseE
 
 Finding = tuple[Verdict, str | None, str | None, str | None, int | None]
 """What a journal knows about a question: state, prompt, error class, error, HTTP status."""
+
+FileState = tuple[str, int, int]
+"""What tells whether a file is as it was: its absolute path, size, and time in nanoseconds."""
+FIND_FILE = "SELECT digest FROM files WHERE path = ? AND size = ? AND mtime_ns = ?"
+
+
+def stored_path(path: str | os.PathLike[str]) -> str:
+    """Return a path as a journal keeps it: absolute, links unresolved, and text in any case."""
+    return os.fsencode(os.path.abspath(path)).decode("utf-8", "backslashreplace")  # noqa: PTH100
+
+
+def digest_of_file(path: Path) -> bytes:
+    """Return what a file's bytes are known by.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
 
 
 def rebuilt(finding: Finding) -> VimmerseError | None:

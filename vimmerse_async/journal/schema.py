@@ -14,7 +14,7 @@ from vimmerse_async.errors import JournalError
 
 APPLICATION_ID = 0x56494D4A
 """What SQLite's header says the file is: "VIMJ"."""
-VERSION = 1
+VERSION = 2
 """The schema's version, in `PRAGMA user_version`."""
 SMALL = 64 << 20
 """Bytes up to which a journal is checked as a whole when it is opened, in a fraction of a second;
@@ -24,7 +24,6 @@ RESULT_COLUMNS = (
     "question", "state", "prompt", "error_class", "error", "status", "request",
     "attempts", "possibly_charged", "elapsed", "run", "finished_at",
 )  # fmt: skip
-ROW_COLUMNS = ("position", "question", "line", "fields", "run")
 
 _TABLES = """
 CREATE TABLE meta (            -- facts about the journal: origin, created_at, written_by
@@ -65,14 +64,6 @@ CREATE TABLE results (         -- one line for each question
 );
 CREATE INDEX failures ON results (state, error_class) WHERE state <> 'answered';
 
-CREATE TABLE rows (            -- the catalog's rows, in input order; empty for a run from Python
-    position INTEGER PRIMARY KEY,
-    question BLOB,
-    line INTEGER,
-    fields TEXT,               -- JSON: every column
-    run INTEGER
-);
-
 CREATE TABLE uploads (         -- what was uploaded, by the digest of its bytes
     digest BLOB PRIMARY KEY,
     url TEXT,
@@ -99,20 +90,36 @@ CREATE TABLE samples (         -- every few seconds of a run, for its timeline
 CREATE VIEW errors AS
     SELECT state, error_class, count(*) AS questions, min(error) AS example
     FROM results WHERE state <> 'answered' GROUP BY state, error_class ORDER BY questions DESC;
-
-CREATE VIEW catalog AS
-    SELECT rows.position, rows.line, results.prompt, results.state, results.error_class,
-           results.error, results.request, rows.fields
-    FROM rows LEFT JOIN results USING (question) ORDER BY rows.position;
 """
+_SINCE_2 = """
+CREATE TABLE files (           -- local files that were read to know them, not read again as long
+    path TEXT PRIMARY KEY,     -- as size and time stay
+    size INTEGER,
+    mtime_ns INTEGER,
+    digest BLOB                -- of the bytes
+) WITHOUT ROWID;
+
+CREATE TABLE outputs (         -- files that were written, to tell them from those of others
+    path TEXT,                 -- as seen from the journal's folder
+    digest BLOB,               -- of the bytes
+    size INTEGER,
+    mtime_ns INTEGER,
+    rows INTEGER,
+    missing INTEGER,           -- rows that were not asked yet
+    asked TEXT,                -- stands for what was asked about each row
+    source TEXT,               -- the catalog
+    stands_for TEXT,           -- the output that was not replaced by it; NULL: none
+    PRIMARY KEY (path, digest)
+) WITHOUT ROWID;
+"""
+_UPGRADES = {1: f"DROP VIEW catalog;\nDROP TABLE rows;\n{_SINCE_2}"}
+"""What makes the next version of one; no answer is ever lost by it."""
 
 
 def create(connection: sqlite3.Connection) -> None:
     """Make the tables in an empty database, all of them or none."""
     connection.execute("BEGIN IMMEDIATE")
-    for statement in _TABLES.split(";\n"):
-        if statement.strip():
-            connection.execute(statement)
+    _execute(connection, _TABLES + _SINCE_2)
     connection.executemany(
         "INSERT INTO meta VALUES (?, ?)",
         [("created_at", time.time()), ("written_by", f"vimmerse-async {__version__}")],
@@ -120,6 +127,21 @@ def create(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Make an older journal one of this version, wholly or not at all."""
+    connection.execute("BEGIN IMMEDIATE")
+    for version in range(version_of(connection), VERSION):
+        _execute(connection, _UPGRADES[version])
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the version of a journal's tables."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
 
 
 def is_empty(connection: sqlite3.Connection) -> bool:
@@ -138,7 +160,7 @@ def check(connection: sqlite3.Connection, name: str, *, whole: bool) -> None:
     """
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise JournalError(f"{name} is a database, but no journal", kind="mismatch")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = version_of(connection)
     if version > VERSION:
         raise JournalError(
             f"{name} was written by a newer vimmerse-async (schema {version}, this one knows "
@@ -162,3 +184,9 @@ def damaged(name: str, fault: object) -> JournalError:
         "to begin anew",
         kind="corrupt",
     )
+
+
+def _execute(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)

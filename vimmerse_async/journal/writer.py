@@ -37,7 +37,6 @@ _UPSERT = "ON CONFLICT (question) DO UPDATE SET {} WHERE results.state <> 'answe
 )
 _INTO = {
     "results": ("INSERT", schema.RESULT_COLUMNS, _UPSERT),
-    "rows": ("INSERT OR REPLACE", schema.ROW_COLUMNS, ""),
 }
 _STATEMENTS: dict[tuple[str, int], str] = {}
 
@@ -47,7 +46,7 @@ class JournalEntry:
     """Something to write.
 
     Attributes:
-        what: "results" or "rows" for a line of that table, else an SQL statement.
+        what: "results" for a line of that table, else an SQL statement.
         values: The line's columns, or the statement's parameters.
         done: Called in the event loop, with `about`, when it is on disk; None: nobody waits.
         about: What `done` gets.
@@ -68,12 +67,14 @@ class Facts:
         limit: The learned limit as JSON; None when none was.
         last_run: The number of the last run; 0 when there was none.
         lost: Calls at most that were under way when runs were killed: they may be made again.
+        empty: True when it holds no result.
     """
 
     origin: str | None
     limit: str | None
     last_run: int
     lost: int
+    empty: bool
 
 
 class JournalWriter(threading.Thread):
@@ -215,6 +216,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     else:
         schema.check(connection, str(path), whole=path.stat().st_size <= schema.SMALL)
         connection.execute("PRAGMA journal_mode = WAL")
+        if schema.version_of(connection) < schema.VERSION:
+            schema.upgrade(connection)
 
 
 def _facts(connection: sqlite3.Connection) -> Facts:
@@ -228,7 +231,8 @@ def _facts(connection: sqlite3.Connection) -> Facts:
     connection.execute("UPDATE runs SET outcome = 'killed' WHERE outcome IS NULL")
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('opened_at', ?)", (time.time(),))
     connection.execute("COMMIT")
-    return Facts(origin and origin[0], limit and limit[0], last, lost)
+    empty = connection.execute("SELECT NOT EXISTS (SELECT 1 FROM results)").fetchone()[0]
+    return Facts(origin and origin[0], limit and limit[0], last, lost, bool(empty))
 
 
 def _end_future(about: tuple[asyncio.Future[Any], object]) -> None:

@@ -51,7 +51,11 @@ if TYPE_CHECKING:
     panel=CATALOG,
 )
 @click.option(
-    "--rows", type=click.IntRange(1), metavar="N", help="Take the first N rows.", panel=CATALOG
+    "--rows",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Ask about the first N rows only.",
+    panel=CATALOG,
 )
 @click.option(
     "--from",
@@ -91,6 +95,7 @@ if TYPE_CHECKING:
 @click.option(
     "--fresh", is_flag=True, help="Begin anew; an older journal is kept aside.", panel=MONEY
 )
+@click.option("--overwrite", is_flag=True, help="Replace FILE, whoever wrote it.", panel=CATALOG)
 @click.option(
     "--retry-errors",
     is_flag=False,
@@ -123,6 +128,7 @@ def caption_command(
     no_journal: bool,
     fresh: bool,
     retry_errors: str | None,
+    overwrite: bool,
     max_calls: int | None,
     dry_run: bool,
     **asked: Any,
@@ -157,6 +163,7 @@ def caption_command(
         journal=journal_path(output, journal, wanted=not no_journal),
         fresh=fresh,
         retry_errors=rejections(retry_errors),
+        overwrite=overwrite,
         max_calls=max_calls,
         words=tuple(words or ()),
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 import rich_click as click
 
-from vimmerse_async.cli.options import choice
+from vimmerse_async.cli.options import choice, reading_options
 
 
 @click.command("export", short_help="Write what a journal holds as CSV, JSONL or Parquet.")
@@ -17,12 +17,13 @@ from vimmerse_async.cli.options import choice
     help="Write .csv, .jsonl or .parquet. Else: stdout.",
 )
 @click.option("--to", "write_as", **choice(("csv", "jsonl", "parquet")), help="What to write.")
-def export_command(*, journal: str, output: str, write_as: Any) -> int:
-    """Write the rows of JOURNAL with their prompts, in the order of the catalog.
+@reading_options
+def export_command(*, write_as: Any, **given: Any) -> int:
+    """Write the catalog of JOURNAL as it is now, with the prompts that JOURNAL has for it.
 
     JOURNAL may still be written by a run: what is answered so far comes out. The name of a run's
-    output stands for the journal beside it.
+    output stands for the journal beside it. The catalog is read again, where the last run found it.
     """
-    from vimmerse_async.cli.exporting import export  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.cli.exporting import Given, export  # noqa: PLC0415 - `--help` must not pay
 
-    return export(journal, output, write_as)
+    return export(Given(**given), write_as)

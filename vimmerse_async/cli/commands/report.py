@@ -4,6 +4,8 @@ from typing import Any
 
 import rich_click as click
 
+from vimmerse_async.cli.options import reading_options
+
 
 @click.command("report", short_help="Show a journal as one page for the browser.")
 @click.argument("journal")
@@ -26,13 +28,16 @@ import rich_click as click
 @click.option(
     "--embed", is_flag=True, help="Put small copies of local pictures into the page, to send it."
 )
-def report_command(**given: Any) -> int:
+@reading_options
+def report_command(
+    *, journal: str, output: str, source: str | None, answers: bool, **given: Any
+) -> int:
     """Make a page to look at: every row of JOURNAL with its picture and prompt, to search and copy.
 
     It is one file without a network: pictures are shown from where they are, on this machine or at
     their URLs, when they come into view. The name of a run's output stands for the journal beside
     it.
     """
-    from vimmerse_async.cli.exporting import report  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.cli.exporting import Given, report  # noqa: PLC0415 - `--help` must not pay
 
-    return report(**given)
+    return report(Given(journal, output, source, answers), **given)

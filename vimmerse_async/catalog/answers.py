@@ -1,0 +1,163 @@
+"""What a journal knows about rows: found by what they ask, never by their place."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import attrs
+
+from vimmerse_async.batch.identity import RefusedRequest, digest_of, digest_of_refused, plain_digest
+from vimmerse_async.catalog.folder import FILE_COLUMN
+from vimmerse_async.catalog.forms import URL_COLUMN
+from vimmerse_async.catalog.hosting import (
+    KnownFiles,
+    is_video,
+    refused_upload,
+    state_of_file,
+)
+from vimmerse_async.catalog.questions import Questions, refusal
+from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.control.retry import rule_of_status
+from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.journal.records import Finding, digest_of_file
+from vimmerse_async.models import PromptRequest
+from vimmerse_async.wire import prompt_call
+
+NOT_ASKED = "not asked yet"
+PLACEHOLDER = "https://not.uploaded.yet/"
+"""Stands for an upload's address, which is no part of a question that has a key."""
+
+Find = Callable[[Sequence[bytes]], Mapping[bytes, Finding]]
+
+
+@attrs.define
+class Answer:
+    """What stands beside a row.
+
+    Attributes:
+        prompt: The answer; None when there is none.
+        error: Why there is none; None when there is.
+        missing: True for a row that was not asked yet.
+    """
+
+    prompt: str | None
+    error: str | None
+    missing: bool = False
+
+
+@attrs.define
+class Asked:
+    """A row and what it asks.
+
+    Attributes:
+        row: The row, of a folder's with the address of its upload.
+        question: The identity of what it asks; None when it cannot be asked.
+        error: Why it cannot be asked; None when it can.
+        upload: The identity under which it is kept that its file was refused; None: it has none.
+    """
+
+    row: CatalogRow
+    question: bytes | None
+    error: str | None = None
+    upload: bytes | None = None
+
+
+class Askers:
+    """Tells what rows ask, as a run does.
+
+    Args:
+        questions: What is asked about each.
+        files: What is known of local files; None: nothing.
+    """
+
+    def __init__(self, questions: Questions, files: KnownFiles | None) -> None:
+        self._questions = questions
+        self._files = files
+        self._column = questions.only_column or ""
+        template = PromptRequest(questions.option, questions.prompt, mode=questions.mode)
+        self._digest = plain_digest(template) if self._column else None
+
+    def see(self, row: CatalogRow) -> Asked:
+        """Return what a row asks."""
+        if self._digest is not None and row.error is None and row.path is None:
+            url = row.fields.get(self._column)
+            if isinstance(url, str) and "http" not in url[1:]:  # else perhaps several addresses
+                digest = self._digest(url)
+                if digest is not None:
+                    return Asked(row, digest)
+        if row.path is None or row.error is not None:
+            return _asked(row, self._questions.ask(row))
+        try:
+            state = state_of_file(row.path)
+            known = None if self._files is None else self._files.digest_of(state)
+            digest = digest_of_file(row.path) if known is None else known
+            video = is_video(row.path)
+        except OSError as error:
+            return _asked(row, refusal(row, f"cannot be read: {error.strerror or error}"))
+        url = None if self._files is None else self._files.uploaded(digest)
+        row = attrs.evolve(row, fields={**row.fields, URL_COLUMN: url})
+        request = self._questions.ask_hosted(row, PLACEHOLDER, digest.hex(), video=video)
+        refused = digest_of_refused(refused_upload(row, "", digest))
+        return attrs.evolve(_asked(row, request), upload=refused)
+
+
+def answers(rows: Collection[Asked], find: Find) -> list[Answer]:
+    """Return what stands beside each of some rows."""
+    wanted = [each for row in rows for each in (row.question, row.upload) if each is not None]
+    found = find(wanted) if wanted else {}
+    return [_answer(row, found) for row in rows]
+
+
+def not_asked(row: CatalogRow) -> Answer:
+    """Return what stands beside a row that was not asked yet."""
+    return Answer(None, reason(place_of(row), "", NOT_ASKED), missing=True)
+
+
+def place_of(row: CatalogRow) -> str:
+    """Return where a row stands, for people: a line or a file."""
+    return f"line {row.line}" if row.path is None else str(row.fields[FILE_COLUMN])
+
+
+def reason(place: str, kind: str, message: str) -> str:
+    """Return in one line which row failed, and why.
+
+    Args:
+        place: The line or the file.
+        kind: The error's class.
+        message: What it said.
+    """
+    named = "" if kind in {"InvalidRequestError", "InvalidURLError", ""} else f"{kind}: "
+    return " ".join(f"{place}: {named}{message}".splitlines())
+
+
+def is_untold(finding: Finding | None) -> bool:
+    """Return whether a question was not asked yet, or its run was stopped before its fate."""
+    if finding is None:
+        return True
+    state, _, error_class, _, status = finding
+    if state != "unfinished":
+        return False
+    if status is not None:
+        return rule_of_status(status).stops_at_once
+    return error_class in {None, "CancelledError"}
+
+
+def _answer(asked: Asked, found: Mapping[bytes, Finding]) -> Answer:
+    if asked.question is None:
+        return Answer(None, reason(place_of(asked.row), "", asked.error or ""))
+    finding = found.get(asked.question)
+    if finding is None and asked.upload is not None:
+        finding = found.get(asked.upload)
+    if finding is None or is_untold(finding):
+        return not_asked(asked.row)
+    state, prompt, error_class, message, _ = finding
+    if state == "answered":
+        return Answer(prompt, None)
+    return Answer(None, reason(place_of(asked.row), error_class or "", message or ""))
+
+
+def _asked(row: CatalogRow, request: PromptRequest) -> Asked:
+    if isinstance(request, RefusedRequest):
+        return Asked(row, None, request.reason)
+    try:
+        return Asked(row, digest_of(request, prompt_call(request)))
+    except InvalidRequestError as error:
+        return Asked(row, None, error.message)

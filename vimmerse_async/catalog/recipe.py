@@ -1,0 +1,107 @@
+"""How a catalog is read and what is asked about each row: what makes its answers findable again."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import attrs
+
+from vimmerse_async.catalog.dialect import DialectOptions
+from vimmerse_async.catalog.forms import URL_COLUMN, TableFormat
+from vimmerse_async.catalog.questions import Questions
+from vimmerse_async.catalog.source import CatalogSource
+from vimmerse_async.errors import InvalidRequestError
+
+DETAIL = "catalog"
+"""Under what name a run's options in a journal hold it."""
+PIPE = "-"
+
+
+@attrs.frozen
+class Recipe:
+    """A catalog, how it is read, and what is asked about each row.
+
+    Attributes:
+        source: A file, a folder, or `-` for the standard input.
+        form: What a file is; None: found out.
+        encoding: Of a file; None: found out.
+        dialect: What was said about how a CSV is written.
+        questions: What is asked.
+    """
+
+    source: str
+    form: TableFormat | None
+    encoding: str | None
+    dialect: DialectOptions
+    questions: Questions
+
+    def open(self) -> CatalogSource:
+        """Open the catalog.
+
+        Raises:
+            InvalidRequestError: It cannot be read as one.
+        """
+        return CatalogSource(
+            self.source,
+            form=self.form,
+            encoding=self.encoding,
+            column=self.questions.text_column,
+            dialect=self.dialect,
+        )
+
+    def settled(self, source: CatalogSource, columns: Sequence[str]) -> "Recipe":
+        """Return this with the columns found out that were not given.
+
+        Args:
+            source: The open catalog.
+            columns: Every column there is.
+
+        Raises:
+            InvalidRequestError: There is no such column, or the right one cannot be told.
+        """
+        if source.folder is not None:
+            return attrs.evolve(self, questions=about_files(self.questions))
+        questions = self.questions.settled(columns, source.sample)
+        return attrs.evolve(self, form=source.form, questions=questions)
+
+    @property
+    def asked(self) -> str:
+        """Stands for what is asked: the same as long as the same is asked about the same rows."""
+        words = json.dumps(self.kept()["questions"], sort_keys=True).encode()
+        return hashlib.blake2b(words, digest_size=8).hexdigest()
+
+    def kept(self) -> dict[str, Any]:
+        """Return this as JSON can carry it; the path means the same from every folder."""
+        kept = attrs.asdict(self)
+        kept["source"] = PIPE if self.source == PIPE else os.path.realpath(self.source)
+        return kept
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self | None:
+        """Return what a run's options hold; None when it was no run over a catalog."""
+        kept = options.get(DETAIL)
+        if not isinstance(kept, dict):
+            return None
+        known = {field.name for field in attrs.fields(Questions)}
+        asked = {name: value for name, value in kept["questions"].items() if name in known}
+        dialect = DialectOptions(**kept.get("dialect") or {})
+        return cls(kept["source"], kept["form"], kept["encoding"], dialect, Questions(**asked))
+
+
+def about_files(questions: Questions) -> Questions:
+    """Return what is asked about the files of a folder.
+
+    Raises:
+        InvalidRequestError: A column is given, or texts are to be refined.
+    """
+    columns = (
+        questions.column, questions.column2, questions.video_column, questions.prompt_column,
+        questions.key_column,
+    )  # fmt: skip
+    if any(column not in {None, URL_COLUMN} for column in columns):
+        raise InvalidRequestError("a folder has no columns to choose", field="column")
+    if questions.about_text:
+        raise InvalidRequestError("to refine a text for each picture give --prompt", field="prompt")
+    return questions

@@ -1,0 +1,154 @@
+"""The end of a run with a journal: the catalog, read again, with what the journal knows beside it.
+
+However the run ended, what was paid for is in the journal: what goes wrong here costs nothing.
+"""
+
+import functools
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vimmerse_async.catalog.recipe import PIPE, Recipe
+from vimmerse_async.catalog.source import CatalogSource
+from vimmerse_async.catalog.weave import Woven, weave, woven
+from vimmerse_async.cli import journaling
+from vimmerse_async.cli.errors import FAILED, OK, OutputError, explain
+from vimmerse_async.cli.order import CaptionOrder
+from vimmerse_async.cli.outcomes import Record
+from vimmerse_async.cli.output import kinds_of_output, output_of
+from vimmerse_async.cli.terminal import note
+from vimmerse_async.errors import InvalidRequestError, JournalError, VimmerseError
+from vimmerse_async.journal.reader import JournalReader
+
+if TYPE_CHECKING:
+    from vimmerse_async.catalog.write import OutputForm
+    from vimmerse_async.cli.replacing import Placement, Target
+
+
+class Finish:
+    """Writes an output out of a journal.
+
+    Args:
+        job: What was typed.
+        recipe: How the catalog is read and asked.
+        source: The catalog, opened again.
+        form: What to write.
+    """
+
+    def __init__(
+        self,
+        job: CaptionOrder,
+        recipe: Recipe,
+        source: CatalogSource,
+        form: "OutputForm",
+    ) -> None:
+        self._job = job
+        self._recipe = recipe
+        self._source = source
+        self._form: OutputForm = form
+        self._placed: Placement | None = None
+        self._target: Target = job.target(recipe)
+
+    def finish(
+        self, record: Record, error: VimmerseError | None, charged: int, *, ended: bool
+    ) -> int:
+        """Write it, say how it went, and return an exit code: 0 where the run's own stands.
+
+        Args:
+            record: What was counted.
+            error: What ended the run early; None when nothing did.
+            charged: Requests of the run that may have been charged although no answer came.
+            ended: False when the run was stopped.
+
+        Raises:
+            InvalidRequestError: A pipe had no rows.
+            JournalError: The journal cannot be read or written.
+            OutputError: The rows cannot be written.
+            ClosedError: Nobody reads the output any more.
+        """
+        journal = self._job.journal
+        assert journal is not None  # noqa: S101 - or nothing is finished
+        command = journaling.resume_command(self._job.words)
+        same = ", with the same input" if self._job.source == PIPE else ""
+        try:
+            with JournalReader(journal) as reader:
+                ever = sum(run.possibly_charged for run in reader.runs())
+                path, left_out, done = self._write(reader)
+        except (OutputError, JournalError, KeyboardInterrupt):
+            if error is not None:
+                note(f"vimmerse: {explain(error)}")
+            note(f"what was answered is kept in {journal}; to go on{same}: {command}")
+            raise
+        told = None if self._placed is None else self._placed.told(self._target)
+        record.tell(path, left_out, told, ended=ended)
+        tell_charges(charged, ever)
+        if error is not None:
+            note(f"vimmerse: {explain(error)}")
+        if not ended or done.missing:
+            note(f"to go on{same}: {command}")
+        elif record.retriable and self._job.retry_errors is False:
+            note(f"to ask failed rows again: {command} --retry-errors")
+        return FAILED if ended and done.missing and self._job.rows is None else OK
+
+    def _write(self, journal: JournalReader) -> tuple[Path | None, Iterable[str], Woven]:
+        job, source = self._job, self._source
+        questions = self._recipe.questions
+        kinds = kinds_of_output(source, source.survey().kinds, questions)
+        source.ask(questions.columns, whole=self._form != "parquet")
+        most = job.rows if job.output == PIPE else None
+        rows = questions.rows(itertools.islice(source.records(), most))
+        with output_of(
+            job.output, self._form, source, kinds, questions, None, derived=True
+        ) as output:
+            try:
+                pairs = woven(rows, questions, journal, journal.findings)
+                done = weave(pairs, output)
+            except InvalidRequestError as error:
+                raise OutputError(f"the catalog cannot be read again: {error.message}") from None
+            if not done.rows:
+                raise InvalidRequestError("there are no rows; no output is written", field="source")
+            path = None
+            if self._target.deserves(done):
+                path = output.finish(functools.partial(self._name, done))
+        if path is not None and self._placed is not None:
+            self._tidy(done)
+        return path, output.left_out, done
+
+    def _name(self, done: Woven, temporary: Path) -> Path:
+        """Return what a file that is written shall be called; the journal knows it before."""
+        target = self._target
+        placed = self._placed = target.place(done)
+        assert target.outputs is not None  # noqa: S101 - there is a journal
+        target.outputs.note(
+            placed.path,
+            temporary,
+            rows=done.rows,
+            missing=done.missing,
+            asked=target.asked,
+            source=target.source,
+            stands_for=None if placed.reason is None else target.path,
+        )
+        return placed.path
+
+    def _tidy(self, done: Woven) -> None:
+        """Forget what the file was before, and what stood beside it until it was whole."""
+        placed, outputs = self._placed, self._target.outputs
+        if placed is None or outputs is None:
+            return
+        outputs.forget_others(placed.path)
+        if placed.reason is None and not done.missing:
+            for beside in outputs.standing_for(placed.path):
+                beside.unlink(missing_ok=True)
+
+
+def tell_charges(now: int, ever: int) -> None:
+    """Say how many requests may have been charged although no answer came.
+
+    Args:
+        now: In this run.
+        ever: In all runs.
+    """
+    if ever:
+        before = f", {ever:,} in all runs" if ever > now else ""
+        note(f"{now:,} requests may have been charged although no answer came{before}")
