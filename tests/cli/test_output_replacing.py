@@ -1,0 +1,119 @@
+"""Which file is replaced by an output, and what is done where a catalog cannot be read again."""
+
+import csv
+import json
+import resource
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_kit import write_urls
+
+from vimmerse_async.emulator import Emulator
+
+Vimmerse = Callable[..., Any]
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("word", [None, "--no-journal", "--fresh"])
+def test_another_programs_file_is_refused(
+    vimmerse: Vimmerse, place: Path, emulator: Emulator, word: str | None
+) -> None:
+    """A file that others wrote is replaced with --overwrite only; nothing is sent before."""
+    write_urls(place / "in.txt", 3)
+    (place / "out.csv").write_text("theirs\n")
+    more = [word] if word else []
+    ended = vimmerse("caption", "in.txt", "-o", "out.csv", *more)
+    assert ended.code == 2
+    assert "--overwrite replaces it, another name with -o leaves it alone" in ended.err
+    assert (place / "out.csv").read_text() == "theirs\n"
+    assert not emulator.requests
+    words = ("caption", "in.txt", "-o", "out.csv", "--overwrite", *more)
+    stopped = vimmerse(*words, "--max-calls", "1")
+    assert stopped.code == 3
+    assert (place / "out.csv").read_text() == "theirs\n"
+    assert vimmerse(*words).code == 0
+    assert len(table(place / "out.csv")) == 3
+
+
+def test_a_longer_output_of_another_catalog_is_refused(
+    vimmerse: Vimmerse, place: Path, emulator: Emulator
+) -> None:
+    """A catalog of another name may not shorten an output; the same catalog may, when cut."""
+    write_urls(place / "long.txt", 20)
+    write_urls(place / "short.txt", 5)
+    vimmerse("caption", "long.txt", "-o", "out.csv")
+    ended = vimmerse("caption", "short.txt", "-o", "out.csv")
+    assert ended.code == 2
+    assert "holds the 20 rows of 'long.txt'" in ended.err
+    assert len(table(place / "out.csv")) == 20
+    write_urls(place / "long.txt", 5)
+    assert vimmerse("caption", "long.txt", "-o", "out.csv").code == 0
+    assert len(table(place / "out.csv")) == 5
+    assert len(emulator.requests) == 20
+
+
+def test_what_stands_beside_goes_when_the_output_is_whole(
+    vimmerse: Vimmerse, place: Path, emulator: Emulator
+) -> None:
+    """A stopped run's rows stand beside a complete output until the same questions are answered."""
+    write_urls(place / "in.txt", 10)
+    vimmerse("caption", "in.txt", "-o", "out.csv")
+    words = ("caption", "in.txt", "-o", "out.csv", "--mode", "video")
+    for calls in ("3", "4"):
+        ended = vimmerse(*words, "--max-calls", calls)
+        assert "out.csv stays as it is: it is complete for other options" in ended.err
+        assert "written to out.partial.csv" in ended.err
+    assert [bool(row["prompt"]) for row in table(place / "out.partial.csv")].count(True) == 7
+    assert vimmerse(*words).code == 0
+    assert not (place / "out.partial.csv").exists()
+    assert len(emulator.requests) == 20
+
+
+def test_a_catalog_that_has_moved(vimmerse: Vimmerse, place: Path) -> None:
+    """Export and report name what can be done; the answers alone come only when asked for."""
+    write_urls(place / "in.txt", 3)
+    vimmerse("caption", "in.txt", "-o", "out.csv")
+    (place / "in.txt").rename(place / "moved.txt")
+    for command in ("export", "report"):
+        ended = vimmerse(command, "out.csv", "-o", "x.jsonl" if command == "export" else "x.html")
+        assert ended.code == 2
+        assert "--source FILE names it where it is now, --answers does without it" in ended.err
+    assert vimmerse("export", "out.csv", "-o", "x.csv", "--source", "moved.txt").code == 0
+    assert (place / "x.csv").read_bytes() == (place / "out.csv").read_bytes()
+    assert vimmerse("export", "out.csv", "-o", "x.jsonl", "--answers").code == 0
+    row = json.loads((place / "x.jsonl").read_text().splitlines()[0])
+    assert row["image_url"].startswith("https://a.example/")
+    refused = vimmerse(
+        "export", "out.csv", "-o", "moved.txt", "--to", "csv", "--source", "moved.txt"
+    )
+    assert refused.code == 2
+    assert "the output is the source" in refused.err
+
+
+def test_E5_a_full_disk_at_the_end(
+    start: Callable[..., Any], place: Path, emulator: Emulator
+) -> None:
+    """E5: an output that cannot be written ends with 4; all that was paid for is kept, and told."""
+    rows = "".join(f"https://a.example/{n}.png,{'x' * 20_000}\n" for n in range(30))
+    (place / "in.csv").write_text(f"url,text\n{rows}")
+
+    def limited() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+
+    process = start("caption", "in.csv", "-o", "out.csv", preexec_fn=limited)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 4
+    assert "what was answered is kept in out.csv.journal; to go on: vimmerse caption" in said
+    assert not (place / "out.csv").exists()
+    process = start("caption", "in.csv", "-o", "out.csv")
+    assert process.wait(timeout=60) == 0
+    assert len(table(place / "out.csv")) == 30
+    assert len(emulator.requests) == 30
