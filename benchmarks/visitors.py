@@ -183,19 +183,27 @@ async def _asker(stack: AsyncExitStack, origin: str, kind: str) -> Callable[[str
     """Return what asks for one visitor and makes the answer."""
     from fastapi.responses import JSONResponse
 
-    from vimmerse_async import Timeouts, VimmerseSession, refine_prompt
+    from vimmerse_async import OverloadedError, Timeouts, VimmerseSession, refine_prompt
+    from vimmerse_async.integrations.web import status_and_headers
 
     if kind == "plain":
         return await _plain(stack, origin)
     timeouts = Timeouts(total=PATIENCE) if kind in {"timed", "shedding"} else Timeouts()
     session = await stack.enter_async_context(
-        VimmerseSession(KEY, base_url=origin, timeouts=timeouts)
+        VimmerseSession(
+            KEY,
+            base_url=origin,
+            timeouts=timeouts,
+            max_waiting=8 if kind == "shedding" else None,
+        )
     )
 
     async def ask(text: str) -> JSONResponse:
-        if kind == "shedding" and session.statistics().waiting >= 8:
-            return JSONResponse({}, 503)
-        return JSONResponse({"prompt": await refine_prompt(session, text)})
+        try:
+            return JSONResponse({"prompt": await refine_prompt(session, text)})
+        except OverloadedError as error:
+            status, headers = status_and_headers(error)
+            return JSONResponse({}, status, headers)
 
     return ask
 

@@ -274,8 +274,10 @@ class Gate:
             error.refused = doubted < DOUBTED and is_refusal(
                 error.status, operation.name, took, scene
             )
-        rule = rule_of(error)
-        is_lost = getattr(error, "kind", None) == "lost"
+        kind, rule = getattr(error, "kind", None), rule_of(error)
+        if kind == "deadline":
+            return Outcome.CANCEL
+        is_lost = kind == "lost"
         return Outcome.THROTTLE if is_lost and is_quick(took, scene) else rule.outcome
 
     def release(

@@ -296,14 +296,16 @@ class VimmerseSession:
         deadline.when = min(attempts.deadline, deadline.when)
         touch = None if operation.idle is None else _toucher(runtime, deadline, operation.idle)
         # Whatever ends this without an answer, the caller's cancellation too, teaches no limit.
-        outcome, retry_after = Outcome.CANCEL, None
-        lease = Lease()
+        outcome, retry_after, lease = Outcome.CANCEL, None, Lease()
+        known = gate.known.get(operation.latency)
         lease.fresh = attempts.fresh
+        if known is not None and lane is None:
+            lease.until = attempts.deadline - known.least
         try:
             answer = await runtime.transport.exchange(call, self._timeouts.connect, lease, touch)
             if type(answer) is Reply and 200 <= answer.status < 300:
                 outcome = Outcome.OK
-                known = gate.known.get(operation.latency) or gate.meet(operation.latency)
+                known = known or gate.meet(operation.latency)
                 known.add(now := runtime.now(), now - begun, operation.name)
                 return decode(operation, answer)
             result = error_of(operation, answer)
@@ -316,11 +318,7 @@ class VimmerseSession:
                 attempts.possibly_charged += lease.connected and not operation.safe
                 raise
             result = _too_late(operation, attempts, runtime.now(), sent=lease.connected)
-            outcome = rule_of(result).outcome
-            if result.kind == "deadline" and not gate.was_fair(
-                operation.latency, runtime.now() - begun
-            ):
-                outcome = Outcome.CANCEL
+            outcome = _learned(result, gate, operation, runtime.now() - begun)
         finally:
             # Before any pause: nobody holds a place while asleep, and the limit learns at once.
             attempts.probe = permit.probe
@@ -438,6 +436,13 @@ def _too_late(
     if operation.idle is not None:
         return APITimeoutError(f"the upload stood still for {operation.idle:g} s", kind="idle")
     return APITimeoutError("no answer in the time of one attempt", kind="timeout")
+
+
+def _learned(error: APITimeoutError, gate: Gate, operation: Operation, had: float) -> Outcome:
+    """Return what silence tells the limit: nothing, where the caller's haste cut it short."""
+    if error.kind == "deadline" and not gate.was_fair(operation.latency, had):
+        return Outcome.CANCEL
+    return rule_of(error).outcome
 
 
 def _toucher(runtime: Runtime, deadline: Deadline, idle: float) -> Callable[[], None]:

@@ -5,6 +5,7 @@ Arguments are checked here and become a `Call`. What one exchange brings is a `R
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NoReturn, Protocol
@@ -175,6 +176,7 @@ class Lease:
 
     Attributes:
         fresh: True asks for a connection that has not been used before.
+        until: Loop time after which nothing is sent on a connection that took so long to open.
         connected: True once there was a connection: from then on something may have been sent.
         reused: True when the connection had carried an earlier request.
         late: True when the connection is looked at once more before the request is written, which
@@ -183,6 +185,7 @@ class Lease:
     """
 
     fresh: bool = False
+    until: float = math.inf
     connected: bool = False
     reused: bool = False
     late: bool = False

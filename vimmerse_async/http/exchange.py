@@ -38,6 +38,9 @@ LARGE = 1024 * 1024
 """Bytes; aiohttp warns of larger bodies that are not files."""
 
 
+_LATE = "less time was left than any answer takes, once there was a connection: it was not sent"
+
+
 class Head(bytes):
     """The first lines of a request, with a place for the length of its body; they hold the key."""
 
@@ -130,6 +133,9 @@ class Transport:
             if protocol is None:
                 wait = self._waits.get(connect) or self._wait(connect)
                 protocol = await self._connector.open(wait, lease)
+                if asyncio.get_running_loop().time() > lease.until:
+                    whole = True
+                    return Failure("deadline", sent=False, message=_LATE)
             protocol.ask(head % len(body) + body, has_body=operation.method != "HEAD")
             message, stream = await protocol.read()
             while 100 <= message.code < 200 and message.code != 101:

@@ -17,6 +17,7 @@ from vimmerse_async.errors import (
     APITimeoutError,
     ConfigurationError,
     InvalidRequestError,
+    OverloadedError,
     SessionError,
     VimmerseError,
 )
@@ -36,6 +37,7 @@ _STATUSES: tuple[tuple[type[VimmerseError], int], ...] = (
     (InvalidRequestError, 422),
     (ClientDisconnectedError, 499),
     (APITimeoutError, 503),
+    (OverloadedError, 503),
     (SessionError, 503),
 )
 """What is neither of these is the API's: 502."""
