@@ -131,9 +131,11 @@ class ToxicProxy:
         finally:
             for way in ways:
                 way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            for end in (writer, back):
+            for end in (writer, back):  # at once: the proxy's own end may cancel the waiting below
                 end.close()
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(*ways, return_exceptions=True)
+            for end in (writer, back):
                 with suppress(OSError, asyncio.CancelledError):
                     await end.wait_closed()
             self._tasks.discard(task)
