@@ -1,6 +1,7 @@
 """What happens to a journal while a run writes it, and what the run does about it."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -22,6 +23,7 @@ from vimmerse_async import (
     gather_prompts,
     stream_prompts,
 )
+from vimmerse_async.journal.writer import JournalEntry
 
 ROWS = [f"https://a.example/{number}" for number in range(400)]
 
@@ -82,6 +84,65 @@ async def test_P7_gather_raises_what_the_journal_says(server, path):
         with pytest.raises(JournalError, match="deleted"):
             await gather_prompts(session, ROWS, journal=path, on_result=note)
     assert len(server.requests) <= len(seen) + 5 * 8
+
+
+async def test_E13_P7_what_was_moved_is_whole(server, path):
+    """A journal that is moved in mid-run holds all that was seen, and the error says where."""
+    server.script = slow(0.01)
+    aside, seen = path.with_name("aside.db"), []
+
+    def note(result):
+        seen.append(result.prompt)
+        if len(seen) == 20:
+            path.rename(aside)
+
+    async with server.session(limit=8) as session:
+        with pytest.raises(JournalError, match=f"{path} was moved to {aside} while"):
+            await gather_prompts(session, ROWS, journal=path, on_result=note)
+    assert [each.name for each in path.parent.iterdir()] == [aside.name]
+    with JournalReader(aside) as reader:
+        assert set(seen) <= {row.prompt for row in reader.results()}
+    aside.rename(path)
+    async with server.session(limit=8) as session:
+        assert len(await gather_prompts(session, ROWS, journal=path)) == len(ROWS)
+    assert len(server.names) <= len(ROWS) + 2 * 8
+
+
+@pytest.mark.parametrize(
+    "words", [["PRAGMA wal_checkpoint(TRUNCATE)"], ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"]]
+)
+async def test_E13_another_tool_may_tidy_up(server, path, words):
+    """Checkpoints and a VACUUM in mid-run, which cut both files short, do not end the run."""
+    sizes = []
+
+    def tidy():
+        before = path.stat().st_size, Path(f"{path}-wal").stat().st_size
+        with contextlib.closing(
+            sqlite3.connect(path, isolation_level=None, timeout=10)
+        ) as connection:
+            for word in words:
+                connection.execute(word).fetchall()
+        sizes.append((before, (path.stat().st_size, Path(f"{path}-wal").stat().st_size)))
+
+    async with PromptJournal(path, synchronous="normal") as journal:
+        for number in range(2_000):  # what a VACUUM gives back
+            journal.put(JournalEntry("INSERT INTO meta VALUES (?, ?)", (f"old {number}", "x" * 99)))
+        journal.put(JournalEntry("DELETE FROM meta WHERE name LIKE 'old %'"))
+        await journal.flush()
+    server.script, seen = slow(0.01), []
+    async with (
+        server.session(limit=8) as session,
+        stream_prompts(session, ROWS, journal=path) as results,
+    ):
+        async for result in results:
+            seen.append(result)
+            if len(seen) in {20, 100, 300}:
+                await asyncio.to_thread(tidy)
+    assert len(seen) == len(server.names) == len(ROWS)
+    assert all(after[1] < before[1] for before, after in sizes)
+    assert len(words) == 1 or sizes[0][1][0] < sizes[0][0][0]
+    with JournalReader(path) as reader:
+        assert reader.counts()["answered"] == len(ROWS)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -33,11 +34,13 @@ class Place:
     Attributes:
         path: Absolute, symbolic links resolved.
         is_new: True when there was no file.
+        moved: Where it was found to have gone; None while it is where it was.
     """
 
     def __init__(self, path: Path, lock: int, *, is_new: bool) -> None:
         self.path = path
         self.is_new = is_new
+        self.moved: Path | None = None
         self._lock: int | None = lock
         self._seen: dict[str, tuple[int, int, int]] = {}
 
@@ -73,29 +76,52 @@ class Place:
         if self._lock is None:
             return
         if unmake and self.is_new:
-            for ending in ("", "-wal", "-shm"):
-                with contextlib.suppress(OSError):
-                    Path(f"{self.path}{ending}").unlink()
+            _remove(f"{self.path}{ending}" for ending in ("", "-wal", "-shm"))
+        if self.moved is not None and _is_empty(f"{self.path}-wal"):
+            _remove(f"{self.path}{ending}" for ending in ("-wal", "-shm"))
         _unlock(self.path, self._lock)
         self._lock = None
 
-    def check(self) -> None:
-        """Raise `JournalError` when the database was deleted, replaced or cut since the last look.
+    def check(self) -> str | None:
+        """Return which of the database's files is shorter than at the last look, None for neither.
 
-        SQLite itself would go on writing to a file that no longer has a name.
+        A checkpoint by another tool shortens them, and so does what damages them.
+
+        Raises:
+            JournalError: One was deleted, moved or replaced. SQLite itself would go on writing to
+                a file that no longer has its name.
         """
+        shorter = None
         for path in (str(self.path), f"{self.path}-wal"):
             try:
                 found = os.stat(path)  # noqa: PTH116 - a tenth of Path.stat's time, in every commit
             except OSError as error:
-                raise _lost(path, "deleted" if error.errno == errno.ENOENT else error) from None
+                raise _lost(path, self._whereabouts(path, error)) from None
             now = found.st_dev, found.st_ino, found.st_size
             before = self._seen.get(path, now)
             if before[:2] != now[:2]:
                 raise _lost(path, "replaced")
             if now[2] < before[2]:
-                raise _lost(path, "cut")
+                shorter = path
             self._seen[path] = now
+        return shorter
+
+    def _whereabouts(self, path: str, error: OSError) -> str:
+        """Return in words what became of a file that cannot be found."""
+        if error.errno not in {errno.ENOENT, errno.ENOTDIR}:
+            return f"out of reach ({error.strerror})"
+        seen = self._seen.get(path)
+        name = None if seen is None else _name_of(seen[:2])
+        if name is None:
+            return "deleted"
+        if path == str(self.path):
+            self.moved = Path(name)
+        return f"moved to {name}"
+
+
+def cut(path: str) -> JournalError:
+    """Return the error for a file that lost something that was in it."""
+    return _lost(path, "cut")
 
 
 def _resolved(path: str | os.PathLike[str]) -> Path:
@@ -189,9 +215,28 @@ def _unusable(path: str | Path, error: OSError) -> JournalError:
     return JournalError(f"{path} cannot be used as a journal: {reason}", kind="write")
 
 
-def _lost(path: str, how: object) -> JournalError:
-    return JournalError(
-        f"the journal {path} was {how} while it was being written" if isinstance(how, str)
-        else f"the journal {path} cannot be seen any more: {how}",
-        kind="write",
-    )  # fmt: skip
+def _name_of(file: tuple[int, int]) -> str | None:
+    """Return the name of a file that this process has open; None: it has none, or none is known."""
+    with contextlib.suppress(OSError):
+        for link in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found = link.stat()
+                if (found.st_dev, found.st_ino) == file and found.st_nlink:
+                    return str(link.readlink())
+    return None
+
+
+def _is_empty(path: str) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(path).stat().st_size == 0
+    return False
+
+
+def _remove(paths: Iterable[str]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            Path(path).unlink()
+
+
+def _lost(path: str, how: str) -> JournalError:
+    return JournalError(f"the journal {path} was {how} while it was being written", kind="write")

@@ -19,7 +19,7 @@ import attrs
 from vimmerse_async.errors import JournalError
 from vimmerse_async.journal import schema
 from vimmerse_async.journal.lookup import Lookup
-from vimmerse_async.journal.place import Place
+from vimmerse_async.journal.place import Place, cut
 
 GROUP = 256
 """Entries of one commit at most: their acknowledgement is one step of the event loop."""
@@ -191,11 +191,13 @@ class JournalWriter(threading.Thread):
         if entries and not self._broken:
             try:
                 _commit(connection, entries)
-                place.check()
+                _check(connection, place)
             except BaseException as error:  # noqa: BLE001 - sticky, and told to who waits
                 self._broken = True
                 with contextlib.suppress(sqlite3.Error):
                     connection.rollback()
+                    if place.moved is not None:  # what is in the log goes along
+                        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 self._tell(self._failed, _as_journal_error(place.path, error))
             else:
                 waiting = [entry for entry in entries if entry.done is not None]
@@ -218,6 +220,25 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         if schema.version_of(connection) < schema.VERSION:
             schema.upgrade(connection)
+
+
+def _check(connection: sqlite3.Connection, place: Place) -> None:
+    shorter = place.check()
+    if shorter is not None and not _is_whole(connection, shorter):
+        raise cut(shorter)
+
+
+def _is_whole(connection: sqlite3.Connection, shorter: str) -> bool:
+    """Return whether a file of the database that became shorter holds all that it should."""
+    with contextlib.suppress(sqlite3.Error, OSError):
+        size = Path(shorter).stat().st_size
+        frames = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
+        page = connection.execute("PRAGMA page_size").fetchone()[0]
+        if shorter.endswith("-wal"):
+            return bool(size >= frames * (24 + page))  # SQLite's frame header
+        sound = connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+        return bool(sound and size)  # VACUUM gives pages back, but the first one stays
+    return False
 
 
 def _facts(connection: sqlite3.Connection) -> Facts:
