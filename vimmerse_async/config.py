@@ -5,7 +5,7 @@ import os
 import platform
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import attrs
 from yarl import URL
@@ -29,15 +29,21 @@ _PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?").fullmatch
 
 
 class Secret(str):
-    """A str that goes out as it is, but shows, pickles and copies as nothing."""
+    """A str that goes out as it is, but shows nothing, is never pickled, and copies as itself."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         return "'***'"
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self  # tools that record requests copy their headers
+
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
-        raise TypeError("a secret is not pickled or copied")
+        raise TypeError("a secret is not pickled")
 
 
 def conceal(value: object) -> Any:

@@ -107,14 +107,28 @@ def test_F1_configuration():
 
 
 def test_F5_a_session_is_not_copied():
-    """Neither a session nor its configuration goes into a pickle or a copy."""
+    """A session goes neither into a pickle nor into a copy, nor its configuration into a pickle."""
     session = VimmerseSession(KEY, authorization=OTHER_SECRET)
-    for each in (session, session.with_options(), session._runtime.config):
+    for each in (session, session.with_options()):
         for way in (pickle.dumps, copy.copy, copy.deepcopy):
-            if each is session._runtime.config and way is copy.copy:
-                continue
             with pytest.raises(TypeError):
                 way(each)
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(session._runtime.config)
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda headers: {**headers}])
+def test_F5_copied_headers_hide_their_secrets(way):
+    """What records requests may copy their headers: each secret stays the object that it was."""
+    config = build_config(KEY, None, OTHER_SECRET, None, None)
+    copied = way(config.headers)
+    assert copied == config.headers
+    assert CORE not in repr(copied)
+    for name in ("X-Api-Key", "Authorization"):
+        assert copied[name] is config.headers[name]
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        with pytest.raises(TypeError):
+            pickle.dumps(copied, protocol)
 
 
 def test_F5_json_takes_no_session():
