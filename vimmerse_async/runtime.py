@@ -37,6 +37,7 @@ from vimmerse_async.hooks import (
     logger,
 )
 from vimmerse_async.http.exchange import Transport
+from vimmerse_async.loops import no_loop, running_loop
 from vimmerse_async.models import SessionStatistics
 from vimmerse_async.options import check_number, check_seconds
 from vimmerse_async.waiting import finished
@@ -138,7 +139,7 @@ class Runtime:
                 if self._state is SessionState.OPEN
                 else "a closed session does not open again; make a new VimmerseSession"
             )
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
         self._pid = os.getpid()
         self.now = self._loop.time
         self.transport = Transport(self.config, **self._connection)  # first: it may refuse
@@ -152,8 +153,9 @@ class Runtime:
         if self._state is not SessionState.OPEN:
             raise SessionError(
                 "this session is not open yet; write `async with VimmerseSession() as session:` "
-                "and make the call inside (a web app enters it in its lifespan, which test "
-                "clients run inside `with TestClient(app) as client:` only)"
+                "and make the call inside (a web app enters it in its lifespan, Django in one that "
+                "is put around its application; test clients run a lifespan inside "
+                "`with TestClient(app) as client:` only)"
                 if self._state is SessionState.NEW
                 else "this session is closed; make the call inside its `async with` block, or in "
                 "a notebook open one for all cells: "
@@ -161,7 +163,7 @@ class Runtime:
             )
         if os.getpid() != self._pid:
             raise SessionError("this session was opened before a fork; open one in each process")
-        if asyncio.get_running_loop() is not self._loop:
+        if running_loop() is not self._loop:
             raise SessionError(
                 "this session belongs to another event loop; open one in each loop "
                 "(each asyncio.run, each thread and, in Django under WSGI, each request has its "
@@ -198,9 +200,11 @@ class Runtime:
                 self.check()
             if timeout is not None:
                 check_seconds("timeout", timeout)
-        except VimmerseError:
+        except (VimmerseError, RuntimeError) as error:
             if permit is not None:
                 self.gate.release(permit, Outcome.CANCEL, 0.0)
+            if not isinstance(error, VimmerseError):
+                raise no_loop() from None
             raise
         self.counters.calls += 1
         if self.hooks.tracing:

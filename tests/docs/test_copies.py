@@ -11,6 +11,7 @@ COPIES = [
     ("tutorial-web.md", "fastapi_app.py", "web/fastapi_app.py"),
     ("pipelines.md", "pipeline.py", "pipeline.py"),
     ("pipelines.md", "pipeline_postgres.py", "pipeline_postgres.py"),
+    ("traps.md", "django_app.py", "web/django_app.py"),
 ]
 
 

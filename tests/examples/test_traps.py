@@ -3,12 +3,14 @@
 import ast
 import asyncio
 import inspect
+import os
 import subprocess
 import sys
 import threading
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,8 @@ from starlette.routing import Route
 
 from vimmerse_async import SessionError, VimmerseSession, gather_prompts, refine_prompt
 from vimmerse_async.emulator import Emulator
+
+WEB = Path(__file__).parents[2] / "examples" / "web"
 
 pytestmark = pytest.mark.filterwarnings("ignore:VimmerseSession of:ResourceWarning")
 
@@ -132,6 +136,71 @@ def test_django_under_wsgi_is_named(emulator: Emulator) -> None:
 def test_django_under_wsgi_opens_a_session_for_each_request(emulator: Emulator) -> None:
     """What the page says works: a session inside the view."""
     assert _django("/opens", "/opens") == ["/opens 200"] * 2
+
+
+DJANGO_ASGI = """
+import asyncio, sys
+from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
+from django.conf import settings
+from django.http import HttpResponse
+from django.urls import path
+import django_app
+from vimmerse_async import refine_prompt
+
+class Synchronous:
+    async_capable = False
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+def synchronous(request):
+    return HttpResponse(async_to_sync(refine_prompt)(django_app.session, "a fox"))
+
+django_app.urlpatterns.append(path("synchronous", synchronous))
+settings.MIDDLEWARE = ["__main__.Synchronous"] * int(sys.argv[1])
+django_app.views.load_middleware(is_async=True)
+
+async def get(where):
+    visitor = ApplicationCommunicator(django_app.app, {
+        "type": "http", "method": "GET", "path": where, "query_string": b"text=a+fox",
+        "headers": [(b"host", b"localhost")],
+    })
+    await visitor.send_input({"type": "http.request"})
+    reply = await visitor.receive_output(30)
+    print(where, reply["status"], b"fox" in (await visitor.receive_output(30))["body"])
+    await visitor.wait()
+
+async def main():
+    server = ApplicationCommunicator(django_app.app, {"type": "lifespan"})
+    for step in ("startup", "shutdown"):
+        await server.send_input({"type": f"lifespan.{step}"})
+        assert (await server.receive_output(30))["type"] == f"lifespan.{step}.complete"
+        if step == "startup":
+            await asyncio.gather(get("/refine"), get("/synchronous"))
+            await get("/synchronous")
+    print(django_app.session.closed, django_app.session.statistics().succeeded)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("middleware", [0, 1])
+def test_django_under_asgi_shares_one_session(emulator: Emulator, middleware: int) -> None:
+    """Both kinds of views use the session of the lifespan, behind synchronous middleware too."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", DJANGO_ASGI, str(middleware)],
+        capture_output=True, text=True, timeout=60, check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(WEB), *sys.path])},
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert sorted(lines[:3]) == [
+        "/refine 200 True", "/synchronous 200 True", "/synchronous 200 True",
+    ]  # fmt: skip
+    assert lines[3] == "True 3"
 
 
 def test_a_notebook_awaits_and_keeps_its_session(emulator: Emulator) -> None:

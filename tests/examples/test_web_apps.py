@@ -12,7 +12,7 @@ from served import served
 from vimmerse_async.emulator import Emulator
 
 WEB = Path(__file__).parents[2] / "examples" / "web"
-APPS = ["aiohttp_app", "fastapi_app", "litestar_app", "starlette_app"]
+APPS = ["aiohttp_app", "django_app", "fastapi_app", "litestar_app", "starlette_app"]
 
 
 @pytest.mark.parametrize("name", APPS)

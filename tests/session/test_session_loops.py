@@ -1,22 +1,28 @@
 """The same session on every kind of event loop: plain, in debug mode, uvloop, eager tasks."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
+from drawn import RED, encoded, solid
 from loop_kinds import LOOPS, run
 from scripted_server import NEVER, Answer, ScriptedServer, echo
 
 from vimmerse_async import (
     APITimeoutError,
+    PromptJournal,
     RetryPolicy,
     SessionError,
     Timeouts,
+    VimmerseSession,
     gather_prompts,
     image_2_prompt,
     stream_prompts,
+    upload_image,
 )
 
 URL = "https://a.example/1"
@@ -117,3 +123,48 @@ def test_D18_session_on_any_loop(
         run(kind, main)
     complaints = [each.getMessage() for each in caplog.records]
     assert not [each for each in complaints if not each.startswith("Executing")]
+
+
+def _entered(session: VimmerseSession, _folder: Path) -> Coroutine[Any, Any, Any]:
+    return VimmerseSession("test-key", base_url=session.base_url).__aenter__()
+
+
+def _opened(_session: VimmerseSession, folder: Path) -> Coroutine[Any, Any, Any]:
+    return PromptJournal(folder / "run.db").__aenter__()
+
+
+def _called(session: VimmerseSession, _folder: Path) -> Coroutine[Any, Any, Any]:
+    return image_2_prompt(session, URL)
+
+
+def _uploaded(session: VimmerseSession, _folder: Path) -> Coroutine[Any, Any, Any]:
+    return upload_image(session, encoded(solid(RED)))
+
+
+def _gathered(session: VimmerseSession, _folder: Path) -> Coroutine[Any, Any, Any]:
+    return gather_prompts(session, [URL])
+
+
+def _closed(session: VimmerseSession, _folder: Path) -> Coroutine[Any, Any, Any]:
+    return session.aclose()
+
+
+@pytest.mark.parametrize("begin", [_entered, _opened, _called, _uploaded, _gathered, _closed])
+async def test_D18_outside_of_asyncio(
+    server: ScriptedServer,
+    tmp_path: Path,
+    begin: Callable[[VimmerseSession, Path], Coroutine[Any, Any, Any]],
+) -> None:
+    """Where another library drives the coroutine, the error names asyncio, and nothing is sent."""
+
+    def drive() -> None:
+        coroutine = begin(session, tmp_path)
+        with contextlib.closing(coroutine), pytest.raises(SessionError, match=r"asyncio\.run"):
+            coroutine.send(None)
+        assert not list(tmp_path.iterdir())
+
+    async with server.session(limit=1) as session:
+        await asyncio.to_thread(drive)
+        assert not server.requests
+        assert session.gate.in_flight == 0
+        assert await image_2_prompt(session, URL) == "about 1"

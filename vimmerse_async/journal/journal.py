@@ -21,6 +21,7 @@ from vimmerse_async.journal.origin import origin_of
 from vimmerse_async.journal.reader import snapshot_from
 from vimmerse_async.journal.records import FIND_FILE, FileState, Finding
 from vimmerse_async.journal.writer import Done, Facts, JournalEntry, JournalWriter, Synchronous
+from vimmerse_async.loops import running_loop
 from vimmerse_async.waiting import finished
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class PromptJournal:
     async def __aenter__(self) -> Self:
         if self._writer is not None:
             raise JournalError(f"{self.path} is open already", kind="locked")
-        writer = JournalWriter(self.path, asyncio.get_running_loop(), self._synchronous, self._fail)
+        writer = JournalWriter(self.path, running_loop(), self._synchronous, self._fail)
         writer.start()
         try:
             failure = await writer.opened
