@@ -253,3 +253,30 @@ def test_demo(start: Start, place: Path, environment: dict[str, str]) -> None:
     assert process.returncode == 0, err
     assert len(rows) >= 13
     assert all(row["prompt"] and not row["error"] for row in rows)
+
+
+HELP = """
+import rich_click as click
+from vimmerse_async.cli.app import vimmerse
+
+def show(command, context):
+    print(context.command_path, repr(command.help), command.get_help(context))
+    for name in getattr(command, "list_commands", lambda _: ())(context):
+        below = command.get_command(context, name)
+        show(below, click.RichContext(below, context, info_name=name))
+
+show(vimmerse, click.RichContext(vimmerse, info_name="vimmerse"))
+"""
+
+
+def test_help_needs_no_docstrings() -> None:
+    """Python's -OO, which drops docstrings, leaves every command its help."""
+    plain, bare = (
+        subprocess.run(
+            [sys.executable, *words, "-c", HELP], capture_output=True, text=True, check=True
+        ).stdout
+        for words in ([], ["-OO"])
+    )
+    assert bare == plain
+    assert plain.count("--help") >= 10
+    assert " None " not in plain

@@ -44,13 +44,15 @@ class Commands(click.RichGroup):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="""
+    Prompts for image and video workflows, from the Vimmerse text API.
+
+    The key is read from VIMMERSE_API_KEY. Every command takes --emulator to run without one.
+    """,
 )
 @click.version_option(__version__, "-V", "--version", message="vimmerse %(version)s")
 def vimmerse() -> None:
-    """Prompts for image and video workflows, from the Vimmerse text API.
-
-    The key is read from VIMMERSE_API_KEY. Every command takes --emulator to run without one.
-    """
+    """Do nothing: a command does."""
 
 
 def run(arguments: Sequence[str]) -> int:

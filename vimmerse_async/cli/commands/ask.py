@@ -9,11 +9,15 @@ import rich_click as click
 from vimmerse_async.cli.options import MODES, OPTIONS, Connection, choice, connection_options
 
 
-@click.command("refine", short_help="Refine texts into prompts.")
+@click.command(
+    "refine",
+    short_help="Refine texts into prompts.",
+    help="Refine each TEXT into a prompt and print it; - is all of stdin.",
+)
 @click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
 @connection_options
 def refine_command(*, texts: Sequence[str], connection: Connection) -> int:
-    """Refine each TEXT into a prompt and print it; - is all of stdin."""
+    """Refine, and return the exit code."""
     from vimmerse_async.cli.asking import ask  # noqa: PLC0415 - `--help` must not pay
     from vimmerse_async.cli.runner import run  # noqa: PLC0415
     from vimmerse_async.models import PromptOption, PromptRequest  # noqa: PLC0415
@@ -23,13 +27,17 @@ def refine_command(*, texts: Sequence[str], connection: Connection) -> int:
     return run(functools.partial(ask, connection, requests))
 
 
-@click.command("suggest", short_help="Suggest a prompt out of nothing.")
+@click.command(
+    "suggest",
+    short_help="Suggest a prompt out of nothing.",
+    help="Suggest a prompt and print it.",
+)
 @click.option(
     "-n", "--count", type=click.IntRange(1, 1_000), default=1, metavar="N", help="How many."
 )
 @connection_options
 def suggest_command(*, count: int, connection: Connection) -> int:
-    """Suggest a prompt and print it."""
+    """Suggest, and return the exit code."""
     from vimmerse_async.cli.asking import ask  # noqa: PLC0415 - `--help` must not pay
     from vimmerse_async.cli.runner import run  # noqa: PLC0415
     from vimmerse_async.models import PromptOption, PromptRequest  # noqa: PLC0415
@@ -38,7 +46,11 @@ def suggest_command(*, count: int, connection: Connection) -> int:
     return run(functools.partial(ask, connection, requests))
 
 
-@click.command("prompt", short_help="Ask one question with every field of the API.")
+@click.command(
+    "prompt",
+    short_help="Ask one question with every field of the API.",
+    help="Describe a picture or video, refine TEXT, or suggest a prompt, and print it.",
+)
 @click.argument("prompt", required=False, metavar="[TEXT]")
 @click.option(
     "--image", "--image-url", "image", metavar="URL|FILE", help="The picture; a file is uploaded."
@@ -64,7 +76,7 @@ def prompt_command(
     mode: str | None,
     connection: Connection,
 ) -> int:
-    """Describe a picture or video, refine TEXT, or suggest a prompt, and print it."""
+    """Ask, and return the exit code."""
     from vimmerse_async.cli.asking import ask  # noqa: PLC0415 - `--help` must not pay
     from vimmerse_async.cli.runner import run  # noqa: PLC0415
     from vimmerse_async.models import PromptMode, PromptOption, PromptRequest  # noqa: PLC0415

@@ -22,7 +22,20 @@ if TYPE_CHECKING:
     from vimmerse_async.catalog.dialect import DialectOptions
 
 
-@click.command("caption", short_help="Caption a catalog: CSV, JSONL, Parquet, text, or a folder.")
+@click.command(
+    "caption",
+    short_help="Caption a catalog: CSV, JSONL, Parquet, text, or a folder.",
+    help="""
+    Ask for a prompt about every row of SOURCE.
+
+    SOURCE is a CSV, JSONL or Parquet file, a text file with a URL a line, a folder of pictures and
+    videos (they are uploaded first), or - for stdin. The output has the columns of SOURCE, then
+    prompt and error, in the same order.
+
+    Results are kept in a journal beside the output: the same command goes on where it stopped, and
+    nothing is paid for twice.
+    """,
+)
 @click.argument("source")
 @click.option(
     "-o",
@@ -133,15 +146,7 @@ def caption_command(
     dry_run: bool,
     **asked: Any,
 ) -> int:
-    """Ask for a prompt about every row of SOURCE.
-
-    SOURCE is a CSV, JSONL or Parquet file, a text file with a URL a line, a folder of pictures and
-    videos (they are uploaded first), or - for stdin. The output has the columns of SOURCE, then
-    prompt and error, in the same order.
-
-    Results are kept in a journal beside the output: the same command goes on where it stopped, and
-    nothing is paid for twice.
-    """
+    """Caption, and return the exit code."""
     if journal is not None and no_journal:
         raise click.UsageError("--journal and --no-journal exclude each other")
     from vimmerse_async.catalog.questions import Questions  # noqa: PLC0415 - `--help` must not pay

@@ -82,14 +82,16 @@ def _flags(command: Callable[..., Any]) -> Callable[..., Any]:
     "emulator",
     short_help="Run the emulator, or a command beside it.",
     invoke_without_command=True,
+    help="""
+    Run a local server that speaks the API, and print the two variables to export.
+
+    It needs no key and no network; it measures pictures, and is no model. Ctrl-C ends it.
+    """,
 )
 @_flags
 @click.pass_context
 def emulator_command(context: click.RichContext, /, **flags: Any) -> int | None:
-    """Run a local server that speaks the API, and print the two variables to export.
-
-    It needs no key and no network; it measures pictures, and is no model. Ctrl-C ends it.
-    """
+    """Serve, unless a subcommand does, and return the exit code."""
     context.obj = _given(flags)
     if context.invoked_subcommand is not None:
         return None
@@ -102,12 +104,13 @@ def emulator_command(context: click.RichContext, /, **flags: Any) -> int | None:
     "exec",
     short_help="Run a command beside the emulator.",
     context_settings={"allow_interspersed_args": False},
+    help="Run COMMAND with the two variables set, and end with its exit code.",
 )
 @_flags
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
 @click.pass_obj
 def exec_command(outer: dict[str, Any], /, words: Sequence[str], **flags: Any) -> int:
-    """Run COMMAND with the two variables set, and end with its exit code."""
+    """Run the command, and return the exit code."""
     from vimmerse_async.cli.serving import execute  # noqa: PLC0415 - `--help` must not pay
 
     return execute(outer | _given(flags), words)

@@ -7,7 +7,16 @@ import rich_click as click
 from vimmerse_async.cli.options import choice, reading_options
 
 
-@click.command("export", short_help="Write what a journal holds as CSV, JSONL or Parquet.")
+@click.command(
+    "export",
+    short_help="Write what a journal holds as CSV, JSONL or Parquet.",
+    help="""
+    Write the catalog of JOURNAL as it is now, with the prompts that JOURNAL has for it.
+
+    JOURNAL may still be written by a run: what is answered so far comes out. The name of a run's
+    output stands for the journal beside it. The catalog is read again, where the last run found it.
+    """,
+)
 @click.argument("journal")
 @click.option(
     "-o",
@@ -19,11 +28,7 @@ from vimmerse_async.cli.options import choice, reading_options
 @click.option("--to", "write_as", **choice(("csv", "jsonl", "parquet")), help="What to write.")
 @reading_options
 def export_command(*, write_as: Any, **given: Any) -> int:
-    """Write the catalog of JOURNAL as it is now, with the prompts that JOURNAL has for it.
-
-    JOURNAL may still be written by a run: what is answered so far comes out. The name of a run's
-    output stands for the journal beside it. The catalog is read again, where the last run found it.
-    """
+    """Export, and return the exit code."""
     from vimmerse_async.cli.exporting import Given, export  # noqa: PLC0415 - `--help` must not pay
 
     return export(Given(**given), write_as)

@@ -7,7 +7,17 @@ import rich_click as click
 from vimmerse_async.cli.options import reading_options
 
 
-@click.command("report", short_help="Show a journal as one page for the browser.")
+@click.command(
+    "report",
+    short_help="Show a journal as one page for the browser.",
+    help="""
+    Make a page to look at: every row of JOURNAL with its picture and prompt, to search and copy.
+
+    It is one file without a network: pictures are shown from where they are, on this machine or at
+    their URLs, when they come into view. The name of a run's output stands for the journal beside
+    it.
+    """,
+)
 @click.argument("journal")
 @click.option(
     "-o", "--output", default="report.html", metavar="FILE", show_default=True, help="The page."
@@ -32,12 +42,7 @@ from vimmerse_async.cli.options import reading_options
 def report_command(
     *, journal: str, output: str, source: str | None, answers: bool, **given: Any
 ) -> int:
-    """Make a page to look at: every row of JOURNAL with its picture and prompt, to search and copy.
-
-    It is one file without a network: pictures are shown from where they are, on this machine or at
-    their URLs, when they come into view. The name of a run's output stands for the journal beside
-    it.
-    """
+    """Make the page, and return the exit code."""
     from vimmerse_async.cli.exporting import Given, report  # noqa: PLC0415 - `--help` must not pay
 
     return report(Given(journal, output, source, answers), **given)

@@ -8,14 +8,19 @@ import rich_click as click
 from vimmerse_async.cli.options import Connection, connection_options
 
 
-@click.command("upload", short_help="Upload pictures and videos and print their URLs.")
+@click.command(
+    "upload",
+    short_help="Upload pictures and videos and print their URLs.",
+    help="""
+    Upload each FILE and print its hosted URL, a line each, in the same order.
+
+    Pictures are JPEG, PNG or WebP; videos MP4, MOV, AVI or WebM.
+    """,
+)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @connection_options
 def upload_command(*, files: Sequence[str], connection: Connection) -> int:
-    """Upload each FILE and print its hosted URL, a line each, in the same order.
-
-    Pictures are JPEG, PNG or WebP; videos MP4, MOV, AVI or WebM.
-    """
+    """Upload, and return the exit code."""
     from vimmerse_async.cli.asking import upload  # noqa: PLC0415 - `--help` must not pay
     from vimmerse_async.cli.runner import run  # noqa: PLC0415
 
