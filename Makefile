@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all test-wheel lint format docs bench bench-quick clean
+.PHONY: demo test test-all test-wheel test-floors lint format docs bench bench-quick clean
 
 demo: .venv/demo  ## caption examples/catalog with the embedded emulator
 	@mkdir -p demo
@@ -20,6 +20,9 @@ test-all: .venv/ray  ## the full figures too, in half an hour
 
 test-wheel:  ## the built wheel passes the tests alone, and each extra installs alone
 	.ci/test_wheel $(PYTHON)
+
+test-floors:  ## the lowest versions that are allowed pass the tests; RESOLUTION=highest: the newest
+	.ci/test_resolution $(or $(RESOLUTION),lowest-direct) $(PYTHON)
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -20,7 +20,10 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FLOORS = {
     "aiohttp": "3.14.5",  # smuggling and memory fixes; the private names of the pool
     "yarl": "1.25.1",
-    "pillow": "12.3",  # decompression bombs
+    "pillow": "13",  # decompression bombs, WebP's among them
+    "anyio": "4.11",  # the tests' `anyio_mode`
+    "uvloop": "0.23",  # 0.22 loses a connection whose making is cancelled
+    "rich-click": "1.9.9",  # warns of nothing with click 8.5
 }
 RIGHTS = {"publish": {"id-token"}, "attest": {"id-token", "attestations"}}
 CORE = {"aiohttp", "attrs", "anyio", "yarl"}
@@ -161,3 +164,14 @@ def test_the_workflow_runs_what_a_contributor_runs():
     text = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
     for command in ("make test ", "make lint ", "pip-audit ", "tests/fault_rows.py"):
         assert command in text
+
+
+def test_floors_and_newest_releases_are_tested():
+    """One job runs the tests with the lowest versions that are allowed, one with the newest."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
+    job = workflow["jobs"]["resolutions"]
+    tried = {each["resolution"] for each in job["strategy"]["matrix"]["include"]}
+    assert tried == {"lowest-direct", "highest"}
+    (step,) = [step for step in job["steps"] if "run" in step]
+    assert step["run"].startswith("make test-floors ")
+    assert step["env"] == {"RESOLUTION": "${{ matrix.resolution }}"}
