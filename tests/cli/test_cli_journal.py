@@ -3,11 +3,12 @@
 import csv
 import json
 import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -455,3 +456,85 @@ def test_timeout_ends_a_run_against_nobody(vimmerse: Vimmerse, place: Path) -> N
     assert ended.code == 3
     assert "nothing was accepted" in ended.err
     assert vimmerse(*printed_command(ended.err)[:4]).code == 0
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved"])
+def test_P7_the_journal_goes_away(
+    start: Start, place: Path, emulator: Emulator, how: str, vimmerse: Vimmerse
+) -> None:
+    """It ends with 4, says how far it came and what became of the journal, and can be mended."""
+    emulator.reset(latency=0.05)
+    write_urls(place / "in.txt", 400)
+    journal, aside = place / "out.csv.journal", place / "aside.db"
+    process = start("caption", "in.txt", "-o", "out.csv", "--limit", "8")
+    wait_until(lambda: len(asked(emulator)) > 60)
+    journal.unlink() if how == "deleted" else journal.rename(aside)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 4
+    before = len(asked(emulator))
+    assert before < 400
+    (told,) = [line for line in said.splitlines() if line.startswith("stopped: ")]
+    count = int(told.split()[1])
+    assert 40 <= count <= before
+    assert f"{journal} was {how}" in said
+    assert not (place / "out.csv").exists()
+    words = shlex.split(said.splitlines()[-1].rpartition(": vimmerse ")[2])
+    if how == "moved":
+        assert f"was moved to {aside} while" in said
+        assert sorted(each.name for each in place.iterdir()) == ["aside.db", "in.txt"]
+        aside.rename(journal)
+    emulator.reset()
+    assert vimmerse(*words).code == 0
+    assert len(table(place / "out.csv")) == 400
+    assert len(asked(emulator)) <= (400 if how == "deleted" else 400 - count)
+
+
+def test_P7_the_journal_goes_away_at_the_end(
+    vimmerse: Vimmerse, place: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal that is gone when its rows are to be written is no success either."""
+    from vimmerse_async.cli import captioning
+
+    def run(command: Any) -> int:
+        code = captioning_run(command)
+        (place / "out.csv.journal").unlink()
+        return code
+
+    captioning_run = captioning.run
+    monkeypatch.setattr(captioning, "run", run)
+    write_urls(place / "in.txt", 3)
+    ended = vimmerse("caption", "in.txt", "-o", "out.csv")
+    assert ended.code == 4
+    assert "out.csv.journal was deleted or moved meanwhile" in ended.err
+    assert not (place / "out.csv").exists()
+
+
+@pytest.fixture
+def small_disk(place: Path) -> Iterator[Path]:
+    """A file system of 256 kB, where the tests may mount one."""
+    folder = place / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if (
+        shutil.which("mount") is None
+        or subprocess.run(command, capture_output=True, check=False).returncode
+    ):
+        pytest.skip("only root can mount a small file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_E4_P7_the_disk_is_full(vimmerse: Vimmerse, small_disk: Path, emulator: Emulator) -> None:
+    """It ends with 4, the count, the reason, and the command that goes on once there is room."""
+    write_urls(Path("in.txt"), 1_500)
+    ended = vimmerse("caption", "in.txt", "-o", "small/out.csv", "--limit", "8")
+    assert ended.code == 4
+    count = int(ended.err.partition("stopped: ")[2].split()[0].replace(",", ""))
+    assert 10 < count <= len(asked(emulator)) < 1_500
+    assert "out.csv.journal cannot be written: database or disk is full" in ended.err
+    subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
+    before = len(asked(emulator))
+    words = shlex.split(ended.err.partition("to go on: vimmerse ")[2].splitlines()[0])
+    assert vimmerse(*words).code == 0
+    assert len(table(small_disk / "out.csv")) == 1_500
+    assert len(asked(emulator)) - before <= 1_500 - count

@@ -24,7 +24,7 @@ from vimmerse_async.cli import dry_run as planning
 from vimmerse_async.cli import journaling
 from vimmerse_async.cli.connection import Link, connected
 from vimmerse_async.cli.errors import FAILED, OK, exit_code, explain
-from vimmerse_async.cli.finishing import Finish, tell_charges
+from vimmerse_async.cli.finishing import Finish, tell_charges, tell_lost
 from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.cli.outcomes import Record
 from vimmerse_async.cli.output import kinds_of_output, output_of
@@ -166,8 +166,10 @@ class Captioning:
             ClosedError: Nobody reads the output any more.
         """
         record, path = self._record, self._job.journal
-        if record is None or path is None or not path.exists():
+        if record is None or path is None:
             return OK
+        if not path.exists():
+            return tell_lost(self._job, path, record, self._error)
         with self._again() as source:
             finish = Finish(self._job, self.recipe, source, self._form())
             return finish.finish(record, self._error, self._charged, ended=self._ended)

@@ -13,7 +13,7 @@ from vimmerse_async.catalog.recipe import PIPE, Recipe
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.weave import Woven, weave, woven
 from vimmerse_async.cli import journaling
-from vimmerse_async.cli.errors import FAILED, OK, OutputError, explain
+from vimmerse_async.cli.errors import FAILED, OK, OUTPUT, OutputError, explain
 from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.cli.outcomes import Record
 from vimmerse_async.cli.output import kinds_of_output, output_of
@@ -76,6 +76,7 @@ class Finish:
                 ever = sum(run.possibly_charged for run in reader.runs())
                 path, left_out, done = self._write(reader)
         except (OutputError, JournalError, KeyboardInterrupt):
+            record.tell(None, (), None, ended=ended)
             if error is not None:
                 note(f"vimmerse: {explain(error)}")
             note(f"what was answered is kept in {journal}; to go on{same}: {command}")
@@ -140,6 +141,23 @@ class Finish:
         if placed.reason is None and not done.missing:
             for beside in outputs.standing_for(placed.path):
                 beside.unlink(missing_ok=True)
+
+
+def tell_lost(job: CaptionOrder, journal: Path, record: Record, error: VimmerseError | None) -> int:
+    """Say how far a run came whose journal is gone, and return the exit code.
+
+    Args:
+        job: What was typed.
+        journal: Where it was.
+        record: What was counted.
+        error: What the run said of it; None when it went at the very end.
+    """
+    record.tell(None, (), None, ended=False)
+    note(f"vimmerse: {explain(error or journaling.gone(journal))}")
+    same = ", with the same input" if job.source == PIPE else ""
+    command = journaling.resume_command(job.words)
+    note(f"move it back to go on, or begin anew{same}: {command}")
+    return OUTPUT
 
 
 def tell_charges(now: int, ever: int) -> None:

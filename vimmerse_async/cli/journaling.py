@@ -78,6 +78,11 @@ def set_aside(path: Path) -> Path | None:
     return free
 
 
+def gone(path: Path) -> errors.JournalError:
+    """Return the error for a journal that is not there any more when a run has ended."""
+    return errors.JournalError(f"the journal {path} was deleted or moved meanwhile", kind="write")
+
+
 @contextlib.contextmanager
 def mending() -> Iterator[None]:
     """Within the block, let the error of a journal that cannot be gone on with say the mend."""
