@@ -421,12 +421,23 @@ def join_gate(name: object, make_limit: Callable[[], Limit]) -> Gate:
     return entry.gate
 
 
-def leave_gate(loop: asyncio.AbstractEventLoop, name: object, gate: Gate) -> None:
-    """Note that a session has no more use for a gate; what it learned is kept for a while."""
+def leave_gate(
+    loop: asyncio.AbstractEventLoop, name: object, gate: Gate, *, keep: bool = True
+) -> None:
+    """Note that a session has no more use for a gate.
+
+    Args:
+        loop: Where it was joined.
+        name: As it was joined.
+        gate: The gate.
+        keep: True keeps for a while what it learned; False: whoever made its limit keeps that.
+    """
     entry = _shared.get(loop, {}).get(name)
     if entry is not None:
         entry.users -= 1
         if entry.users:
             return
         entry.unused_since = loop.time()
+        if not keep:
+            del _shared[loop][name]
     gate.close()

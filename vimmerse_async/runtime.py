@@ -288,7 +288,7 @@ class Runtime:
             return
         if not self._loop.is_closed():
             self.deadlines.close()
-            leave_gate(self._loop, self._gate_name, self.gate)
+            leave_gate(self._loop, self._gate_name, self.gate, keep=self._limit is None)
         self.transport.drop()
         warnings.warn(
             f"VimmerseSession of {self._place} was not closed; use `async with`",
@@ -306,7 +306,9 @@ class Runtime:
                 await self._calls_end(1.0)
         finally:
             self.deadlines.close()
-            leave_gate(asyncio.get_running_loop(), self._gate_name, self.gate)
+            leave_gate(
+                asyncio.get_running_loop(), self._gate_name, self.gate, keep=self._limit is None
+            )
             closing = asyncio.ensure_future(self.transport.close())
             try:
                 await finished(closing)

@@ -1,11 +1,14 @@
 """What a session with the learned limit does to someone who only makes a call now and then."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 from scripted_server import Answer, ScriptedServer, slow
 
 from vimmerse_async import image_2_prompt
+from vimmerse_async.control import AdaptiveLimit, FixedLimit
 
 URL = "https://a.example/1"
 HOLD = 8.0 * 1.25
@@ -51,3 +54,29 @@ async def test_occasional_calls_refused(server: ScriptedServer) -> None:
             await asyncio.gather(*(image_2_prompt(session, URL) for _ in range(4)))
             assert now() - begun <= 5.0
             await asyncio.sleep(200.0)
+
+
+async def test_limits_of_closed_sessions_are_let_go(server: ScriptedServer) -> None:
+    """A limit object is not held beyond its last session: an app may make one for each visitor."""
+    limits: weakref.WeakSet[FixedLimit] = weakref.WeakSet()
+    for _ in range(50):
+        limit = FixedLimit(4)
+        limits.add(limit)
+        async with server.session(limit=limit) as one, server.session(limit=limit) as two:
+            assert one.gate is two.gate
+            await image_2_prompt(one, URL)
+    del limit, one, two
+    gc.collect()
+    assert not limits
+
+
+async def test_a_limit_object_goes_on_learning(server: ScriptedServer) -> None:
+    """Sessions that are given one limit one after the other begin where the last one ended."""
+    limit = AdaptiveLimit()
+    windows = []
+    for _ in range(3):
+        async with server.session(limit=limit) as session:
+            await asyncio.gather(*(image_2_prompt(session, URL) for _ in range(100)))
+            windows.append(session.statistics().limit.window)
+    assert session.statistics().succeeded == 100
+    assert windows[0] <= windows[1] <= windows[2] == limit.snapshot().window
