@@ -1,6 +1,6 @@
 """Measure this project beside its peers, and write down what was found.
 
-    python -m benchmarks [NAME…] [--quick]     measure: all but ray, or some by name
+    python -m benchmarks [NAME…] [--quick]     measure: all but ray and soak, or some by name
     python -m benchmarks report                write the pages again from the newest results
 
 Results go to `benchmarks/results/<date>.json`; from the newest results of every benchmark come
@@ -25,6 +25,7 @@ from benchmarks import (
     overload,
     pages,
     scripts,
+    soak,
     telemetry,
     throughput,
     visitors,
@@ -45,10 +46,11 @@ BENCHMARKS: dict[str, Callable[..., Result]] = {
     "visitors": visitors.run,
     "overload": overload.run,
     "ray": cluster.run,
+    "soak": soak.run,
 }
 QUICK = ("throughput", "overhead", "import")
-USUAL = tuple(name for name in BENCHMARKS if name != "ray")
-"""Ray is large and has to be asked for: `make .venv/ray`."""
+USUAL = tuple(name for name in BENCHMARKS if name not in {"ray", "soak"})
+"""By name only: Ray is large (`make .venv/ray`), and a soak takes an hour, a minute a round."""
 
 
 def main() -> None:

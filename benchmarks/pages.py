@@ -127,9 +127,10 @@ COSTS = ("throughput", "overhead", "memory", "inflight", "import", "journal")
 
 HOW = """\
 `make bench` measures all of it in a quarter of an hour and writes this page, `make bench-quick`
-prints the most important part in two minutes; `python -m benchmarks NAME…` measures some. Every
-client runs in a process of its own, every round in a new order; a ratio is taken within a round,
-and the control is the same client measured twice."""
+prints the most important part in two minutes; `python -m benchmarks NAME…` measures some, and
+`python -m benchmarks soak` lets everything happen at once for an hour and fails when anything grew.
+Every client runs in a process of its own, every round in a new order; a ratio is taken within a
+round, and the control is the same client measured twice."""
 
 SUMMARY = """\
 A batch row costs less than the same request in hand-written aiohttp, with everything on: input
