@@ -39,11 +39,12 @@ class ParquetRows:
     """
 
     def __init__(self, path: Path) -> None:
-        arrow = self.arrow = load_arrow()
+        arrow = load_arrow()
+        self.arrow: Any = arrow
         arrow.set_memory_pool(arrow.system_memory_pool())  # the others keep what they were given
-        self.faults = (arrow.ArrowException, OSError, ValueError)
+        self.faults: tuple[type[Exception], ...] = (arrow.ArrowException, OSError, ValueError)
         try:
-            self.file = arrow.parquet.ParquetFile(path, buffer_size=1 << 16, pre_buffer=False)
+            self.file: Any = arrow.parquet.ParquetFile(path, buffer_size=1 << 16, pre_buffer=False)
         except self.faults as error:
             reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
             raise InvalidRequestError(

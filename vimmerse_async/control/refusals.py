@@ -14,7 +14,7 @@ QUICK = 0.5  # share of the shortest answer below which nothing was worked on
 PENDING = 10.0  # times as long as a refusal took, and a moment: what is out so long was accepted
 MOMENT = 0.02  # s
 LATELY = 1.0  # shortest answers, and a second, since which something has to have been accepted
-DOUBTED = 8  # refusals of one call by another name than 429, after which it is the call's own fault
+DOUBTED = 5  # refusals of one call by another name than 429, after which it is the call's own fault
 
 
 @attrs.frozen

@@ -249,7 +249,9 @@ class Attempts:
         self.front = not self.probe
         self.fresh = False
         if rule.is_refusal:
-            self.doubted += getattr(error, "refused", False)
+            if getattr(error, "refused", False):  # or it is the call that the server cannot bear
+                self.doubted += 1
+                self.failed_at = now if self.failed_at is None else self.failed_at
             return self._throttled(now, asked, policy, batch=batch)
         if rule.resend != "backoff" or self._is_own_fault(now, accepted_at, batch=batch):
             self.count += 1
