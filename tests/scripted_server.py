@@ -79,7 +79,9 @@ class ScriptedServer:
 
     Attributes:
         script: Decides about each request; may be changed at any time.
-        requests: Everything that came in.
+        requests: Everything that came in, but for questions who it is.
+        who: Its answer to these; it is the service itself, or a gateway, unless it says more.
+        asked_who: How often it was asked.
         in_flight: Requests not yet answered whose connections live.
         most_in_flight: The most there ever were.
         connections: Connections that live.
@@ -88,6 +90,8 @@ class ScriptedServer:
     def __init__(self, script: Script = echo) -> None:
         self.script = script
         self.requests: list[Request] = []
+        self.who = Answer(status=404)
+        self.asked_who = 0
         self.in_flight = 0
         self.most_in_flight = 0
         self.connections: set[_Connection] = set()
@@ -173,11 +177,15 @@ class _Connection(asyncio.Protocol):
 
     def _take(self, request: Request) -> None:
         server = self._server
-        server.requests.append(request)
+        if request.path == "/_emulator":
+            server.asked_who += 1
+            answer = server.who
+        else:
+            server.requests.append(request)
+            answer = server.script(request)
         self._pending += 1
         server.in_flight += 1
         server.most_in_flight = max(server.most_in_flight, server.in_flight)
-        answer = server.script(request)
         if not answer.delay:
             self._answer(answer)
         elif answer.delay < float("inf"):

@@ -40,6 +40,8 @@ _TITLES = tuple(
 _NO_TEXT = re.compile(r"<(script|style)\b.*?</\1", re.IGNORECASE | re.DOTALL)
 _TAGS = re.compile(r"<[^>]*>?")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]+")
+_EMULATOR = "vimmerse-emulator"
+_TELLS_NOTHING = frozenset({408, 425, 429})
 _TIMEOUT_KINDS = frozenset({"timeout", "connect_timeout", "idle", "deadline"})
 _RESPONSE_KINDS = frozenset({"malformed", "truncated", "too_large", "encoding"})
 
@@ -90,6 +92,20 @@ def error_of(operation: Operation, answer: Reply | Failure) -> APIError:
         location = ascii(answer.headers.get("location", "nowhere").partition("?")[0])[:120]
         return _mistake(operation, answer, "redirect", f"redirects are not followed ({location})")
     return _refused(answer)
+
+
+def is_emulator(answer: Reply | Failure) -> bool | None:
+    """Return whether who was asked says that it is an emulator; None: that cannot be told yet.
+
+    A server that is down, overloaded or broken is not known by that; any other answer is one.
+    """
+    if isinstance(answer, Failure) or answer.status in _TELLS_NOTHING or answer.status >= 500:
+        return None
+    try:
+        told = _parse_any(answer.body.decode())
+    except (ValueError, RecursionError):
+        return False
+    return answer.status == 200 and type(told) is dict and told.get("server") == _EMULATOR
 
 
 def unpack(body: bytes, encoding: str) -> bytes | str:

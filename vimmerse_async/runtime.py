@@ -12,13 +12,15 @@ from random import SystemRandom
 from typing import Any
 
 import attrs
+from yarl import URL
 
-from vimmerse_async.config import Config
+from vimmerse_async.config import Config, is_loopback
 from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.control.fixed import FixedLimit
 from vimmerse_async.control.limit import Limit, Outcome, Permit
 from vimmerse_async.control.retry import Attempts, RetryBudget, rule_of
 from vimmerse_async.deadlines import Deadline, Deadlines
+from vimmerse_async.decode import is_emulator
 from vimmerse_async.errors import (
     APIError,
     ConfigurationError,
@@ -41,7 +43,9 @@ from vimmerse_async.loops import no_loop, running_loop
 from vimmerse_async.models import SessionStatistics
 from vimmerse_async.options import check_number, check_seconds
 from vimmerse_async.waiting import finished
-from vimmerse_async.wire import Call
+from vimmerse_async.wire import WHO_CALL, Call, Lease
+
+_PATIENCE = 10.0
 
 
 class SessionState(Enum):
@@ -121,6 +125,7 @@ class Runtime:
         self._pid = 0
         self._place = _caller()
         self._idle: asyncio.Future[None] | None = None
+        self._emulated = None if is_loopback(URL(config.base_url).host or "") else False
 
     @property
     def state(self) -> SessionState:
@@ -145,6 +150,7 @@ class Runtime:
         self.transport = Transport(self.config, **self._connection)  # first: it may refuse
         self.gate = join_gate(self._gate_name, self._make_limit)
         self.deadlines = Deadlines(self._loop)
+        self._asking = asyncio.Lock()
         self._state = SessionState.OPEN
         self.hooks.open(OpenEvent(self.config.origin, self.statistics))
 
@@ -182,6 +188,23 @@ class Runtime:
                 await self._calls_end(grace)
         finally:
             await self._close_now()
+
+    async def emulated(self, patience: float | None) -> bool | None:
+        """Return whether an emulator answers; None: nobody does, so that it may be asked again.
+
+        Args:
+            patience: Seconds to wait for the answer; None: 10.
+        """
+        self.check()
+        async with self._asking:  # the second to ask waits for what the first is told
+            if self._emulated is None:
+                try:
+                    async with asyncio.timeout(patience or _PATIENCE):
+                        answer = await self.transport.exchange(WHO_CALL, patience, Lease())
+                    self._emulated = is_emulator(answer)
+                except TimeoutError:
+                    pass
+        return self._emulated
 
     def begin(self, call: Call, timeout: float | None, permit: Permit | None) -> Deadline:
         """Check that a call can be made here and now, and return its deadline.

@@ -171,6 +171,16 @@ class VimmerseSession:
         """Scheme, host and port that requests go to."""
         return self._runtime.config.origin
 
+    async def emulated(self) -> bool | None:
+        """Return whether an emulator answers; None: nobody does yet; for the batch engine.
+
+        Only a server on this machine is asked, once, past limit and statistics.
+
+        Raises:
+            SessionError: The session is not open here and now.
+        """
+        return await self._runtime.emulated(self._timeouts.connect)
+
     def statistics(self) -> SessionStatistics:
         """Return what was done so far, and what the limit does right now."""
         return self._runtime.statistics()

@@ -219,6 +219,8 @@ UPLOAD = Operation(
 """unknown: an hour, and a minute of standstill, assumed because proxies wait no longer."""
 
 SUGGEST_CALL = Call(SUGGEST_PROMPT)
+WHO_CALL = Call(Operation("who", "GET", "/_emulator", expects="json", safe=True))
+"""Asks a server on this machine whether it is an emulator; nobody bills it."""
 
 
 def refine_call(prompt: str) -> Call:

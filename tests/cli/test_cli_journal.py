@@ -7,8 +7,10 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -342,6 +344,65 @@ def test_foreign_journal(vimmerse: Vimmerse, place: Path, emulator: Emulator) ->
     assert "--fresh begins a new one" in ended.err.splitlines()[-1]
     assert "stopped" not in ended.err
     assert len(emulator.requests) == 3
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """A way to the paid API at an address of this machine, as people have for logs and quotas."""
+
+    protocol_version = "HTTP/1.1"
+    asked = 0
+
+    def do_GET(self) -> None:
+        self.answer(404, b"no such route")
+
+    def do_POST(self) -> None:
+        type(self).asked += 1
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(200, b'"paid for"')
+
+    def answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def gateway() -> Iterator[str]:
+    Gateway.asked = 0
+    with ThreadingHTTPServer(("127.0.0.1", 0), Gateway) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_gateway_on_this_machine_is_paid(
+    vimmerse: Vimmerse, place: Path, emulator: Emulator, gateway: str
+) -> None:
+    """Its captions and the emulator's stay apart, whichever came first."""
+    write_urls(place / "in.txt", 3)
+    vimmerse("caption", "in.txt", "-o", "out.csv")
+    emulated = (place / "out.csv").read_bytes()
+    ended = vimmerse("caption", "in.txt", "-o", "out.csv", "--base-url", gateway)
+    assert ended.code == 2
+    assert f"holds answers of the emulator, not of {gateway}" in ended.err
+    assert Gateway.asked == 0
+    assert (place / "out.csv").read_bytes() == emulated
+    assert vimmerse("caption", "in.txt", "-o", "paid.csv", "--base-url", gateway).code == 0
+    assert [row["prompt"] for row in table(place / "paid.csv")] == ["paid for"] * 3
+    asked = len(emulator.requests)
+    for words in (["--emulator"], []):
+        ended = vimmerse("caption", "in.txt", "-o", "paid.csv", *words)
+        assert ended.code == 2
+        assert f"holds answers of {gateway}, not of the emulator" in ended.err
+    assert len(emulator.requests) == asked
+    assert vimmerse("caption", "in.txt", "-o", "paid.csv", "--base-url", gateway).code == 0
+    assert Gateway.asked == 3
 
 
 @pytest.mark.parametrize("source", ["folder", "broken"])

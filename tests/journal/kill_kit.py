@@ -33,6 +33,10 @@ class Logged(Requests):
             length = int(self.buffer[:head].lower().partition(b"content-length:")[2].split()[0])
             if len(self.buffer) < head + 4 + length:
                 break
+            if self.buffer.startswith(b"GET"):
+                self.buffer = self.buffer[head + 4:]
+                self.write(b"HTTP/1.1 404 Not Found\\r\\nContent-Length: 0\\r\\n\\r\\n")
+                continue
             body = self.buffer[head + 4:head + 4 + length]
             self.buffer = self.buffer[head + 4 + length:]
             name = json.loads(body)["image_url"].rpartition("/")[2]

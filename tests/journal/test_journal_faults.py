@@ -319,7 +319,7 @@ async def test_E18_a_journal_of_version_1_is_read_for_ever(tmp_path):
         assert reader.snapshot() is not None
         assert reader.uploaded(b"digest") == "https://a.example/hosted"
     async with PromptJournal(path) as journal:
-        journal.bind("http://127.0.0.1:1")
+        journal.bind("http://127.0.0.1:1", emulated=True)
         assert journal.begin_run({}) == 2
         journal.add_file(("/a", 1, 1), b"digest")
         await journal.flush()

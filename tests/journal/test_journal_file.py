@@ -137,7 +137,7 @@ async def test_E11_a_second_journal_in_this_process_is_refused(tmp_path):
         journal.bind(HERE)
         await journal.flush()
     with JournalReader(tmp_path / "run.db") as reader:
-        assert reader.origin == "emulator"
+        assert reader.origin == HERE
 
 
 async def test_E12_the_lock_of_a_killed_process_is_free(tmp_path):
@@ -265,19 +265,31 @@ async def test_E7_a_place_that_cannot_be_written_by_another_user(tmp_path, what)
 
 
 async def test_another_origin_is_refused(tmp_path):
-    """Answers of the emulator never end in a paid run, nor the other way round."""
-    path = await filled(tmp_path / "run.db")
-    async with PromptJournal(path) as journal:
-        journal.bind("http://localhost:1")
-        with pytest.raises(JournalError) as caught:
-            journal.bind("https://api.vimmerse.net")
-    assert caught.value.kind == "mismatch"
-    assert "emulator" in str(caught.value)
-    paid = await filled(tmp_path / "paid.db", url="https://api.vimmerse.net")
+    """Answers of an emulator never end in a paid run, nor the other way round."""
+    async with PromptJournal(tmp_path / "run.db") as journal:
+        journal.bind(HERE, emulated=True)
+        journal.bind("http://localhost:1", emulated=True)
+        journal.bind("http://localhost:1", emulated=None)
+        for paid in ("https://api.vimmerse.net", HERE):
+            with pytest.raises(JournalError, match=f"of the emulator, not of {paid}") as caught:
+                journal.bind(paid)
+            assert caught.value.kind == "mismatch"
+    paid = await filled(tmp_path / "paid.db", url="http://localhost:1")
     async with PromptJournal(paid) as journal:
-        with pytest.raises(JournalError) as caught:
-            journal.bind(HERE)
-    assert caught.value.kind == "mismatch"
+        journal.bind("http://localhost:1", emulated=None)
+        for url, emulated in (("http://localhost:1", True), (HERE, False), (HERE, None)):
+            with pytest.raises(JournalError) as caught:
+                journal.bind(url, emulated=emulated)
+            assert caught.value.kind == "mismatch"
+
+
+async def test_a_server_that_nobody_knows_gets_no_journal(tmp_path):
+    """A new journal stays nobody's until it is known whose answers it gets."""
+    async with PromptJournal(tmp_path / "run.db") as journal:
+        journal.bind(HERE, emulated=None)
+        assert journal.origin is None
+        journal.bind("https://api.vimmerse.net")
+        assert journal.origin == "https://api.vimmerse.net"
 
 
 async def test_the_path_of_an_address_counts(tmp_path):

@@ -17,6 +17,7 @@ from vimmerse_async.decode import (
     REQUEST_ID_HEADERS,
     decode,
     error_of,
+    is_emulator,
     unpack,
 )
 from vimmerse_async.errors import APIError, APIResponseError, APIStatusError, status_error_class
@@ -251,3 +252,32 @@ def test_a_failure_keeps_its_kind(kind, sent, message):
     assert (error.kind, error.message) == (kind, message)
     if not isinstance(error, APIResponseError):
         assert error.sent == ("maybe" if sent else "no")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "emulated"),
+    [
+        (200, b'{"server": "vimmerse-emulator", "version": "1"}', True),
+        (200, b'{"server": "nginx"}', False),
+        (200, b'"vimmerse-emulator"', False),
+        (200, b'["server", "vimmerse-emulator"]', False),
+        (200, b"<html>vimmerse-emulator</html>", False),
+        (200, b"", False),
+        (200, b"\xff", False),
+        (200, b"[" * 100_000, False),
+        (404, b'{"server": "vimmerse-emulator"}', False),
+        (302, b"", False),
+        (401, b"", False),
+        (429, b"", None),
+        (408, b"", None),
+        (502, b'{"server": "vimmerse-emulator"}', None),
+    ],
+)
+def test_only_who_says_so_is_an_emulator(status, body, emulated):
+    """Any other answer is of the service; of who is busy or broken nothing is known."""
+    assert is_emulator(Reply(status, {}, body)) is emulated
+
+
+def test_who_does_not_answer_may_be_anything():
+    """A failure tells nothing about who is there."""
+    assert is_emulator(Failure("refused", sent=False, message="nobody listens")) is None

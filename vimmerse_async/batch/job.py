@@ -114,11 +114,14 @@ class BatchJob:
         from vimmerse_async.journal.journal import (  # noqa: PLC0415 - SQLite, which few runs need
             PromptJournal,
         )
+        from vimmerse_async.journal.origin import Binding  # noqa: PLC0415 - the same
 
         gate = self.session.gate
         if not isinstance(journal, PromptJournal):
             journal = await stack.enter_async_context(PromptJournal(journal))
-        return Ledger(journal, gate, self.session.base_url, self._options(), allowance)
+        binding = Binding(journal, self.session)
+        await binding.begin()
+        return Ledger(journal, gate, binding, self._options(), allowance)
 
     def _plan(self, ledger: "Ledger | Unkept", allowance: Allowance) -> BatchPlan:
         return BatchPlan(

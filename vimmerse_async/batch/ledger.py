@@ -17,6 +17,7 @@ from vimmerse_async.control.retry import Attempts, verdict_of
 from vimmerse_async.errors import JournalError
 from vimmerse_async.gate import Gate
 from vimmerse_async.journal.journal import PromptJournal
+from vimmerse_async.journal.origin import Binding
 from vimmerse_async.journal.records import error_values
 from vimmerse_async.journal.writer import Done, JournalEntry
 from vimmerse_async.models import PromptResult
@@ -36,12 +37,13 @@ class Ledger:
     Args:
         journal: Where; open.
         gate: What is sampled, and whose limit is kept.
-        base_url: Whose answers they are.
+        binding: Knows whose answers they are; begun.
         options: What was asked for.
         allowance: Tells how many requests were sent.
 
     Attributes:
         remembers: True: a question that was answered is known later.
+        binding: As given.
     """
 
     remembers = True
@@ -54,13 +56,13 @@ class Ledger:
         self,
         journal: PromptJournal,
         gate: Gate,
-        base_url: str,
+        binding: Binding,
         options: dict[str, Any],
         allowance: Allowance,
     ) -> None:
         self._journal = journal
+        self.binding: Binding | None = binding
         self._gate = gate
-        self._base_url = base_url
         self._options = options
         self._allowance = allowance
         self._loop = asyncio.get_running_loop()
@@ -70,9 +72,8 @@ class Ledger:
         """Begin the run of a pipeline, and return what is to be told when a result is read.
 
         Raises:
-            JournalError: The journal belongs to another origin, or cannot be written.
+            JournalError: The journal cannot be written.
         """
-        self._journal.bind(self._base_url)
         self._began, self._loop_began = time.time(), self._loop.time()
         self._run = self._journal.begin_run(self._options, self._began)
         self._warm_up()

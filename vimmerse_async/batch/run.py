@@ -165,6 +165,8 @@ class Run:
                     raise
                 finally:
                     self._pipeline.receive()  # before its result goes on, which asks for room
+                if self._ledger.binding is not None and self._ledger.binding.is_open:
+                    await self._ledger.binding.confirm(failed)
                 self._finish(row, attempts, prompt, failed)
         except asyncio.CancelledError:
             self.cancelled = True

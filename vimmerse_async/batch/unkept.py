@@ -18,10 +18,12 @@ class Unkept:
 
     Attributes:
         remembers: False: a question that was answered is not known later.
+        binding: None: nothing is kept of whoever answers.
         record: Takes a row's result, which is delivered at once.
     """
 
     remembers = False
+    binding: None = None
     record: "Callable[[Row, PromptResult], None]"
 
     def attach(self, pipeline: "Pipeline") -> None:

@@ -17,7 +17,7 @@ from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.control.retry import rule_of
 from vimmerse_async.errors import APIError, InvalidRequestError
-from vimmerse_async.journal.origin import EMULATOR, origin_of
+from vimmerse_async.journal.origin import EMULATOR
 from vimmerse_async.journal.records import FileState, Finding, digest_of_file, stored_path
 from vimmerse_async.models import Asset, PromptRequest
 from vimmerse_async.parts import SNIFFED, media_type_of
@@ -36,6 +36,11 @@ class KnownFiles(Protocol):
 
     def digest_of(self, file: FileState) -> bytes | None:
         """Return the digest of a file's bytes; None when it was not read as it is now."""
+        ...
+
+    @property
+    def origin(self) -> str | None:
+        """Whose uploads they are; None: nobody's yet."""
         ...
 
     def uploaded(self, digest: bytes) -> str | None:
@@ -150,8 +155,6 @@ class _Host:
         self._session = session
         self._questions = questions
         self._known = known
-        # what an emulator hosts is gone when it ends
-        self._lasting = origin_of(session.base_url) != EMULATOR
         self.begun: set[asyncio.Task[Any]] = set()
         self._under_way: dict[bytes, asyncio.Task[Asset]] = {}
 
@@ -199,8 +202,8 @@ class _Host:
     async def _known_url(self, row: CatalogRow, digest: bytes) -> str | None:
         """Return where a file was uploaded to, if it is still there or no longer needed."""
         url = None if self._known is None else self._known.uploaded(digest)
-        if url is None or self._known is None or self._lasting:
-            return url
+        if url is None or self._known is None or self._known.origin != EMULATOR:
+            return url  # what an emulator hosts is gone when it ends
         question = question_of(self._asked(row, url, digest))
         finding = (await self._known.find([question])).get(question)
         return url if finding is not None and finding[0] == "answered" else None

@@ -17,7 +17,7 @@ from vimmerse_async.control.limit import LimitSnapshot
 from vimmerse_async.errors import JournalError
 from vimmerse_async.hooks import logger
 from vimmerse_async.journal.newness import Newness
-from vimmerse_async.journal.origin import origin_of
+from vimmerse_async.journal.origin import EMULATOR, origins_of
 from vimmerse_async.journal.reader import snapshot_from
 from vimmerse_async.journal.records import FIND_FILE, FileState, Finding
 from vimmerse_async.journal.writer import Done, Facts, JournalEntry, JournalWriter, Synchronous
@@ -223,18 +223,25 @@ class PromptJournal:
             )
         )
 
-    def bind(self, base_url: str) -> None:
+    def bind(self, base_url: str, *, emulated: bool | None = False) -> None:
         """See to it that the journal belongs to a server.
+
+        Args:
+            base_url: The server's address.
+            emulated: Whether it is an emulator; None: nobody knows, and a new journal stays
+                nobody's.
 
         Raises:
             JournalError: It belongs to another one ("mismatch").
         """
-        wanted, found = origin_of(base_url), self._facts.origin
-        if found == wanted:
+        possible, found = origins_of(base_url, emulated=emulated), self._facts.origin
+        if found in possible or (found is None and emulated is None):
             return
+        wanted = possible[-1]
         if found is not None:
             raise JournalError(
-                f"{self.path} holds answers of {found}, not of {wanted}: use another journal",
+                f"{self.path} holds answers of {_named(found)}, not of {_named(wanted)}: use "
+                "another journal",
                 kind="mismatch",
             )
         self._facts = attrs.evolve(self._facts, origin=wanted)
@@ -318,6 +325,10 @@ class PromptJournal:
 
     def _forget_upload(self, digest: bytes) -> None:
         self._uploads.pop(digest, None)
+
+
+def _named(origin: str) -> str:
+    return "the emulator" if origin == EMULATOR else origin
 
 
 async def _over(writer: JournalWriter) -> None:
