@@ -13,6 +13,7 @@ from vimmerse_async.catalog.hosting import (
     refused_upload,
     state_of_file,
 )
+from vimmerse_async.catalog.keys import Ask, asker_of
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.control.retry import rule_of_status
@@ -66,11 +67,15 @@ class Askers:
     Args:
         questions: What is asked about each.
         files: What is known of local files; None: nothing.
+
+    Attributes:
+        ask: Tells what a row without a file asks.
     """
 
     def __init__(self, questions: Questions, files: KnownFiles | None) -> None:
         self._questions = questions
         self._files = files
+        self.ask: Ask = asker_of(questions)
         self._column = questions.only_column or ""
         template = PromptRequest(questions.option, questions.prompt, mode=questions.mode)
         self._digest = plain_digest(template) if self._column else None
@@ -84,7 +89,7 @@ class Askers:
                 if digest is not None:
                     return Asked(row, digest)
         if row.path is None or row.error is not None:
-            return _asked(row, self._questions.ask(row))
+            return _asked(row, self.ask(row))
         try:
             state = state_of_file(row.path)
             known = None if self._files is None else self._files.digest_of(state)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from vimmerse_async.batch.engine import PromptStream, stream_prompts
 from vimmerse_async.catalog.hosting import hosted
+from vimmerse_async.catalog.keys import Ask, asker_of, check_keys
 from vimmerse_async.catalog.recipe import DETAIL, PIPE, Recipe
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.source import CatalogSource
@@ -91,6 +92,7 @@ class Captioning:
 
     Attributes:
         recipe: How the catalog is read and asked, all columns found out.
+        ask: Tells what a row asks; of one whose key stands for another picture, why it does not.
 
     Raises:
         InvalidRequestError: The catalog has no rows, or cannot be asked like this.
@@ -111,11 +113,17 @@ class Captioning:
             raise no_rows(source)
         self._total = survey.total
         self.recipe: Recipe = job.recipe.settled(source, survey.columns)
-        if self.recipe.questions.split == "all":
+        questions = self.recipe.questions
+        if questions.split == "all":
             self._total = None  # rows that are split are not counted before
-        self._kinds = kinds_of_output(source, survey.kinds, self.recipe.questions)
+        self._kinds = kinds_of_output(source, survey.kinds, questions)
         whole = job.journal is None and self._form() != "parquet"
-        source.ask(self.recipe.questions.columns, whole=whole)
+        source.ask(questions.columns, whole=whole)
+        self.ask: Ask = asker_of(questions)
+        if questions.key_column is not None and source.regular and job.source != PIPE:
+            with self.recipe.open() as again:
+                again.ask(questions.columns)
+                check_keys(questions.rows(itertools.islice(again.rows(), job.rows)), questions)
 
     def count(self, most: int) -> int:
         """Return how many rows the catalog has, or `most` when it has more or is a pipe."""
@@ -263,7 +271,7 @@ class Captioning:
             policy = Policy(dedupe=True, retry=self._job.retry_errors)
             yield unknown(self._taken(source.rows()), questions, journal, policy, record)
         elif source.regular:
-            yield map(questions.ask, self._taken(source.rows()))
+            yield map(self.ask, self._taken(source.rows()))
         else:
             yield self._arriving()
 
@@ -279,7 +287,7 @@ class Captioning:
         taken = 0
         async for row in self._source.arriving():
             for each in self._split((row,)):
-                yield self.recipe.questions.ask(self._take(each))
+                yield self.ask(self._take(each))
             taken += 1
             if taken == self._job.rows:
                 return

@@ -28,9 +28,9 @@ async def unknown(
         policy: Which rows are asked again.
         record: Counts the others.
     """
-    see = Askers(questions, None).see
+    askers = Askers(questions, None)
     for group in grouped(rows, AT_ONCE):
-        asked = list(map(see, group))
+        asked = list(map(askers.see, group))
         found = await journal.find([row.question for row in asked if row.question is not None])
         answered, unknown_rows = 0, []
         for row in asked:
@@ -45,4 +45,4 @@ async def unknown(
         record.know(answered)
         journal.known += len(asked) - len(unknown_rows)
         for each in unknown_rows:
-            yield questions.ask(each)
+            yield askers.ask(each)
