@@ -56,7 +56,7 @@ async def examine(slot: Slot, source: UploadSource) -> FilePart:
     Raises:
         InvalidRequestError: It cannot be read, is empty, too large, or of no kind that fits.
     """
-    return await anyio.to_thread.run_sync(_examine, slot, source)
+    return await anyio.to_thread.run_sync(examined, slot, source)
 
 
 def media_type_of(head: bytes) -> str | None:
@@ -92,7 +92,12 @@ def _is_text(head: bytes) -> bool:
     return all(sign.isprintable() or sign.isspace() for sign in text)
 
 
-def _examine(slot: Slot, source: Any) -> FilePart:
+def examined(slot: Slot, source: Any) -> FilePart:
+    """Look at a source at once and return the part it makes.
+
+    Raises:
+        InvalidRequestError: It cannot be read, is empty, too large, or of no kind that fits.
+    """
     if isinstance(source, (bytes, bytearray, memoryview)):
         content = bytes(source)
         return _part(slot, content[:SNIFFED], None, len(content), content)

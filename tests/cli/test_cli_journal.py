@@ -144,8 +144,9 @@ def test_dry_run(vimmerse: Vimmerse, place: Path, photos: Path, emulator: Emulat
     assert not emulator.requests
     assert not (place / "out.csv.journal").exists()
     assert dict(line.split(None, 1) for line in before.out.replace(" questions", "").replace(
-        "cannot be asked", "bad").replace("already ", "").replace("calls ", "").splitlines()) == {
-        "rows": "52", "bad": "1", "distinct": "41", "answered": "0", "needed": "41",
+        "cannot be asked", "bad").replace("already ", "").replace("calls ", "").splitlines()
+        if line[0] != " ") == {
+        "rows": "52", "bad": "2", "distinct": "40", "answered": "0", "needed": "40",
         "allowed": "7", "time": "unknown: no run has learned yet how fast the account may go",
     }  # fmt: skip
     assert vimmerse("caption", "in.csv", "-o", "out.csv").code == 1

@@ -20,9 +20,9 @@ from vimmerse_async.errors import APIError, InvalidRequestError
 from vimmerse_async.journal.origin import EMULATOR
 from vimmerse_async.journal.records import FileState, Finding, digest_of_file, stored_path
 from vimmerse_async.models import Asset, PromptRequest
-from vimmerse_async.parts import SNIFFED, media_type_of
+from vimmerse_async.parts import SNIFFED, examined, media_type_of
 from vimmerse_async.session import VimmerseSession
-from vimmerse_async.uploads import upload_image, upload_video
+from vimmerse_async.uploads import IMAGE, VIDEO, upload_image, upload_video
 from vimmerse_async.waiting import cancelled
 
 AHEAD = 8
@@ -127,6 +127,15 @@ def is_video(path: Path) -> bool:
         return False
 
 
+def check_file(path: Path) -> None:
+    """See to it that a file can be uploaded, as its upload does before anything is sent.
+
+    Raises:
+        InvalidRequestError: It cannot.
+    """
+    examined(VIDEO if is_video(path) else IMAGE, path)
+
+
 def state_of_file(path: Path) -> FileState:
     """Return what tells whether a file is still as it was.
 
@@ -167,7 +176,7 @@ class _Host:
         try:
             digest = await self._digest(path)
         except OSError as error:
-            return refusal(row, _reason(error))
+            return refusal(row, why(error))
         try:
             url = await self._known_url(row, digest) or await self._url(digest, path)
         except APIError as error:
@@ -178,7 +187,7 @@ class _Host:
             told = f"the upload failed: {type(error).__name__}: {error}"
             return refused_upload(row, told, digest)
         except (OSError, ValueError) as error:
-            return refused_upload(row, _reason(error), digest)
+            return refused_upload(row, why(error), digest)
         if url is None:
             told = "the upload was accepted, but the answer holds no URL"
             return refused_upload(row, told, digest)
@@ -225,7 +234,8 @@ class _Host:
         return asset.url
 
 
-def _reason(error: OSError | ValueError) -> str:
+def why(error: OSError | ValueError) -> str:
+    """Return why a file's row cannot be asked."""
     if isinstance(error, InvalidRequestError):
         return error.message.removeprefix("source ")
     return f"cannot be read: {getattr(error, 'strerror', None) or error}"

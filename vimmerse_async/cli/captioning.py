@@ -77,9 +77,10 @@ def dry_run(job: CaptionOrder) -> int:
         questions = captioning.recipe.questions
         rows = questions.rows(itertools.islice(source.rows(), job.rows))
         known = None if job.fresh else job.journal
-        planning.show(
-            planning.plan(rows, captioning.recipe.questions, known, job.retry_errors), job.max_calls
-        )
+        policy = Policy(dedupe=True, retry=job.retry_errors)
+        keeps = job.journal is not None
+        plan = planning.plan(rows, questions, captioning.ask, known, policy, keeps=keeps)
+        planning.show(plan, job.max_calls)
     return OK
 
 

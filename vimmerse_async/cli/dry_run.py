@@ -4,26 +4,28 @@ import itertools
 import math
 import sqlite3
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
 
 import attrs
 
-from vimmerse_async.batch.identity import RefusedRequest, is_repeatable, question_of
-from vimmerse_async.catalog.hosting import is_video
+from vimmerse_async.batch.identity import RefusedRequest, digest_of, is_repeatable, key_of
+from vimmerse_async.catalog.answers import PLACEHOLDER, place_of
+from vimmerse_async.catalog.hosting import check_file, is_video, why
+from vimmerse_async.catalog.keys import Ask
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.cli.progress import clock, pace
+from vimmerse_async.cli.refusals import Refusals
+from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.journal.origin import EMULATOR
 from vimmerse_async.journal.reader import JournalReader
-from vimmerse_async.journal.records import digest_of_file
+from vimmerse_async.journal.records import Policy, digest_of_file
 from vimmerse_async.models import PromptRequest
+from vimmerse_async.wire import prompt_call
 
-Retry = bool | Collection[str]
 _GROUP = 500
-_PLACEHOLDER = "https://not.uploaded.yet/"
-"""Stands for an upload's address, which is no part of a question that has a key."""
 
 
 @attrs.define
@@ -32,20 +34,23 @@ class DryRun:
 
     Attributes:
         rows: Rows of the catalog.
-        bad: Rows that cannot be asked.
+        refusals: Why some cannot be asked.
         questions: Different questions among the others.
         answered: Questions whose answer is known.
         rejected: Questions that were refused before and are not asked again.
         uploads: Files to be uploaded first.
+        again: Rows that ask what another has asked, and that nothing remembers: without a journal
+            they may be asked again.
         rate: Calls a second, as learned by an earlier run; None when none did.
     """
 
     rows: int = 0
-    bad: int = 0
+    refusals: Refusals = attrs.field(factory=Refusals)
     questions: int = 0
     answered: int = 0
     rejected: int = 0
     uploads: int = 0
+    again: int = 0
     rate: float | None = None
 
     @property
@@ -64,12 +69,12 @@ def show(plan: DryRun, most: int | None) -> None:
     calls = plan.calls if most is None else min(most, plan.calls)
     lines = [
         ("rows", f"{plan.rows:,}"),
-        ("cannot be asked", f"{plan.bad:,}" if plan.bad else ""),
+        ("cannot be asked", _told(plan.refusals) if plan.refusals else ""),
         ("distinct questions", f"{plan.questions:,}"),
         ("already answered", f"{plan.answered:,}"),
         ("rejected before", f"{plan.rejected:,}, see --retry-errors" if plan.rejected else ""),
         ("uploads needed", f"{plan.uploads:,}" if plan.uploads else ""),
-        ("calls needed", f"{plan.calls:,}"),
+        ("calls needed", f"{plan.calls:,}{_at_most(plan)}"),
         ("calls allowed", f"{most:,}" if most is not None else ""),
         ("time", _time(calls, plan.rate)),
     ]
@@ -79,31 +84,41 @@ def show(plan: DryRun, most: int | None) -> None:
 
 
 def plan(
-    rows: Iterable[CatalogRow], questions: Questions, path: Path | None, retry: Retry
+    rows: Iterable[CatalogRow],
+    questions: Questions,
+    ask: Ask,
+    journal: Path | None,
+    policy: Policy,
+    *,
+    keeps: bool,
 ) -> DryRun:
     """Return what a run would do.
 
     Args:
         rows: Of the catalog.
-        questions: What is asked about each.
-        path: The journal; None, or one that does not exist: nothing is known.
-        retry: Which rejected questions are asked again.
+        questions: What is asked about a local file.
+        ask: What is asked about each other row.
+        journal: What is known is in it; None, or one that does not exist: nothing is.
+        policy: Which rows it answers.
+        keeps: Whether the run has a journal.
 
     Raises:
         JournalError: The journal cannot be read.
     """
-    exists = path is not None and path.exists()
+    exists = journal is not None and journal.exists()
     with (
-        JournalReader(path) if exists and path is not None else nullcontext() as journal,
-        closing(sqlite3.connect("")) as scratch,
+        JournalReader(journal) if exists and journal is not None else nullcontext() as known,
+        closing(sqlite3.connect("", isolation_level=None)) as scratch,
     ):
-        made = DryRun(rate=None if journal is None else learned_rate(journal))
+        made = DryRun(rate=None if known is None else learned_rate(known))
         seen = _Seen(scratch)
-        for group in _groups(_requests(rows, questions, journal, made)):
-            fresh = seen.add(_identities(group, made))
+        asked = _asked(rows, questions, ask, known, made)
+        for group in _groups(_identities(asked, seen, made)):
+            fresh = seen.add(group)
             made.questions += len(fresh)
-            if journal is not None:
-                _subtract(made, journal, fresh, retry)
+            made.again += 0 if keeps else len(group) - len(fresh)
+            if known is not None:
+                _subtract(made, known, fresh, policy)
     return made
 
 
@@ -125,6 +140,8 @@ class _Seen:
     def __init__(self, scratch: sqlite3.Connection) -> None:
         self._scratch = scratch
         scratch.execute("CREATE TABLE seen (question BLOB PRIMARY KEY) WITHOUT ROWID")
+        scratch.execute("CREATE TABLE times (plain BLOB PRIMARY KEY, count) WITHOUT ROWID")
+        scratch.execute("BEGIN")
 
     def add(self, questions: Iterable[bytes]) -> list[bytes]:
         """Return those that are new."""
@@ -135,54 +152,90 @@ class _Seen:
             if self._scratch.execute(sql, [question]).fetchone() is not None
         ]
 
+    def occurrence(self, plain: bytes) -> int:
+        """Return how often this was called with the same before."""
+        sql = (
+            "INSERT INTO times VALUES (?, 0) ON CONFLICT DO UPDATE SET count = count + 1 "
+            "RETURNING count"
+        )
+        count: int = self._scratch.execute(sql, [plain]).fetchone()[0]
+        return count
 
-def _requests(
-    rows: Iterable[CatalogRow], questions: Questions, journal: JournalReader | None, made: DryRun
-) -> Iterator[PromptRequest]:
+
+def _asked(
+    rows: Iterable[CatalogRow],
+    questions: Questions,
+    ask: Ask,
+    journal: JournalReader | None,
+    made: DryRun,
+) -> Iterator[tuple[CatalogRow, PromptRequest]]:
     uploaded: set[bytes] = set()
     for row in rows:
         made.rows += 1
         if row.path is None or row.error is not None:
-            yield questions.ask(row)
+            yield row, ask(row)
             continue
         try:
             digest = digest_of_file(row.path)
-        except OSError as error:
-            yield refusal(row, f"cannot be read: {error.strerror}")
+            video = is_video(row.path)
+            request = questions.ask_hosted(row, PLACEHOLDER, digest.hex(), video=video)
+            if digest not in uploaded and not _is_hosted(journal, digest, request):
+                check_file(row.path)
+                made.uploads += 1
+                uploaded.add(digest)
+        except (OSError, ValueError) as error:
+            request = refusal(row, why(error))
+        yield row, request
+
+
+def _identities(
+    asked: Iterable[tuple[CatalogRow, PromptRequest]], seen: _Seen, made: DryRun
+) -> Iterator[bytes]:
+    for row, request in asked:
+        if isinstance(request, RefusedRequest):
+            made.refusals.add(place_of(row), request.reason)
             continue
-        video = is_video(row.path)
-        request = questions.ask_hosted(row, _PLACEHOLDER, digest.hex(), video=video)
-        made.uploads += digest not in uploaded and not _is_hosted(journal, digest, request)
-        uploaded.add(digest)
-        yield request
+        try:
+            key_of(request)
+            call = prompt_call(request)
+        except InvalidRequestError as error:
+            made.refusals.add(place_of(row), error.message)
+            continue
+        plain = digest_of(request, call)
+        occurrence = seen.occurrence(plain) if is_repeatable(request) else 0
+        yield digest_of(request, call, occurrence) if occurrence else plain
 
 
 def _is_hosted(journal: JournalReader | None, digest: bytes, request: PromptRequest) -> bool:
     if journal is None or journal.uploaded(digest) is None:
         return False
-    question = question_of(request)
+    question = digest_of(request, prompt_call(request))
     return journal.origin != EMULATOR or journal.lookup([question]).get(question) == "answered"
 
 
-def _identities(group: Iterable[PromptRequest], made: DryRun) -> Iterator[bytes]:
-    for request in group:
-        if isinstance(request, RefusedRequest):
-            made.bad += 1
-        else:
-            occurrence = made.rows if is_repeatable(request) else 0
-            yield question_of(request, occurrence)
+def _subtract(made: DryRun, journal: JournalReader, fresh: list[bytes], policy: Policy) -> None:
+    for finding in journal.findings(fresh).values():
+        made.answered += finding[0] == "answered"
+        made.rejected += finding[0] == "rejected" and policy.is_final(finding)
 
 
-def _subtract(made: DryRun, journal: JournalReader, fresh: list[bytes], retry: Retry) -> None:
-    states = journal.lookup(fresh)
-    made.answered += sum(state == "answered" for state in states.values())
-    if retry is False:
-        made.rejected += sum(state == "rejected" for state in states.values())
-
-
-def _groups(requests: Iterator[PromptRequest]) -> Iterator[list[PromptRequest]]:
-    while group := list(itertools.islice(requests, _GROUP)):
+def _groups(questions: Iterator[bytes]) -> Iterator[list[bytes]]:
+    while group := list(itertools.islice(questions, _GROUP)):
         yield group
+
+
+def _told(refusals: Refusals) -> str:
+    lines = [f"{len(refusals):,}"]
+    for reason in refusals:
+        needs = "" if reason.need is None else f"; needs {reason.need}"
+        lines.append(f"{reason.count:>8,}  {reason.place}: {reason.example}{needs}")
+    return "\n".join(lines)
+
+
+def _at_most(plan: DryRun) -> str:
+    if not plan.again:
+        return ""
+    return f" to {plan.calls + plan.again:,}: without a journal equal rows may be asked again"
 
 
 def _time(calls: int, rate: float | None) -> str:
