@@ -149,6 +149,23 @@ async def test_E19_what_is_asked_again(server, path):
         assert reader.errors() == {}
 
 
+@pytest.mark.parametrize("retry", [True, ["NotFoundError"]])
+async def test_C15_a_rejected_question_is_asked_again_once(server, path, retry):
+    """Equal rows that are far apart share what the second asking brought, too."""
+    rows = urls("gone", *range(200), "gone", *range(200, 400), "gone")
+    server.script = failing(404, "gone")
+    async with server.session() as session:
+        await streamed(session, rows, journal=path)
+        assert server.names.count("gone") == 1
+        results = await streamed(session, rows, journal=path, retry_errors=retry)
+        assert server.names.count("gone") == 2
+        assert Counter(of(results).values())["NotFoundError"] == 3
+        server.script = echo
+        results = await streamed(session, rows, journal=path, retry_errors=retry)
+    assert Counter(server.names)["gone"] == 3
+    assert Counter(of(results).values())["about gone"] == 3
+
+
 async def test_E20_a_rejected_row_comes_back_with_its_error(server, path):
     """An error from the journal is the one that the server gave."""
     server.script = failing(400, "1")

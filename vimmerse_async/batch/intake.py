@@ -15,7 +15,7 @@ from vimmerse_async.batch.row import Row
 from vimmerse_async.batch.source import RowSource
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.journal.journal import PromptJournal
-from vimmerse_async.journal.records import rebuilt
+from vimmerse_async.journal.records import Finding, rebuilt
 from vimmerse_async.models import PromptResult
 
 AHEAD = 16
@@ -179,16 +179,27 @@ class Intake:
         if not leaders:
             return
         questions = [cast("bytes", row.question) for row in leaders]
-        found = await self._journal.find(questions)
+        known = await self._known(questions)
         for row, question in zip(leaders, questions, strict=True):
-            finding = found.get(question)
-            if finding is not None and self._plan.policy.is_final(finding):
+            finding = known.get(question)
+            if finding is not None:
                 error = rebuilt(finding)
                 result = PromptResult(row.index, row.item, finding[1], error, cached=True)
                 self._pipeline.know(row, result)
             elif not self._halted:
                 self._ready.append(row)
         self._changed.notify_all()
+
+    async def _known(self, questions: list[bytes]) -> dict[bytes, Finding]:
+        """Return what is known for good; what is rejected is asked again once in a run at most."""
+        journal, policy = self._journal, self._plan.policy
+        found = await journal.find(questions)
+        known = {each: finding for each, finding in found.items() if policy.is_final(finding)}
+        again = [each for each in found.keys() - known.keys() if found[each][0] == "rejected"]
+        if again:
+            counts = await journal.count(f"{self._counter}_again", again)
+            known |= {each: found[each] for each, count in zip(again, counts, strict=True) if count}
+        return known
 
     def _prepared(self, row: Row) -> bool:
         try:
