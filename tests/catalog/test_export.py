@@ -98,7 +98,7 @@ def die(event, args):
         if left < 0:
             os._exit(9)
 from vimmerse_async.cli.app import run
-import vimmerse_async.cli.exporting, vimmerse_async.catalog.parquet, pyarrow.parquet
+import vimmerse_async.cli.journal_views, vimmerse_async.catalog.parquet, pyarrow.parquet
 pyarrow.array([""])  # loads pandas where it is installed, whose files are no steps of ours
 sys.addaudithook(die)
 sys.exit(run(sys.argv[2:]))

@@ -13,7 +13,7 @@ import pytest
 import rich_click as click
 from drawn import RED, encoded, solid
 
-from vimmerse_async.cli.serving import build
+from vimmerse_async.cli.emulator_process import build
 from vimmerse_async.emulator import Emulator, Fault, Latency, Limits
 
 Start = Callable[..., subprocess.Popen[str]]

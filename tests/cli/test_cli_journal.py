@@ -555,15 +555,15 @@ def test_P7_the_journal_goes_away_at_the_end(
     vimmerse: Vimmerse, place: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A journal that is gone when its rows are to be written is no success either."""
-    from vimmerse_async.cli import captioning
+    from vimmerse_async.cli import catalog_run
 
     def run(command: Any) -> int:
-        code = captioning_run(command)
+        code = whole_run(command)
         (place / "out.csv.journal").unlink()
         return code
 
-    captioning_run = captioning.run
-    monkeypatch.setattr(captioning, "run", run)
+    whole_run = catalog_run.run
+    monkeypatch.setattr(catalog_run, "run", run)
     write_urls(place / "in.txt", 3)
     ended = vimmerse("caption", "in.txt", "-o", "out.csv")
     assert ended.code == 4

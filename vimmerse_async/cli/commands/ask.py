@@ -18,7 +18,7 @@ from vimmerse_async.cli.options import MODES, OPTIONS, Connection, choice, conne
 @connection_options
 def refine_command(*, texts: Sequence[str], connection: Connection) -> int:
     """Refine, and return the exit code."""
-    from vimmerse_async.cli.asking import ask  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.cli.direct import ask  # noqa: PLC0415 - `--help` must not pay
     from vimmerse_async.cli.runner import run  # noqa: PLC0415
     from vimmerse_async.models import PromptOption, PromptRequest  # noqa: PLC0415
 
@@ -38,7 +38,7 @@ def refine_command(*, texts: Sequence[str], connection: Connection) -> int:
 @connection_options
 def suggest_command(*, count: int, connection: Connection) -> int:
     """Suggest, and return the exit code."""
-    from vimmerse_async.cli.asking import ask  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.cli.direct import ask  # noqa: PLC0415 - `--help` must not pay
     from vimmerse_async.cli.runner import run  # noqa: PLC0415
     from vimmerse_async.models import PromptOption, PromptRequest  # noqa: PLC0415
 
@@ -77,7 +77,7 @@ def prompt_command(
     connection: Connection,
 ) -> int:
     """Ask, and return the exit code."""
-    from vimmerse_async.cli.asking import ask  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.cli.direct import ask  # noqa: PLC0415 - `--help` must not pay
     from vimmerse_async.cli.runner import run  # noqa: PLC0415
     from vimmerse_async.models import PromptMode, PromptOption, PromptRequest  # noqa: PLC0415
 

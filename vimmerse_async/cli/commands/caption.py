@@ -150,8 +150,8 @@ def caption_command(
     if journal is not None and no_journal:
         raise click.UsageError("--journal and --no-journal exclude each other")
     from vimmerse_async.catalog.questions import Questions  # noqa: PLC0415 - `--help` must not pay
-    from vimmerse_async.cli.captioning import dry_run as plan  # noqa: PLC0415
-    from vimmerse_async.cli.captioning import start  # noqa: PLC0415
+    from vimmerse_async.cli.catalog_run import dry_run as plan  # noqa: PLC0415
+    from vimmerse_async.cli.catalog_run import start  # noqa: PLC0415
     from vimmerse_async.cli.journaling import journal_path, rejections  # noqa: PLC0415
     from vimmerse_async.cli.order import CaptionOrder  # noqa: PLC0415
 

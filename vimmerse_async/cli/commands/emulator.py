@@ -95,7 +95,7 @@ def emulator_command(context: click.RichContext, /, **flags: Any) -> int | None:
     context.obj = _given(flags)
     if context.invoked_subcommand is not None:
         return None
-    from vimmerse_async.cli.serving import serve  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.cli.emulator_process import serve  # noqa: PLC0415 - `--help` must not pay
 
     return serve(context.obj)
 
@@ -111,7 +111,7 @@ def emulator_command(context: click.RichContext, /, **flags: Any) -> int | None:
 @click.pass_obj
 def exec_command(outer: dict[str, Any], /, words: Sequence[str], **flags: Any) -> int:
     """Run the command, and return the exit code."""
-    from vimmerse_async.cli.serving import execute  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.cli.emulator_process import execute  # noqa: PLC0415 - `--help` must not pay
 
     return execute(outer | _given(flags), words)
 

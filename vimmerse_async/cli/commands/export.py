@@ -29,6 +29,6 @@ from vimmerse_async.cli.options import choice, reading_options
 @reading_options
 def export_command(*, write_as: Any, **given: Any) -> int:
     """Export, and return the exit code."""
-    from vimmerse_async.cli.exporting import Given, export  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.cli.journal_views import Given, export  # noqa: PLC0415 - `--help` must not pay
 
     return export(Given(**given), write_as)

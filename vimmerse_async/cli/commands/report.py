@@ -43,6 +43,6 @@ def report_command(
     *, journal: str, output: str, source: str | None, answers: bool, **given: Any
 ) -> int:
     """Make the page, and return the exit code."""
-    from vimmerse_async.cli.exporting import Given, report  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.cli.journal_views import Given, report  # noqa: PLC0415 - `--help` must not pay
 
     return report(Given(journal, output, source, answers), **given)

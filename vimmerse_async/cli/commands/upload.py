@@ -21,7 +21,7 @@ from vimmerse_async.cli.options import Connection, connection_options
 @connection_options
 def upload_command(*, files: Sequence[str], connection: Connection) -> int:
     """Upload, and return the exit code."""
-    from vimmerse_async.cli.asking import upload  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.cli.direct import upload  # noqa: PLC0415 - `--help` must not pay
     from vimmerse_async.cli.runner import run  # noqa: PLC0415
 
     return run(functools.partial(upload, connection, files))
