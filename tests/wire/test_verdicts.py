@@ -48,12 +48,13 @@ async def asked(session: Any, path: Path) -> VimmerseError | None:
 @pytest.mark.parametrize("case", one_of_each())
 async def test_all_say_the_same(case, serve, connect, witness, tmp_path):
     """What an error means is one answer, whoever is asked."""
-    server = await serve(*case["instructions"])
+    server = await serve("ok_and_connection_close", *case["instructions"])
     session = await connect(
         server.url,
         retry=RetryPolicy(backoff_base=0.0, max_attempts=1),
         timeouts=Timeouts(**case.get("timeouts", {})),
     )
+    await session.emulated()  # asked for by the journal, once: not by the instructions' request
     error = await asked(session, tmp_path / "run.db")
     if error is None:  # one attempt shows an answer where the table's several show an error
         pytest.skip("the first answer of this case is a prompt")
