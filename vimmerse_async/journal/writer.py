@@ -26,6 +26,10 @@ GROUP = 256
 CHUNK = 32
 """Entries of one statement: on every step of SQLite this thread gives the interpreter away, and
 waits to get it back."""
+ENOUGH = 24
+"""Entries for which a commit does not wait."""
+LINGER = 4
+"""Milliseconds that it waits for them at most; an answer takes a hundred times as long."""
 BUSY = 10.0
 """Seconds to wait for another program that writes to the same database."""
 
@@ -179,10 +183,19 @@ class JournalWriter(threading.Thread):
 
     def _gather(self) -> list[JournalEntry | None]:
         entries = [self._queue.get()]
+        if entries[0] is not None and entries[0].done is not None:
+            self._linger()
         with contextlib.suppress(Empty):
             while len(entries) < GROUP and entries[-1] is not None:
                 entries.append(self._queue.get_nowait())
         return entries
+
+    def _linger(self) -> None:
+        """Let a commit's worth of results come: who is woken for each pays most for the waking."""
+        for _ in range(LINGER):
+            if self._queue.qsize() >= ENOUGH:
+                return
+            time.sleep(0.001)
 
     def _write(
         self, connection: sqlite3.Connection, place: Place, gathered: list[JournalEntry | None]
