@@ -139,9 +139,8 @@ Nothing here needs tuning; two things are worth knowing.
 
 - **uvloop.** The command line uses it when it is installed (`pip install 'vimmerse-async[speed]'`).
   In a program of your own, run `uvloop.run(main())` in place of `asyncio.run(main())`.
-- **What slows it down.** `proxy=`, `trust_env=True` and `trace_configs=` send every request through
-  aiohttp's client session, which costs about twice as much CPU; `trust_env=True` also looks for
-  proxies in a thread, each time."""
+- **What slows it down.** `proxy=`, a proxy that `trust_env=True` finds, and `trace_configs=` send
+  every request through aiohttp's client session, which costs about twice as much CPU."""
 
 ADVICE = """\
 ## Where the time goes

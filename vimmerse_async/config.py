@@ -12,6 +12,7 @@ from yarl import URL
 
 from vimmerse_async._version import __version__
 from vimmerse_async.errors import ConfigurationError
+from vimmerse_async.proxies import is_proxy, proxy_of
 from vimmerse_async.urls import host_objection, parse, shown
 
 DEFAULT_BASE_URL = "https://api.vimmerse.net"
@@ -199,24 +200,49 @@ def _path_fault(host: str, path: str) -> str | None:
     return None
 
 
-def check_proxy(proxy: object) -> None:
-    """Raise `ConfigurationError` unless requests can go through `proxy`; None is none."""
-    if proxy is not None and not _is_proxy(proxy):
+def choose_proxy(proxy: Any, base_url: str, *, trust_env: bool) -> Secret | None:
+    """Return the proxy that requests go through; None for none.
+
+    Args:
+        proxy: The one that was asked for; None: nobody did.
+        base_url: Where requests go.
+        trust_env: Whether the environment is asked when nobody did, and `.netrc` for the
+            credentials of the proxy that it names.
+
+    Raises:
+        ConfigurationError: No request can go through it; shows no password.
+    """
+    if proxy is not None:
+        _check_proxy(proxy)
+        return Secret(proxy)
+    named = proxy_of(base_url, os.environ) if trust_env else None
+    if named is None:
+        return None
+    url = URL(named)
+    login = None if url.user is not None else _login(url.host)
+    if login is not None:
+        url = url.with_user(login[0]).with_password(login[1])
+    return Secret(url)
+
+
+def _login(host: str | None) -> tuple[str, str] | None:
+    """Return the user and password that `.netrc` has for a proxy; an unreadable file has none."""
+    from netrc import NetrcParseError, netrc  # noqa: PLC0415 - few sessions need it
+
+    try:
+        found = netrc(os.environ.get("NETRC")).authenticators(host or "")
+    except (OSError, NetrcParseError, UnicodeDecodeError):
+        return None
+    return None if found is None else (found[0] or found[1] or "", found[2] or "")
+
+
+def _check_proxy(proxy: object) -> None:
+    if not isinstance(proxy, str) or not _VISIBLE(proxy) or not is_proxy(proxy):
         raise ConfigurationError(
             "proxy must be the address of an HTTP proxy, like 'http://user:password@host:3128' "
             "(its value is not shown)",
             field="proxy",
         )
-
-
-def _is_proxy(proxy: object) -> bool:
-    url = parse(proxy) if isinstance(proxy, str) and _VISIBLE(proxy) else None
-    return (
-        url is not None
-        and url.scheme in {"http", "https"}
-        and url.port != 0
-        and host_objection(url.raw_host) is None
-    )
 
 
 def is_loopback(host: str) -> bool:

@@ -20,7 +20,7 @@ class Deadline:
         cancelling: How often it was asked to end before the call began.
         begun: Loop time at which the call began.
         when: Loop time at which the task is cancelled; `inf` for never.
-        reason: Why it was cancelled: "late" or "closed"; None while it was not.
+        reason: Why it was cancelled: "late", "unreached" or "closed"; None while it was not.
     """
 
     __slots__ = ("begun", "cancelling", "reason", "task", "when")

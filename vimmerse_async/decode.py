@@ -42,6 +42,18 @@ _TAGS = re.compile(r"<[^>]*>?")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]+")
 _EMULATOR = "vimmerse-emulator"
 _TELLS_NOTHING = frozenset({408, 425, 429})
+_GATEWAYS = re.compile(
+    r"(?:\d{3} )?(?P<certificate>No required SSL certificate was sent|The SSL certificate error)"
+    r"|(?:\d{3} )?(?P<protocol>The plain HTTP request was sent to HTTPS port"
+    r"|Client sent an HTTP request to an HTTPS server)"
+).match
+"""What nginx and Go's servers say, with a 400, of a request that came in by the wrong way."""
+_WAYS = {
+    "certificate": "the server wants a client certificate that it trusts (HTTP {}: {}): load yours "
+    "into a context with load_cert_chain(…), and pass ssl=context",
+    "protocol": "the server speaks TLS there, and was asked without (HTTP {}: {}): write https:// "
+    "in base_url",
+}
 _TIMEOUT_KINDS = frozenset({"timeout", "connect_timeout", "idle", "deadline"})
 _RESPONSE_KINDS = frozenset({"malformed", "truncated", "too_large", "encoding"})
 
@@ -207,9 +219,15 @@ def _refused(reply: Reply) -> APIError:
     except (ValueError, RecursionError):
         content = None
     message = _message_of(content) if type(content) is dict else ""
+    explanation = message or _explanation(body)
+    wrong_way = None if content is not None else _GATEWAYS(explanation)
+    if wrong_way is not None and wrong_way.lastgroup is not None and reply.status == 400:
+        kind = wrong_way.lastgroup
+        sentence = _WAYS[kind].format(reply.status, explanation[:100])
+        return APIConnectionError(sentence, kind=kind, sent="no")
     detail = content.get("detail") if type(content) is dict else None
     error = status_error_class(reply.status)(
-        f"HTTP {reply.status}: {message or _explanation(body) or 'no explanation given'}",
+        f"HTTP {reply.status}: {explanation or 'no explanation given'}",
         status=reply.status,
         body=_shown(body),
         retry_after=wait_asked(reply.headers),

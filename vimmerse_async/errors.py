@@ -33,7 +33,15 @@ if TYPE_CHECKING:
 
 Sent = Literal["no", "maybe"]
 StopReason = Literal[
-    "auth", "credits", "permission", "max_calls", "throttled", "unavailable", "input"
+    "auth",
+    "credits",
+    "permission",
+    "connection",
+    "max_calls",
+    "throttled",
+    "unavailable",
+    "input",
+    "internal",
 ]
 
 
@@ -145,7 +153,9 @@ class BatchStoppedError(BatchError):
     """A batch ended before all its rows were asked; nothing that was done is lost.
 
     Attributes:
-        reason: "auth", "credits", "permission", "max_calls", "throttled", "unavailable", "input".
+        reason: "auth", "credits", "permission", "connection" (none can be made, and waiting mends
+            nothing), "max_calls", "throttled", "unavailable", "input", "internal" (a fault of this
+            package's or of aiohttp's).
         resume_hint: What to do next, in one sentence.
         resume_after: Seconds the server asked to wait; None when it did not say.
         not_attempted: Rows taken but not sent, plus, for sized inputs, those never taken.
@@ -182,6 +192,7 @@ class APIError(VimmerseError):
         elapsed: Seconds from the first send to the failure.
         possibly_charged: Sends that may have been billed although no answer arrived.
         request_id: The server's name for the request; None when it gave none.
+        unreached: True when it was given up because there never was a connection to the server.
     """
 
     operation: str = ""
@@ -189,6 +200,7 @@ class APIError(VimmerseError):
     elapsed: float = 0.0
     possibly_charged: int = 0
     request_id: str | None = None
+    unreached: bool = False
 
     def __str__(self) -> str:
         facts = [self.operation] if self.operation else []
@@ -205,8 +217,11 @@ class APIConnectionError(APIError):
     """No connection could be made, or it was lost before the answer was complete.
 
     Attributes:
-        kind: "connect", "dns", "tls", "certificate", "proxy", "local", "source" (the file of an
-            upload failed): nothing was billed; "lost": it may have been.
+        kind: "connect", "dns", "tls", "local", "source" (the file of an upload failed),
+            "certificate" (theirs is not trusted, or yours is wanted), "protocol" (TLS version,
+            HTTP/2 only, plain HTTP where TLS was expected), "proxy" (it refuses, or is none):
+            nothing was billed; "lost", "internal" (a fault of this package's or of aiohttp's): it
+            may have been.
         sent: "no": the server cannot have charged for it; "maybe": it can.
     """
 

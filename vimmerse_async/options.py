@@ -51,6 +51,8 @@ class Timeouts:
         total: For a whole call, waiting and retries included; None: 300 for a single call. A batch
             row's clock starts at its first send and stands still while it waits to be admitted;
             the batch stops when the server, limits apart, accepts nothing for so long (None: 600).
+        first_contact: For the first connection to the server that a session makes, retries
+            included; after it, what waits is given up and batches stop. None: no bound of its own.
 
     Raises:
         ConfigurationError: A value is not a number above zero.
@@ -63,6 +65,7 @@ class Timeouts:
     connect: float | None = attrs.field(default=10.0, validator=_seconds)
     attempt: float | None = attrs.field(default=None, validator=_seconds)
     total: float | None = attrs.field(default=None, validator=_seconds)
+    first_contact: float | None = attrs.field(default=10.0, validator=_seconds)
 
 
 @attrs.frozen

@@ -22,7 +22,9 @@ from vimmerse_async.control.retry import Attempts, RetryBudget, rule_of
 from vimmerse_async.deadlines import Deadline, Deadlines
 from vimmerse_async.decode import is_emulator
 from vimmerse_async.errors import (
+    APIConnectionError,
     APIError,
+    APITimeoutError,
     ConfigurationError,
     SessionError,
     VimmerseError,
@@ -89,6 +91,9 @@ class Runtime:
         budget: What retries may still cost.
         rng: Where jitter comes from.
         lanes: The queues of its batches.
+        unreached: True until a call has seen that there was a connection to the server.
+        trouble: What became of the last request that failed; None when none did.
+        shut_out: Whether that was the server's, or a proxy's, last word to everybody.
         gate, transport, deadlines, now: There while the session is open.
     """
 
@@ -111,6 +116,10 @@ class Runtime:
         self.budget: RetryBudget = RetryBudget(budget)
         self.rng: SystemRandom = SystemRandom()
         self.lanes: weakref.WeakSet[Lane] = weakref.WeakSet()
+        self.unreached: bool = True
+        self.shut_out: bool = False
+        self.trouble: APIError | None = None
+        self._contact: asyncio.TimerHandle | None = None
         self._limit = FixedLimit(limit) if isinstance(limit, int) else limit
         self._gate_name = (
             identity(config.base_url, config.secrets[0])
@@ -238,6 +247,42 @@ class Runtime:
             )
         return self.deadlines.start()
 
+    def expect_contact(self, patience: float | None) -> None:
+        """Give all calls up unless there is a connection to the server within some seconds."""
+        assert self._loop is not None  # noqa: S101 - it is open
+        if self.transport.reached:
+            self.unreached = False
+            self._forget_contact()
+        elif self._contact is None and patience is not None:
+            reference: weakref.ref[Runtime] = weakref.ref(self)
+            self._contact = self._loop.call_later(patience, _give_up, reference, patience)
+
+    def unreachable(self) -> APIError:
+        """Return the error of a call that was given up with all others."""
+        assert self.trouble is not None  # noqa: S101 - give_up has seen to it
+        cause: Any = self.trouble
+        is_direct = self._connection["proxy"] is None
+        question = "is the base URL right?" if is_direct else "are proxy and base URL right?"
+        message = f"{cause.message}; {question}"
+        error: APIError = type(cause)(message, kind=cause.kind, sent="no")
+        error.unreached = True
+        return error
+
+    def give_up(self, patience: float) -> None:
+        """End all calls, unless there was a connection meanwhile."""
+        self._contact = None
+        if self.transport.reached:
+            return
+        if not isinstance(self.trouble, APIConnectionError):
+            message = f"no connection to {self.config.origin} in {patience:g} s"
+            self.trouble = APITimeoutError(message, kind="connect_timeout", sent="no")
+        self.deadlines.expire_all("unreached")
+
+    def _forget_contact(self) -> None:
+        if self._contact is not None:
+            self._contact.cancel()
+            self._contact = None
+
     def retrying(self, call: Call, error: APIError, attempts: Attempts, wait: float) -> None:
         """Note a request that is going to be sent again."""
         if rule_of(error).is_refusal:
@@ -258,6 +303,8 @@ class Runtime:
     ) -> None:
         """Note a call that has ended: with a value, with an error or by cancellation."""
         self.deadlines.running.discard(deadline)
+        if self.shut_out and not self.gate.known:
+            attempts.possibly_charged = 0  # who lets nobody in has billed nobody
         if succeeded:
             self.counters.succeeded += 1
             if self.budget.tokens < self.budget.capacity:
@@ -310,6 +357,7 @@ class Runtime:
             self.transport.abandon()
             return
         if not self._loop.is_closed():
+            self._forget_contact()
             self.deadlines.close()
             leave_gate(self._loop, self._gate_name, self.gate, keep=self._limit is None)
         self.transport.drop()
@@ -321,6 +369,7 @@ class Runtime:
         )
 
     async def _close_now(self) -> None:
+        self._forget_contact()
         self.deadlines.expire_all("closed")
         for lane in list(self.lanes):
             self.gate.close_lane(lane)
@@ -356,6 +405,12 @@ class Runtime:
                     "files; raise it with `ulimit -n`", most,
                 )  # fmt: skip
         return limit
+
+
+def _give_up(reference: "weakref.ref[Runtime]", patience: float) -> None:
+    runtime = reference()
+    if runtime is not None:  # a forgotten session is not kept alive to the end of its patience
+        runtime.give_up(patience)
 
 
 def check_limit(limit: object) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from vimmerse_async.config import build_config, check_proxy, conceal
+from vimmerse_async.config import build_config, choose_proxy, conceal
 from vimmerse_async.control.limit import Limit, Outcome, Permit
 from vimmerse_async.control.retry import Attempts, rule_of
 from vimmerse_async.deadlines import Deadline
@@ -52,7 +52,8 @@ class VimmerseSession:
         hooks: Who is told of retries and ended calls.
         ssl: A TLS context, for a private authority; None: the system's trust.
         proxy: Address of an HTTP proxy; None for none.
-        trust_env: True honours proxy variables and `.netrc`, at a price per request.
+        trust_env: True goes through the proxy that the environment names (`HTTPS_PROXY`,
+            `ALL_PROXY`, `NO_PROXY`), with what `.netrc` has for it.
         trace_configs: aiohttp's own tracing, for instrumentation libraries.
 
     Raises:
@@ -87,21 +88,20 @@ class VimmerseSession:
         base_url = conceal(base_url) if isinstance(base_url, str) else base_url
         check_limit(limit)
         check_tls(ssl)
-        check_proxy(proxy)
         _check_options(timeouts, retry)
         self._timeouts = timeouts
         self._retry = retry
         if max_waiting is not None:
             check_number("max_waiting", max_waiting, least=0, whole=True)
         self._max_waiting = max_waiting
+        config = build_config(api_key, base_url, authorization, username, client_type)
         self._runtime = Runtime(
-            build_config(api_key, base_url, authorization, username, client_type),
+            config,
             limit,
             hooks,
             retry.budget,
             ssl=ssl,
-            proxy=proxy,
-            trust_env=trust_env,
+            proxy=choose_proxy(proxy, config.base_url, trust_env=trust_env),
             trace_configs=trace_configs,
         )
 
@@ -185,6 +185,11 @@ class VimmerseSession:
         """Return what was done so far, and what the limit does right now."""
         return self._runtime.statistics()
 
+    def last_cause(self) -> str:
+        """Return what became of the last request that failed; empty when none did."""
+        error = self._runtime.trouble
+        return "" if error is None else error.message.partition("\n")[0]
+
     def with_options(
         self, *, timeouts: Timeouts | None = None, retry: RetryPolicy | None = None
     ) -> "VimmerseSession":
@@ -256,6 +261,8 @@ class VimmerseSession:
         runtime = self._runtime
         attempts = attempts or Attempts()
         deadline = runtime.begin(call, timeout, permit)
+        if runtime.unreached:
+            runtime.expect_contact(self._timeouts.first_contact)
         if lane is None:
             attempts.deadline = deadline.begun + (self._timeouts.total or call.operation.total)
         error: VimmerseError | None = None
@@ -272,7 +279,7 @@ class VimmerseSession:
                 if not await self._again(result, call, lane, attempts, deadline):
                     raise error
         except _INTERRUPTIONS as interruption:
-            error = await _interrupted(interruption, deadline, error, attempts)
+            error = await _interrupted(interruption, deadline, error, attempts, runtime)
             if error is None:
                 raise
             raise error from None
@@ -308,7 +315,7 @@ class VimmerseSession:
         # Whatever ends this without an answer, the caller's cancellation too, teaches no limit.
         outcome, retry_after, lease = Outcome.CANCEL, None, Lease()
         known = gate.known.get(operation.latency)
-        lease.fresh = attempts.fresh
+        lease.fresh, lease.wary = attempts.fresh, attempts.possibly_charged > 0
         if known is not None and lane is None:
             lease.until = attempts.deadline - known.least
         try:
@@ -322,9 +329,10 @@ class VimmerseSession:
             outcome = gate.judge(result, operation, runtime.now() - begun, attempts.doubted)
             retry_after = getattr(result, "retry_after", None)
             attempts.reused = type(answer) is Failure and answer.reused
-        except asyncio.CancelledError:
-            # Deadlines cancel, too: without a claim it was the caller, and the server may charge.
-            if deadline.reason != "late" or deadline.claim() is None:
+        except (asyncio.CancelledError, Exception) as error:
+            # Deadlines cancel, too: without a claim it was the caller, and the server may charge;
+            # as it may where the fault is ours, or a tracer's.
+            if not _is_late(error, deadline):
                 attempts.possibly_charged += lease.connected and not operation.safe
                 raise
             result = _too_late(operation, attempts, runtime.now(), sent=lease.connected)
@@ -372,6 +380,8 @@ class VimmerseSession:
         deadline: Deadline,
     ) -> bool:
         runtime = self._runtime
+        runtime.trouble = error
+        runtime.shut_out = rule_of(error).stops == "connection"
         runtime.counters.refused += rule_of(error).is_refusal
         wait = attempts.next_wait(
             error,
@@ -414,6 +424,7 @@ async def _interrupted(
     deadline: Deadline,
     before: VimmerseError | None,
     attempts: Attempts,
+    runtime: Runtime,
 ) -> VimmerseError | None:
     if isinstance(interruption, LaneClosedError):
         return before
@@ -428,10 +439,18 @@ async def _interrupted(
             return None
         if reason == "closed":
             return SessionError("the session was closed while this call was under way")
+        if reason == "unreached":
+            return runtime.unreachable()
         message = "the call's time was over before it could be sent"
     sent: Sent = "maybe" if attempts.possibly_charged else "no"
     message += " again" if before else ""
     return _last_word(before, APITimeoutError(message, kind="deadline", sent=sent))
+
+
+def _is_late(error: BaseException, deadline: Deadline) -> bool:
+    if not isinstance(error, asyncio.CancelledError) or deadline.reason != "late":
+        return False
+    return deadline.claim() is not None
 
 
 def _too_late(

@@ -177,6 +177,8 @@ class Lease:
     Attributes:
         fresh: True asks for a connection that has not been used before.
         until: Loop time after which nothing is sent on a connection that took so long to open.
+        wary: True asks to hear a new TLS connection out before it is used: a request before was
+            lost, and who refuses after the handshake (TLS 1.3) is drowned out by what is written.
         connected: True once there was a connection: from then on something may have been sent.
         reused: True when the connection had carried an earlier request.
         late: True when the connection is looked at once more before the request is written, which
@@ -185,6 +187,7 @@ class Lease:
     """
 
     fresh: bool = False
+    wary: bool = False
     until: float = math.inf
     connected: bool = False
     reused: bool = False

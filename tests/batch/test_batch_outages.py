@@ -9,12 +9,14 @@ import pytest
 from scripted_server import LOST, NEVER, Answer, Request, ScriptedServer, echo, slow
 
 from vimmerse_async import (
+    APIConnectionError,
     BatchError,
     BatchStoppedError,
     RateLimitError,
     RetryPolicy,
     Timeouts,
     gather_prompts,
+    refine_prompt,
     stream_prompts,
 )
 
@@ -223,15 +225,79 @@ async def test_batch_slow_reader_is_no_outage(server: ScriptedServer) -> None:
 
 
 async def test_batch_stops_when_unreachable_from_the_start(server: ScriptedServer) -> None:
-    """A server that was never there stops a batch after 600 s as unavailable."""
+    """A server that was never there stops a batch after ten seconds, and says why."""
     server.refuse()
     async with server.session() as session:
         begun = now()
         with pytest.raises(BatchStoppedError) as caught:
             await gather_prompts(session, urls(100))
-        assert caught.value.reason == "unavailable"
-        assert 599.9 <= now() - begun <= 640.0
-        assert not any(row.ok for row in caught.value.results or ())
+        assert 9.9 <= now() - begun <= 10.5
+        error = caught.value
+        assert error.reason == "connection"
+        assert error.message.endswith(
+            f"no connection to 127.0.0.1:{server.port}: connection refused; is the base URL right? "
+            f"({(error.results or ())[0].error.operation})"
+        )
+        assert not any(row.ok for row in error.results or ())
+        assert error.not_attempted + len(error.results or ()) == 100
+
+
+async def test_a_call_gives_up_when_unreachable_from_the_start(server: ScriptedServer) -> None:
+    """Calls for a server that was never there end together, and the next ones begin anew."""
+    server.refuse()
+    policy = RetryPolicy(max_attempts=1000)
+    async with server.session(retry=policy, limit=2) as session:
+        for _ in range(2):
+            begun = now()
+            asked = [refine_prompt(session, str(number)) for number in range(9)]
+            errors = await asyncio.gather(*asked, return_exceptions=True)
+            assert 9.9 <= now() - begun <= 10.5
+            for error in errors:
+                assert isinstance(error, APIConnectionError)
+                assert (error.kind, error.sent, error.unreached) == ("connect", "no", True)
+                assert "connection refused; is the base URL right?" in error.message
+        await server.listen()
+        await asyncio.sleep(10.0)
+        assert await refine_prompt(session, "x") == "about x"
+
+
+@pytest.mark.parametrize("patience", [10.0, None])
+async def test_batch_waits_for_a_server_that_is_being_started(
+    server: ScriptedServer, patience: float | None
+) -> None:
+    """A server that comes within the time for a first contact, or any time without one, is used."""
+    server.refuse()
+    start = asyncio.get_running_loop().call_later(
+        60.0 if patience is None else 4.0,
+        lambda: tasks.append(asyncio.ensure_future(server.listen())),
+    )
+    tasks: list[Any] = []
+    async with server.session(timeouts=Timeouts(first_contact=patience)) as session:
+        assert len(await gather_prompts(session, urls(20))) == 20
+    start.cancel()
+
+
+async def test_a_slow_first_answer_is_a_contact(server: ScriptedServer) -> None:
+    """Whoever is connected has reached the server, however long the first answer takes."""
+    server.script = slow(50.0)
+    async with server.session(limit=4) as session:
+        assert len(await gather_prompts(session, urls(8))) == 8
+        server.refuse()
+        start = asyncio.ensure_future(asyncio.sleep(100.0, server))
+        batch = asyncio.ensure_future(gather_prompts(session, urls(4)))
+        await start
+        server.script = echo
+        await server.listen()
+        assert len(await batch) == 4  # an outage after the first contact is waited out
+
+
+async def test_the_last_cause_is_told(server: ScriptedServer) -> None:
+    """A batch that nobody accepts anything of ends with what was said last."""
+    server.script = lambda request: UNAVAILABLE if server.requests[1:] else echo(request)
+    async with server.session(limit=1) as session:
+        with pytest.raises(BatchStoppedError) as caught:
+            await gather_prompts(session, urls(10))
+    assert caught.value.message.endswith(" s: HTTP 503: down for maintenance")
 
 
 @pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.full)])

@@ -41,7 +41,9 @@ EXPECTED_KINDS = {
     "connect_timeout": ("unsent", "backoff", "error"),
     "local": ("unsent", "backoff", "local"),
     "certificate": ("unsent", "never", "error"),
+    "protocol": ("unsent", "never", "error"),
     "proxy": ("unsent", "never", "error"),
+    "internal": ("maybe", "never", "cancel"),
     "source": ("unsent", "never", "cancel"),
     "overloaded": ("unsent", "never", "cancel"),
     "lost": ("maybe", "ambiguous", "timeout"),
@@ -69,7 +71,18 @@ def of_status(status, **more):
 def of_kind(kind, **more):
     if kind in {"timeout", "connect_timeout", "idle", "deadline"}:
         return APITimeoutError("late", kind=kind, **more)
-    if kind in {"connect", "dns", "tls", "certificate", "proxy", "local", "source", "lost"}:
+    if kind in {
+        "connect",
+        "dns",
+        "tls",
+        "certificate",
+        "protocol",
+        "proxy",
+        "local",
+        "source",
+        "lost",
+        "internal",
+    }:
         return APIConnectionError("lost", kind=kind, sent=more.get("sent", "maybe"))
     if kind == "overloaded":
         return OverloadedError("full", waiting=8, retry_after=1.0)
@@ -108,7 +121,23 @@ def test_the_verdict_of_a_status(status):
 def test_the_verdict_of_a_kind(kind):
     """A row without an answer of the contract's is asked again by the next run."""
     assert verdict_of(of_kind(kind)) == "unfinished"
-    assert not rule_of(of_kind(kind)).is_refusal
+    rule = rule_of(of_kind(kind))
+    assert not rule.is_refusal
+    stops = {
+        **dict.fromkeys(("certificate", "protocol", "proxy"), "connection"),
+        "internal": "internal",
+    }
+    assert rule.stops == stops.get(kind)
+    assert rule.stops_at_once is (rule.stops is not None)
+
+
+@pytest.mark.parametrize("kind", ["connect", "dns", "tls", "connect_timeout"])
+def test_a_server_that_was_never_reached(kind):
+    """What is given up because there never was a connection stops a batch, and cost nothing."""
+    error = of_kind(kind, sent="no")
+    error.unreached = True
+    rule = rule_of(error)
+    assert (rule.charge, rule.resend, rule.stops) == ("unsent", "never", "connection")
 
 
 def test_the_verdict_of_what_was_never_sent():
@@ -127,6 +156,7 @@ def test_the_table_is_complete():
 def test_a_deadline_without_a_connection():
     """A call whose time ran out before it had a connection was not charged."""
     assert as_tuple(rule_of(of_kind("deadline", sent="no"))) == ("unsent", "never", "error")
+    assert rule_of(of_kind("internal", sent="no")).charge == "unsent"
 
 
 DEFAULT = RetryPolicy()

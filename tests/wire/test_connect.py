@@ -71,7 +71,9 @@ async def test_A1_refused(connect):
         error = await failure(session)
         assert (type(error), error.kind, error.attempts) == (APIConnectionError, "connect", 5)
         assert nothing_charged(session, error)
-        assert "ECONNREFUSED" in str(error)
+        assert f"no connection to 127.0.0.1:{url.rpartition(':')[2]}: connection refused" in str(
+            error
+        )
 
 
 async def test_A1_until_the_server_is_there(connect):
@@ -171,10 +173,11 @@ async def test_A19_one_of_two_addresses_is_dead(serve, connect, monkeypatch):
     [
         ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "proxy", 1),
         ("HTTP/1.1 502 Bad Gateway\r\n\r\n", "connect", 5),
-        ("nonsense\r\n\r\n", "connect", 5),
+        ("HTTP/1.1 403 Forbidden\r\n\r\n", "proxy", 1),
+        ("nonsense\r\n\r\n", "proxy", 1),
         ("", "connect", 5),
     ],
-    ids=["407", "502", "garbage", "FIN"],
+    ids=["407", "502", "403", "garbage", "FIN"],
 )
 async def test_A33_the_proxy_refuses(reply, kind, attempts, serve, connect):
     """A proxy that refuses to connect has seen neither key nor prompt, and nothing was charged."""
@@ -212,6 +215,19 @@ async def test_A33_the_proxy_is_not_there(connect):
         error = await failure(session)
         assert error.kind == "connect"
         assert nothing_charged(session, error)
+
+
+@pytest.mark.parametrize(
+    ("offers", "words"),
+    [("Basic realm=x", "user:password@"), ("Negotiate", "Negotiate"), ("NTLM", "relay")],
+)
+async def test_A33_the_proxy_wants_a_login(offers, words, serve, connect):
+    """The mend fits what the proxy offers: a password, or a relay that speaks another kind."""
+    text = f"HTTP/1.1 407 No\r\nProxy-Authenticate: {offers}\r\n\r\n"
+    proxy = await serve({"do": "raw", "text": text, "close": True})
+    error = await failure(await connect("https://api.invalid", proxy=proxy.url))
+    assert (error.kind, error.attempts) == ("proxy", 1)
+    assert words in error.message
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ async def test_no_name_is_read_that_the_surface_does_not_list(path):
 @pytest.mark.parametrize(
     ("source", "found"),
     [
-        ("protocol._tail", "protocol._tail"),
+        ("protocol._buffer", "protocol._buffer"),
         ("connection.add_callback(f)", "connection.add_callback"),
         ("self._connector._limit", "self._connector._limit"),
         ("protocol.upgraded", "protocol.upgraded"),

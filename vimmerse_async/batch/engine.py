@@ -277,8 +277,8 @@ def _raise_stopped(run: Run, results: list[PromptResult]) -> None:
     if run.error is not None:
         raise BatchStoppedError(
             f"the batch stopped: {type(run.error).__name__}: {run.error}",
-            reason="input",
-            resume_hint=HINTS["input"],
+            reason=run.fault,
+            resume_hint=HINTS[run.fault],
             not_attempted=run.not_attempted,
             results=results,
         ) from run.error

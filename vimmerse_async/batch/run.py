@@ -21,7 +21,7 @@ from vimmerse_async.batch.stopping import Judge, Watch
 from vimmerse_async.batch.workers import WorkerPool
 from vimmerse_async.control.limit import Permit
 from vimmerse_async.control.retry import Attempts
-from vimmerse_async.errors import BatchStoppedError, SessionError, VimmerseError
+from vimmerse_async.errors import BatchStoppedError, SessionError, StopReason, VimmerseError
 from vimmerse_async.models import PromptResult
 from vimmerse_async.session import VimmerseSession
 
@@ -34,6 +34,7 @@ class Run:
 
     Attributes:
         error: What the input, `on_result` or the journal raised; None when none did.
+        fault: Whose that error is: the caller's, or this package's own.
         stopped: Why the run ended early; None when it did not.
         halted: True when nothing new is sent any more.
         cancelled: True when a task was cancelled: results are missing.
@@ -43,6 +44,7 @@ class Run:
         self, session: VimmerseSession, source: RowSource, sink: Sink, plan: BatchPlan
     ) -> None:
         self.error: Exception | None = None
+        self.fault: StopReason = "input"
         self.stopped: BatchStoppedError | None = None
         self.halted: bool = False
         self.cancelled: bool = False
@@ -67,7 +69,9 @@ class Run:
         self._lane = session.open_lane()
         self._admission = Admission(session, self._lane, self._pipeline)
         patience = session.timeouts.total
-        self._watch = Watch(self._gate, self._loop, self._judge, self._is_idle, patience)
+        self._watch = Watch(
+            self._gate, self._loop, self._judge, self._is_idle, session.last_cause, patience
+        )
 
     @property
     def not_attempted(self) -> int:
@@ -172,6 +176,7 @@ class Run:
             self.cancelled = True
             raise
         except Exception as error:  # noqa: BLE001 - comes out where the caller waits
+            self.fault = "internal"  # what the input or a callback raises does not come here
             self._fail(error)
         finally:
             self._pool.ended()

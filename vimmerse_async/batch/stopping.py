@@ -25,10 +25,12 @@ HINTS: dict[StopReason, str] = {
     "auth": "check the API key, then run it again",
     "credits": "add credits to the account, then run it again",
     "permission": "the key may not use this route: check its permissions, then run it again",
+    "connection": "mend that, as no waiting does, then run it again",
     "max_calls": "allow more calls, then run it again",
     "throttled": "the account's limit is used up for a longer time: run it again later",
     "unavailable": "the service does not answer: run it again later",
     "input": "mend the input, then run it again",
+    "internal": "report it with its whole text: what was answered is kept",
 }
 
 
@@ -79,6 +81,7 @@ class Watch:
         loop: Where the timer runs.
         judge: Who says that the batch stops.
         is_idle: Tells that the batch wants nothing of the server at the moment.
+        last_cause: Tells what became of the last request that failed; empty when none did.
         patience: Seconds for a server that accepts nothing for another reason than a limit; None:
             as long as for a limit.
     """
@@ -89,6 +92,7 @@ class Watch:
         loop: "asyncio.AbstractEventLoop",
         judge: Judge,
         is_idle: Callable[[], bool],
+        last_cause: Callable[[], str],
         patience: float | None = None,
     ) -> None:
         self._patience = LONGEST_BATCH_WAIT if patience is None else patience
@@ -96,6 +100,7 @@ class Watch:
         self._loop = loop
         self._judge = judge
         self._is_idle = is_idle
+        self._last_cause = last_cause
         self._accepted_at = gate.accepted_at
         self._stalled = 0.0
         self._timer = loop.call_later(WATCH, self._look)
@@ -113,7 +118,8 @@ class Watch:
         throttled = gate.troubled is Outcome.THROTTLE
         longest = LONGEST_BATCH_WAIT if throttled else min(LONGEST_BATCH_WAIT, self._patience)
         if self._stalled >= max(longest, JITTER * gate.told):
+            cause = self._last_cause()
             self._judge.stop(
                 "throttled" if throttled else "unavailable",
-                f"nothing was accepted for {self._stalled:.0f} s",
+                f"nothing was accepted for {self._stalled:.0f} s{cause and ': '}{cause}",
             )

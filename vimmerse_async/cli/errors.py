@@ -79,7 +79,8 @@ def explain(error: BaseException) -> str:
     text = " ".join(str(error).split("\n"))
     if not any(isinstance(error, known) for known in _CODES):
         return f"unexpected {type(error).__name__}: {text} (PYTHONDEVMODE=1 shows where)"
-    mend = _MENDS.get(type(error))
+    lasting = isinstance(error, APIError) and rule_of(error).stops in {"connection", "internal"}
+    mend = None if lasting else _MENDS.get(type(error))
     return f"{text}; {mend}" if mend else text
 
 

@@ -73,7 +73,7 @@ _TRANSIENT = Rule("refused", "backoff", Outcome.ERROR)
 _GATEWAY = Rule("maybe", "ambiguous", Outcome.ERROR)
 _UNSUPPORTED = Rule("refused", "never", Outcome.ERROR)
 _UNSENT = Rule("unsent", "backoff", Outcome.ERROR)
-_EXPIRED = Rule("unsent", "never", Outcome.ERROR)
+_LASTING = Rule("unsent", "never", Outcome.ERROR, stops="connection")
 _LOST = Rule("maybe", "ambiguous", Outcome.TIMEOUT)
 _GARBLED = Rule("maybe", "ambiguous", Outcome.OK)
 _WRONG = Rule("maybe", "never", Outcome.OK)
@@ -98,8 +98,9 @@ KIND_RULES: dict[str, Rule] = {
     "tls": _UNSENT,
     "connect_timeout": _UNSENT,
     "local": Rule("unsent", "backoff", Outcome.LOCAL),
-    "certificate": Rule("unsent", "never", Outcome.ERROR),
-    "proxy": Rule("unsent", "never", Outcome.ERROR),
+    "certificate": _LASTING,
+    "protocol": _LASTING,
+    "proxy": _LASTING,
     "source": Rule("unsent", "never", Outcome.CANCEL),
     "overloaded": Rule("unsent", "never", Outcome.CANCEL),
     # sent, and no whole answer came back
@@ -119,18 +120,26 @@ KIND_RULES: dict[str, Rule] = {
     "surrogate": _WRONG,
     "too_large": _WRONG,
     "redirect": attrs.evolve(_REJECTED, row="unfinished"),
+    # neither the server nor the input is at fault
+    "internal": Rule("maybe", "never", Outcome.CANCEL, stops="internal"),
 }
 """By the `.kind` of connection, timeout and response errors."""
+_UNSENT_RULES: dict[str, Rule] = {
+    "deadline": Rule("unsent", "never", Outcome.ERROR),
+    "internal": attrs.evolve(KIND_RULES["internal"], charge="unsent"),
+}
+"""By the `.kind` of what may happen before or after the sending, where it was before."""
 
 
 def rule_of(error: APIError) -> Rule:
     """Return the table's row for an error."""
     if isinstance(error, APIStatusError):
         return _REFUSED if error.refused else rule_of_status(error.status)
+    if error.unreached:
+        return _LASTING
     kind = getattr(error, "kind", "lost")
-    if kind == "deadline" and getattr(error, "sent", "maybe") == "no":
-        return _EXPIRED
-    return KIND_RULES[kind]
+    unsent = getattr(error, "sent", "maybe") == "no"
+    return _UNSENT_RULES.get(kind, KIND_RULES[kind]) if unsent else KIND_RULES[kind]
 
 
 def rule_of_status(status: int) -> Rule:

@@ -2,7 +2,7 @@
 
 A small request goes straight to a connection of aiohttp's pool and is read by aiohttp's parser;
 aiohttp's client session, which costs twice as much as all the rest, is asked where it is needed:
-for forms and large bodies, and where proxies, the environment or tracing have a say.
+for forms and large bodies, and where a proxy or tracing has a say.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from yarl import URL
 from vimmerse_async.config import Config
 from vimmerse_async.decode import ERROR_HEADERS, MAX_REPLY, SUCCESS_HEADERS, unpack
 from vimmerse_async.errors import ConfigurationError
-from vimmerse_async.http.failures import failure_of
+from vimmerse_async.http.failures import BUGS, failure_of
 from vimmerse_async.http.multipart import build_form
 from vimmerse_async.http.pool import Body, GuardedConnector, GuardedProtocol, current_lease
 from vimmerse_async.http.surface import HttpProcessingError, check
@@ -57,7 +57,6 @@ class Transport:
         config: Where to, and with which headers.
         ssl: A TLS context; None for the system's trust.
         proxy: Address of an HTTP proxy; None for none.
-        trust_env: Whether proxy variables and `.netrc` are honoured.
         trace_configs: aiohttp's own tracing, for instrumentation libraries.
     """
 
@@ -67,12 +66,13 @@ class Transport:
         *,
         ssl: tls.SSLContext | None,
         proxy: str | None,
-        trust_env: bool,
         trace_configs: Sequence[Any],
     ) -> None:
         check()
         self._config = config
         self._mask = Mask(config.secrets)
+        url = URL(config.origin)
+        self._place = f"{url.host_subcomponent}:{url.port}"
         self._connector = GuardedConnector(config.origin, **({} if ssl is None else {"ssl": ssl}))
         # What a client session always sends, it sends to its proxy, too: then that is nothing.
         self._headers = {} if proxy is None else config.headers
@@ -81,16 +81,20 @@ class Transport:
             headers=config.headers if proxy is None else None,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            trust_env=trust_env,
             proxy=proxy,
             trace_configs=list(trace_configs),
         )
         # One attempt is one request: aiohttp would repeat a GET by itself, uncounted.
         self._client._retry_connection = False  # noqa: SLF001 - on the surface
-        self._is_direct = proxy is None and not trust_env and not trace_configs
+        self._is_direct = proxy is None and not trace_configs
         self._urls: dict[str, URL] = {}
         self._heads: dict[tuple[str, str], Head] = {}
         self._waits: dict[float | None, aiohttp.ClientTimeout] = {}
+
+    @property
+    def reached(self) -> bool:
+        """Whether there ever was a connection."""
+        return self._connector.reached
 
     async def close(self) -> None:
         """Close every connection."""
@@ -146,8 +150,8 @@ class Transport:
             else:
                 read = await _explanation(stream)
             whole = stream.at_eof() and stream.exception() is None
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-            return failure_of(error, lease, status)
+        except (aiohttp.ClientError, HttpProcessingError, OSError, *BUGS) as error:
+            return failure_of(error, lease, status, self._place)
         finally:
             if protocol is not None:
                 self._connector.give(protocol, whole=whole)
@@ -182,7 +186,8 @@ class Transport:
             whole = stream.at_eof() and stream.exception() is None
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             if not lease.spoiled:
-                return failure_of(error, lease, None if response is None else response.status)
+                status = None if response is None else response.status
+                return failure_of(error, lease, status, self._place)
             lease.renew()
             return await self._request(call, connect, lease, touch)
         else:

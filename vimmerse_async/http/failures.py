@@ -4,72 +4,155 @@ A garbled reply calls itself "400", and its repr holds the key.
 """
 
 import errno
+import os
 import re
 import ssl as tls
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 import aiohttp
 
+from vimmerse_async._version import __version__
+from vimmerse_async.http.causes import (
+    TURNS_AWAY,
+    Cause,
+    certificate_fault,
+    handshake_fault,
+    stranger,
+)
 from vimmerse_async.http.multipart import FormError
-from vimmerse_async.http.pool import SpokeFirstError
+from vimmerse_async.http.pool import SpokeFirstError, UnaskedEndError
 from vimmerse_async.http.surface import HttpProcessingError
 from vimmerse_async.wire import Failure, Lease
 
+BUGS = (AttributeError, TypeError, NameError, AssertionError, NotImplementedError)
+"""What no reply can cause: faults of our code or of aiohttp's, which calls its own a reply's."""
+
+_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])").sub
 _LOCAL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 
 
-def failure_of(error: Exception, lease: Lease, status: int | None) -> Failure:
+def failure_of(error: Exception, lease: Lease, status: int | None, place: str) -> Failure:
     """Return the `Failure` that an error of aiohttp's means.
 
     Args:
         error: What was raised.
         lease: What became of the connection.
         status: The reply's status; None when none was read.
+        place: The server's host and port.
     """
     if isinstance(error.__cause__, FormError):
         return Failure("source", sent=False, message=str(error.__cause__))
+    bug = next((each for each in _causes(error) if isinstance(each, BUGS)), None)
+    if bug is not None:
+        return _bug(bug, sent=lease.connected)
     if not lease.connected:
-        kind, message = _name_unsent(error)
+        kind, message = _name_unsent(error, place)
         return Failure(kind, sent=False, message=message)
+    cause = None if status is not None else _cause(error, place)
+    if cause is not None:  # whoever says this has not understood, or not let in, the request
+        return Failure(cause[0], sent=False, message=cause[1])
     kind, message = _name_sent(error, begun=status is not None)
     return Failure(kind, sent=True, message=message, reused=lease.reused, status=status)
 
 
-def _name_unsent(error: Exception) -> tuple[str, str]:
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _bug(bug: BaseException, *, sent: bool) -> Failure:
+    trace = extract_tb(bug.__traceback__)
+    where = f", {Path(trace[-1].filename).name} line {trace[-1].lineno}" if trace else ""
+    message = (
+        f"a fault of vimmerse-async {__version__} or aiohttp {aiohttp.__version__}, not of the "
+        f"input or the server ({type(bug).__name__}: {ascii(str(bug))[1:-1]:.200}{where})"
+    )
+    return Failure("internal", sent=sent, message=message)
+
+
+def _cause(error: Exception, place: str) -> Cause | None:
+    """Return what the server said below HTTP, in an alert of TLS or in another protocol."""
+    for each in _causes(error):
+        found = stranger(getattr(each, "first_bytes", b""), place)
+        if found is None and isinstance(each, OSError) and "[SSL" in str(each):
+            found = handshake_fault(each, place)
+        if found is not None:
+            return found
+    return None
+
+
+def _name_unsent(error: Exception, place: str) -> Cause:
     if isinstance(error, OSError) and error.errno in _LOCAL:
         return "local", f"this process has no sockets left ({errno.errorcode[error.errno]})"
-    for kind, name in _UNSENT:
-        if isinstance(error, kind):
+    if isinstance(error, SpokeFirstError):
+        known = stranger(error.first_bytes, place)
+        kind, message = known or ("connect", place)
+        return kind, f"{message} (it spoke before it was asked)"
+    if isinstance(error, UnaskedEndError):
+        return "tls" if error.answered else "protocol", f"{place} {TURNS_AWAY}"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return _name_proxy(error, place)
+    for family, name in _UNSENT:
+        if isinstance(error, family):
             return name(error)
-    return "connect", f"no connection ({type(error).__name__})"
+    if (cause := _cause(error, place)) is not None:
+        return cause
+    return "connect", f"no connection to {place} ({type(error).__name__})"
 
 
-def _name_proxy(error: aiohttp.ClientHttpProxyError) -> tuple[str, str]:
+def _name_proxy(error: aiohttp.ClientHttpProxyError, place: str) -> Cause:
     if error.status == 407:
-        return "proxy", "the proxy wants other credentials (407)"
-    return "connect", f"the proxy refused to connect ({error.status})"
+        offers = " ".join(error.headers.getall("Proxy-Authenticate", [])) if error.headers else ""
+        if offers and "basic" not in offers.lower():
+            return "proxy", (
+                f"the proxy wants a login of a kind that is not spoken here (407, "
+                f"{_kind_of(offers)}): use a relay on this machine that speaks it"
+            )
+        return "proxy", (
+            "the proxy wants other credentials (407): put them into its address, as in "
+            "http://user:password@host:3128"
+        )
+    if error.status < 500 and error.status != 429:
+        return "proxy", (
+            f"the proxy refuses to connect to {place} ({error.status}): ask its operator to allow "
+            "that, reach it without the proxy (NO_PROXY), or check that this is an HTTP proxy"
+        )
+    return "connect", f"the proxy cannot connect to {place} ({error.status})"
 
 
-def _name_certificate(error: aiohttp.ClientConnectorCertificateError) -> tuple[str, str]:
-    reason = getattr(error.certificate_error, "verify_message", "") or "not valid"
-    return "certificate", (
-        f"the certificate of {error.host} is not trusted ({reason}); "
-        "for a private authority pass ssl=ssl.create_default_context(cafile=…), or name its file "
-        "in SSL_CERT_FILE"
-    )
+def _name_no_proxy(_error: aiohttp.ClientResponseError) -> Cause:
+    return "proxy", "the proxy's answer is not HTTP: check that it is an HTTP proxy, and its port"
 
 
-def _name_handshake(error: aiohttp.ClientConnectorSSLError) -> tuple[str, str]:
-    cause = error.certificate_error if hasattr(error, "certificate_error") else error.os_error
+def _name_certificate(error: aiohttp.ClientConnectorCertificateError) -> Cause:
+    fault: Any = error.certificate_error
+    return "certificate", certificate_fault(fault, _place(error))
+
+
+def _name_handshake(error: aiohttp.ClientConnectorSSLError) -> Cause:
+    cause, place = error.os_error, _place(error)
     if isinstance(cause, (tls.SSLEOFError, tls.SSLZeroReturnError)):
-        return "tls", f"{error.host} ended the TLS handshake"
+        return "tls", f"{place} ended the TLS handshake"
     reason = getattr(cause, "reason", None) or type(cause).__name__
-    return "certificate", f"no TLS with {error.host} ({reason}); is it the right port and host?"
+    return handshake_fault(cause, place) or ("tls", f"no TLS with {place} ({reason})")
 
 
-_UNSENT: tuple[tuple[type[Exception], Callable[[Any], tuple[str, str]]], ...] = (
-    (aiohttp.ClientHttpProxyError, _name_proxy),
+def _name_unreachable(error: aiohttp.ClientConnectorError) -> Cause:
+    whom = "the proxy " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
+    return "connect", f"no connection to {whom}{_place(error)}: {_reason(error.os_error)}"
+
+
+def _place(error: aiohttp.ClientConnectorError) -> str:
+    host = f"[{error.host}]" if ":" in error.host else error.host
+    return f"{host}:{error.port}"
+
+
+_UNSENT: tuple[tuple[type[Exception], Callable[[Any], Cause]], ...] = (
+    (aiohttp.ClientResponseError, _name_no_proxy),
     (aiohttp.ClientConnectorCertificateError, _name_certificate),
     (
         aiohttp.ClientConnectorDNSError,
@@ -77,10 +160,10 @@ _UNSENT: tuple[tuple[type[Exception], Callable[[Any], tuple[str, str]]], ...] = 
     ),
     (aiohttp.ClientConnectorSSLError, _name_handshake),
     (TimeoutError, lambda _error: ("connect_timeout", "no connection in time")),
-    (SpokeFirstError, lambda _error: ("connect", "the server spoke before it was asked")),
+    (aiohttp.ClientConnectorError, _name_unreachable),
     (
-        aiohttp.ClientConnectorError,
-        lambda error: ("connect", f"no connection to {error.host}: {_reason(error.os_error)}"),
+        aiohttp.ServerDisconnectedError,
+        lambda _error: ("connect", "the proxy ended the connection: it may be no HTTP proxy"),
     ),
 )
 """How a failure before the first byte is named; the first class that fits."""
@@ -107,5 +190,9 @@ def _kind_of(message: str) -> str:
 
 
 def _reason(error: BaseException) -> str:
+    """Return the system's words for an error; those of TLS count in numbers of their own."""
     number = getattr(error, "errno", None)
-    return errno.errorcode.get(number, str(number)) if number else type(error).__name__
+    if number is None or number not in errno.errorcode or "[SSL" in str(error):
+        name = type(error).__name__.removesuffix("Error")
+        return _WORD(" ", name).strip().lower()
+    return os.strerror(number).lower()

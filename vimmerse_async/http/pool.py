@@ -6,7 +6,10 @@ connection as they arrive, bytes not yet read are looked for at reuse, and so is
 The names of aiohttp that this relies on stand in `surface`.
 """
 
+import asyncio
+import os
 import select
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 from time import monotonic
@@ -22,19 +25,43 @@ KEEPALIVE = 15.0
 """Seconds a connection is kept idle: well below the usual 60 s of load balancers."""
 READ = 64 * 1024
 """Bytes read at once. asyncio's 256 KiB are mapped and unmapped by malloc for every read."""
-
+HEARING = 0.5
+"""Seconds that a server is given to refuse a finished handshake: a long way, there and back."""
+FIRST = 16
+"""Bytes of what is no reply that are looked at: another protocol shows itself in them."""
 
 current_lease: ContextVar[Lease] = ContextVar("current_lease", default=Lease())  # noqa: B039 - that of nobody
 
 
 class SpokeFirstError(aiohttp.ClientConnectionError):
-    """On a new connection there were bytes before anything was asked."""
+    """On a new connection there were bytes before anything was asked.
+
+    Args:
+        first_bytes: Those.
+    """
+
+    def __init__(self, first_bytes: bytes) -> None:
+        super().__init__()
+        self.first_bytes = first_bytes
+
+
+class UnaskedEndError(aiohttp.ClientConnectionError):
+    """A new TLS connection was ended before anything was asked.
+
+    Args:
+        answered: Whether the server ever answered anything.
+    """
+
+    def __init__(self, *, answered: bool) -> None:
+        super().__init__()
+        self.answered = answered
 
 
 class GuardedProtocol(ResponseHandler):
     """One connection; it ends when a byte arrives that nobody asked for."""
 
     idle = False
+    broken: Any = None
     _poll: Any = None
 
     def connection_made(self, transport: Any) -> None:
@@ -66,6 +93,8 @@ class GuardedProtocol(ResponseHandler):
             self.abort()
         else:
             super().data_received(data)
+            if self.broken is not None:  # they may tell who speaks there instead
+                self.broken.first_bytes, self.broken = data[:FIRST], None
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Go on reading where reading was paused; aiohttp asks twice for every reply."""
@@ -75,6 +104,8 @@ class GuardedProtocol(ResponseHandler):
     def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
         """Note a failure; aiohttp lets the reader of a body that cannot be parsed wait for ever."""
         super().set_exception(exc, *(() if exc_cause is None else (exc_cause,)))
+        if isinstance(exc, HttpProcessingError):
+            self.broken = exc
         body = self._payload
         if isinstance(exc, HttpProcessingError) and body is not None and not body.is_eof():
             failure = aiohttp.ClientPayloadError("the reply's body is broken")
@@ -101,6 +132,40 @@ class GuardedProtocol(ResponseHandler):
             return self.should_close
         return not self.fit_for_reuse()
 
+    async def hear_out(self, *, answered: bool) -> None:
+        """Give a server the time to refuse what its TLS does not want.
+
+        Raises:
+            ClientOSError: It did.
+            UnaskedEndError: It ended the connection.
+        """
+        transport = self.transport
+        if transport is not None and transport.get_extra_info("ssl_object") is None:
+            return
+        closed = self.closed  # asked for, it has to be looked at when it ends
+        if closed is not None:
+            closed.add_done_callback(_retrieve)
+            await asyncio.wait([closed], timeout=HEARING)
+        refusal = self.exception()
+        if isinstance(refusal, OSError):
+            raise refusal
+        if refusal is not None:
+            raise UnaskedEndError(answered=answered)
+
+    def first_bytes(self) -> bytes:
+        """Return the first bytes that came on a new connection, which is not used after this."""
+        transport = self.transport
+        if self._tail or transport is None or transport.get_extra_info("ssl_object") is not None:
+            return self._tail[:FIRST]
+        with suppress(OSError):
+            return os.read(transport.get_extra_info("socket").fileno(), FIRST)
+        return b""
+
+
+def _retrieve(future: asyncio.Future[None]) -> None:
+    if not future.cancelled():
+        future.exception()
+
 
 class Body(aiohttp.BytesPayload):
     """The bytes of a request, written after a last look at the connection."""
@@ -119,6 +184,10 @@ class GuardedConnector(aiohttp.TCPConnector):
     Args:
         origin: Where `take` and `open` connect to.
         options: aiohttp's own.
+
+    Attributes:
+        reached: True once there was a connection, TLS and proxy included.
+        answered: True once there was a whole reply on one.
     """
 
     def __init__(self, origin: str, **options: Any) -> None:
@@ -128,6 +197,8 @@ class GuardedConnector(aiohttp.TCPConnector):
         self._factory: Any = partial(GuardedProtocol, loop=self._loop)
         self._request = aiohttp.ClientRequest("GET", URL(origin), loop=self._loop)
         self._key = self._request.connection_key
+        self.reached: bool = False
+        self.answered: bool = False
 
     def take(self, lease: Lease) -> GuardedProtocol | None:
         """Return an idle connection on which nobody has spoken; None when there is none."""
@@ -164,7 +235,7 @@ class GuardedConnector(aiohttp.TCPConnector):
         if not whole or protocol.should_close or self._closed or self._cleanup_handle is None:
             self._release(self._key, protocol, should_close=not whole)
             return
-        protocol.idle = True
+        protocol.idle = self.answered = True
         self._acquired.discard(protocol)
         self._conns[self._key].append((protocol, monotonic()))
 
@@ -184,13 +255,17 @@ class GuardedConnector(aiohttp.TCPConnector):
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
         protocol = await super()._create_connection(req, traces, timeout)
         if isinstance(protocol, GuardedProtocol) and protocol.has_been_spoken_to():
+            first_bytes = protocol.first_bytes()
             protocol.abort()
-            raise SpokeFirstError
-        current_lease.get().connected = True
+            raise SpokeFirstError(first_bytes)
+        if current_lease.get().wary and isinstance(protocol, GuardedProtocol):
+            await protocol.hear_out(answered=self.answered)
+        current_lease.get().connected = self.reached = True
         return protocol
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
         protocol.idle = True
+        self.answered = self.answered or not should_close
         super()._release(key, protocol, should_close=should_close)
 
     def drop(self) -> None:

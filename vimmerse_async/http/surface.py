@@ -30,7 +30,7 @@ SESSION = "aiohttp.ClientSession"
 ERROR = "aiohttp.http_exceptions.HttpProcessingError"
 
 READ: Mapping[str, str] = {
-    PROTOCOL: "should_close transport _buffer_paused _payload _reading_paused",
+    PROTOCOL: "closed should_close transport _buffer_paused _payload _reading_paused _tail",
     CONNECTOR: "_acquired _cleanup_handle _closed _conns _factory _loop",
     CONNECTION: "protocol _protocol",
     SESSION: "_retry_connection",
@@ -46,6 +46,7 @@ CALLED: Mapping[str, tuple[str, ...]] = {
         "__init__(self, loop)",
         "abort(self)",
         "close(self)",
+        "exception(self)",
         "force_close(self)",
         "is_connected(self)",
         "async read(self)",
@@ -87,8 +88,9 @@ OVERRIDDEN: Mapping[str, tuple[str, ...]] = {
 }
 """By class: methods that take exactly these parameters, and that aiohttp calls on ours."""
 OURS: Mapping[str, str] = {
-    PROTOCOL: "_poll ask fit_for_reuse has_been_spoken_to idle",
-    CONNECTOR: "_key _request abandon drop give open take",
+    PROTOCOL: "_poll ask broken first_bytes fit_for_reuse has_been_spoken_to hear_out idle",
+    CONNECTOR: "_key _request abandon answered drop give open reached take",
+    ERROR: "first_bytes",
     "aiohttp.MultipartWriter": "lease",
     "aiohttp.Payload": "_copy _part _send _touch",
 }
