@@ -159,6 +159,7 @@ cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 
 @given(st.lists(st.tuples(cells, cells, cells), max_size=20))
+@example([("", "|:|", "|:|:"), ("", "||", "||")])
 def test_what_csv_writes_is_read(values: list[tuple[str, str, str]]) -> None:
     """Rows written by a CSV library come back cell by cell."""
     text = io.StringIO(newline="")

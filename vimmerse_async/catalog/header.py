@@ -157,28 +157,30 @@ def _cuts(text: str, dialect: Dialect, most: int, *, final: bool) -> list[Cut]:
 
 
 def _delimiter(text: str, dialect: Dialect, *, final: bool) -> str:
-    """Return what parts the cells: in which rows have as many as the header, then the most."""
+    """Return what parts the cells.
+
+    In it rows have as many cells as the header; then no line stands above the header; then there
+    are the most.
+    """
     scores = {
         each: _score(text, attrs.evolve(dialect, delimiter=each), final=final)
         for each in DELIMITERS
     }
-    if any(agreeing for agreeing, _ in scores.values()):
+    if any(agreeing for agreeing, *_ in scores.values()):
         return max(DELIMITERS, key=scores.__getitem__)
-    return max(DELIMITERS, key=lambda each: scores[each][1])
+    return max(DELIMITERS, key=lambda each: scores[each][2])
 
 
-def _score(text: str, dialect: Dialect, *, final: bool) -> tuple[float, int]:
-    """Return which share of the rows has as many cells as the header, and how many that are."""
+def _score(text: str, dialect: Dialect, *, final: bool) -> tuple[float, bool, int]:
+    """Return which share of rows is as wide as the header, whether it is first, and its width."""
     cuts = _cuts(text, dialect, _MOST, final=final)
-    counts = [
-        len(cells_of(cut, dialect))
-        for cut in cuts[_header_place(cuts, dialect) :]
-        if cut[0].strip()
-    ]
+    place = _header_place(cuts, dialect)
+    is_first = not any(cut[0].strip() for cut in cuts[:place])
+    counts = [len(cells_of(cut, dialect)) for cut in cuts[place:] if cut[0].strip()]
     if not counts or counts[0] < 2:
-        return 0.0, 0
+        return 0.0, False, 0
     header, *below = counts
-    return sum(count == header for count in below) / max(1, len(below)), header
+    return sum(count == header for count in below) / max(1, len(below)), is_first, header
 
 
 def _header_place(cuts: Sequence[Cut], dialect: Dialect) -> int:
