@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import ipaddress
+import os
 import signal
 import socket
 import sys
@@ -16,7 +17,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # A busy machine is no reason to fail.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "patient",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,  # what is new is found by people, who can mend it
+)
 settings.load_profile("patient")
 
 # A shell starts what it runs with `&` deaf to Ctrl-C, and so would be the processes of tests.
