@@ -8,14 +8,9 @@ the limit named, asks again.
 """
 
 import asyncio
-import hashlib
 import math
-import os
-import weakref
 from collections import deque
 from collections.abc import Callable
-
-import attrs
 
 from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.control.answer_times import AnswerTimes, expected_wait
@@ -24,98 +19,22 @@ from vimmerse_async.control.limit import Limit, LimitSnapshot, Outcome, Permit
 from vimmerse_async.control.refusals import DOUBTED, Scene, is_quick, is_refusal
 from vimmerse_async.control.retry import rule_of
 from vimmerse_async.errors import APIError, APIStatusError
+from vimmerse_async.lanes import Lane, LaneClosedError, Waiter
 from vimmerse_async.wire import Operation
 
 BATCH_SHARE = 4
 """Every so-manieth admission goes to a batch while calls wait too."""
-FORGET_AFTER = 600.0
-"""Seconds that a learned limit is kept after the last session that used it closed."""
 BLOCKED = 0.05
 """Seconds between a permit and its use after which the loop must have stood still."""
 STUCK_DELAY = 1.0
 """Seconds after which a limit that wants to wait for a release of nothing is asked again."""
 
 
-Waiter = tuple[asyncio.Future[Permit], str, float]
-"""Who waits, for which latency class, and until when its answer is wanted."""
-
-
 _NOTHING = AnswerTimes()
-
-
-class LaneClosedError(Exception):
-    """The batch of a waiting request has ended."""
 
 
 class TooLateError(Exception):
     """No answer can come in the time that a call has left."""
-
-
-class Lane:
-    """One queue of the gate: the calls', or one batch's.
-
-    Attributes:
-        closed: True when no request of this lane shall be sent any more.
-    """
-
-    def __init__(self) -> None:
-        self.closed: bool = False
-        self._waiters: deque[Waiter] = deque()
-        self._sleepers: set[asyncio.Future[None]] = set()
-
-    def close(self) -> None:
-        """Turn away all that wait, and end all pauses."""
-        self.closed = True
-        for future, *_ in self._waiters:
-            if not future.done():
-                future.set_exception(LaneClosedError())
-        for sleeper in self._sleepers:
-            if not sleeper.done():
-                sleeper.set_result(None)
-
-    async def pause(self, seconds: float) -> None:
-        """Sleep, but not beyond the end of the batch."""
-        if self.closed:
-            return
-        loop = asyncio.get_running_loop()
-        sleeper: asyncio.Future[None] = loop.create_future()
-        self._sleepers.add(sleeper)
-        timer = loop.call_later(seconds, _wake, sleeper)
-        try:
-            await sleeper
-        finally:
-            timer.cancel()
-            self._sleepers.discard(sleeper)
-
-    @property
-    def sleeping(self) -> int:
-        """How many of this lane wait to be sent again."""
-        return len(self._sleepers)
-
-    @property
-    def waiting(self) -> int:
-        """How many of this lane wait to be admitted."""
-        return len(self._waiters) if self._waiters and self.head() is not None else 0
-
-    def head(self) -> Waiter | None:
-        """Return the next request that still waits; None when there is none."""
-        while self._waiters:
-            if not self._waiters[0][0].done():
-                return self._waiters[0]
-            self._waiters.popleft()
-        return None
-
-    def tail(self) -> Waiter | None:
-        """Return the request that began to wait last; None when there is none."""
-        while self._waiters:
-            if not self._waiters[-1][0].done():
-                return self._waiters[-1]
-            self._waiters.pop()
-        return None
-
-    def queue(self, waiter: Waiter, *, front: bool) -> None:
-        """Add a request at the end, or at the front."""
-        (self._waiters.appendleft if front else self._waiters.append)(waiter)
 
 
 class Gate:
@@ -375,69 +294,3 @@ class Gate:
         self._timer = None
         if self._waiting:
             self._serve()
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-@attrs.define
-class _Shared:
-    gate: Gate
-    users: int = 0
-    unused_since: float = math.inf
-
-
-_shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[object, _Shared]] = (
-    weakref.WeakKeyDictionary()
-)
-_digest_key = os.urandom(16)
-
-
-def identity(base_url: str, key: str) -> bytes:
-    """Return a name for an account at an address that does not tell the key."""
-    return hashlib.blake2b(f"{base_url}\n{key}".encode(), key=_digest_key, digest_size=16).digest()
-
-
-def join_gate(name: object, make_limit: Callable[[], Limit]) -> Gate:
-    """Return the running loop's gate of that name, which sessions share; None: one of its own."""
-    loop = asyncio.get_running_loop()
-    if name is None:
-        return Gate(make_limit(), loop.time)
-    gates = _shared.setdefault(loop, {})
-    now = loop.time()
-    for reference in _shared.keyrefs():  # one step: other threads' loops come and go meanwhile
-        other = reference()
-        if other is not None and other.is_closed():
-            _shared.pop(other, None)
-    for old in [each for each, entry in gates.items() if now > entry.unused_since + FORGET_AFTER]:
-        del gates[old]
-    entry = gates.get(name)
-    if entry is None:
-        entry = gates[name] = _Shared(Gate(make_limit(), loop.time))
-    entry.users += 1
-    entry.unused_since = math.inf
-    return entry.gate
-
-
-def leave_gate(
-    loop: asyncio.AbstractEventLoop, name: object, gate: Gate, *, keep: bool = True
-) -> None:
-    """Note that a session has no more use for a gate.
-
-    Args:
-        loop: Where it was joined.
-        name: As it was joined.
-        gate: The gate.
-        keep: True keeps for a while what it learned; False: whoever made its limit keeps that.
-    """
-    entry = _shared.get(loop, {}).get(name)
-    if entry is not None:
-        entry.users -= 1
-        if entry.users:
-            return
-        entry.unused_since = loop.time()
-        if not keep:
-            del _shared[loop][name]
-    gate.close()

@@ -94,3 +94,17 @@ class RetryPolicy:
     ambiguous_resends: int = attrs.field(default=1, validator=_at_least(0, whole=True))
     max_throttle_wait: float | None = attrs.field(default=None, validator=_at_least(0, none=True))
     budget: int = attrs.field(default=100, validator=_at_least(0, whole=True))
+
+
+def check_options(timeouts: object, retry: object) -> None:
+    """Raise `ConfigurationError` unless both are what they are called."""
+    if not isinstance(timeouts, Timeouts):
+        raise ConfigurationError(
+            f"timeouts must be a Timeouts, such as Timeouts(attempt=30), not {brief(timeouts)}",
+            field="timeouts",
+        )
+    if not isinstance(retry, RetryPolicy):
+        raise ConfigurationError(
+            f"retry must be a RetryPolicy, such as RetryPolicy(max_attempts=1), not {brief(retry)}",
+            field="retry",
+        )

@@ -3,17 +3,16 @@
 import asyncio
 import os
 import resource
-import sys
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
-from enum import Enum
 from random import SystemRandom
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from yarl import URL
 
+from vimmerse_async.accounts import identity, join_gate, leave_gate
 from vimmerse_async.config import Config, is_loopback
 from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.control.fixed import FixedLimit
@@ -26,11 +25,10 @@ from vimmerse_async.errors import (
     APIError,
     APITimeoutError,
     ConfigurationError,
-    SessionError,
     VimmerseError,
     brief,
 )
-from vimmerse_async.gate import Gate, Lane, identity, join_gate, leave_gate
+from vimmerse_async.gate import Gate
 from vimmerse_async.hooks import (
     CallEvent,
     Hook,
@@ -41,21 +39,17 @@ from vimmerse_async.hooks import (
     logger,
 )
 from vimmerse_async.http.exchange import Transport
-from vimmerse_async.loops import no_loop, running_loop
+from vimmerse_async.lifecycle import Lifecycle, SessionState
+from vimmerse_async.loops import no_loop
 from vimmerse_async.models import SessionStatistics
 from vimmerse_async.options import check_number, check_seconds
 from vimmerse_async.waiting import finished
 from vimmerse_async.wire import WHO_CALL, Call, Lease
 
+if TYPE_CHECKING:
+    from vimmerse_async.lanes import Lane
+
 _PATIENCE = 10.0
-
-
-class SessionState(Enum):
-    """Where a session is in its life."""
-
-    NEW = "not entered"
-    OPEN = "open"
-    CLOSED = "closed"
 
 
 @attrs.define
@@ -85,6 +79,7 @@ class Runtime:
     """One session's parts; opened once, in one loop and process, and closed once.
 
     Attributes:
+        life: Where it is in its life.
         config: Where requests go and what they carry.
         hooks: Who wants to be told.
         counters: What was done so far.
@@ -110,6 +105,7 @@ class Runtime:
         budget: float,
         **connection: Any,
     ) -> None:
+        self.life: Lifecycle = Lifecycle()
         self.config: Config = config
         self.hooks: Hooks = Hooks(hooks)
         self.counters: Counters = Counters()
@@ -129,17 +125,8 @@ class Runtime:
             else id(limit)
         )
         self._connection = connection
-        self._state = SessionState.NEW
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = 0
-        self._place = _caller()
         self._idle: asyncio.Future[None] | None = None
         self._emulated = None if is_loopback(URL(config.base_url).host or "") else False
-
-    @property
-    def state(self) -> SessionState:
-        """Where the session is in its life."""
-        return self._state
 
     def open(self) -> None:
         """Bind to the running loop.
@@ -147,51 +134,22 @@ class Runtime:
         Raises:
             SessionError: It was open before.
         """
-        if self._state is not SessionState.NEW:
-            raise SessionError(
-                "this session is open already; make one VimmerseSession for each `async with`"
-                if self._state is SessionState.OPEN
-                else "a closed session does not open again; make a new VimmerseSession"
-            )
-        self._loop = running_loop()
-        self._pid = os.getpid()
-        self.now = self._loop.time
+        loop = self.life.bind()
+        self.now = loop.time
         self.transport = Transport(self.config, **self._connection)  # first: it may refuse
         self.gate = join_gate(self._gate_name, self._make_limit)
-        self.deadlines = Deadlines(self._loop)
+        self.deadlines = Deadlines(loop)
         self._asking = asyncio.Lock()
-        self._state = SessionState.OPEN
+        self.life.state = SessionState.OPEN
         self.hooks.open(OpenEvent(self.config.origin, self.statistics))
-
-    def check(self) -> None:
-        """Raise `SessionError` with the fix unless calls can be made here and now."""
-        if self._state is not SessionState.OPEN:
-            raise SessionError(
-                "this session is not open yet; write `async with VimmerseSession() as session:` "
-                "and make the call inside (a web app enters it in its lifespan, Django in one that "
-                "is put around its application; test clients run a lifespan inside "
-                "`with TestClient(app) as client:` only)"
-                if self._state is SessionState.NEW
-                else "this session is closed; make the call inside its `async with` block, or in "
-                "a notebook open one for all cells: "
-                "`session = await VimmerseSession().__aenter__()`"
-            )
-        if os.getpid() != self._pid:
-            raise SessionError("this session was opened before a fork; open one in each process")
-        if running_loop() is not self._loop:
-            raise SessionError(
-                "this session belongs to another event loop; open one in each loop "
-                "(each asyncio.run, each thread and, in Django under WSGI, each request has its "
-                "own)"
-            )
 
     async def close(self, grace: float) -> None:
         """End all calls, after up to `grace` seconds, and close every connection."""
-        if self._state is not SessionState.OPEN:
-            self._state = SessionState.CLOSED
+        if self.life.state is not SessionState.OPEN:
+            self.life.state = SessionState.CLOSED
             return
-        self.check()
-        self._state = SessionState.CLOSED
+        self.life.check()
+        self.life.state = SessionState.CLOSED
         try:
             if grace and self.deadlines:
                 await self._calls_end(grace)
@@ -204,7 +162,7 @@ class Runtime:
         Args:
             patience: Seconds to wait for the answer; None: 10.
         """
-        self.check()
+        self.life.check()
         async with self._asking:  # the second to ask waits for what the first is told
             if self._emulated is None:
                 try:
@@ -223,13 +181,14 @@ class Runtime:
             timeout: The caller's seconds for each attempt.
             permit: Given back when the call cannot be made.
         """
+        life = self.life
         try:
             if (
-                self._state is not SessionState.OPEN
-                or self._pid != os.getpid()
-                or self._loop is not asyncio.get_running_loop()
+                life.state is not SessionState.OPEN
+                or life.pid != os.getpid()
+                or life.loop is not asyncio.get_running_loop()
             ):
-                self.check()
+                life.check()
             if timeout is not None:
                 check_seconds("timeout", timeout)
         except (VimmerseError, RuntimeError) as error:
@@ -249,13 +208,13 @@ class Runtime:
 
     def expect_contact(self, patience: float | None) -> None:
         """Give all calls up unless there is a connection to the server within some seconds."""
-        assert self._loop is not None  # noqa: S101 - it is open
+        assert self.life.loop is not None  # noqa: S101 - it is open
         if self.transport.reached:
             self.unreached = False
             self._forget_contact()
         elif self._contact is None and patience is not None:
             reference: weakref.ref[Runtime] = weakref.ref(self)
-            self._contact = self._loop.call_later(patience, _give_up, reference, patience)
+            self._contact = self.life.loop.call_later(patience, _give_up, reference, patience)
 
     def unreachable(self) -> APIError:
         """Return the error of a call that was given up with all others."""
@@ -351,18 +310,19 @@ class Runtime:
         )
 
     def __del__(self) -> None:
-        if getattr(self, "_state", None) is not SessionState.OPEN or self._loop is None:
+        life = self.life
+        if life.state is not SessionState.OPEN or life.loop is None:
             return
-        if os.getpid() != self._pid:
+        if os.getpid() != life.pid:
             self.transport.abandon()
             return
-        if not self._loop.is_closed():
+        if not life.loop.is_closed():
             self._forget_contact()
             self.deadlines.close()
-            leave_gate(self._loop, self._gate_name, self.gate, keep=self._limit is None)
+            leave_gate(life.loop, self._gate_name, self.gate, keep=self._limit is None)
         self.transport.drop()
         warnings.warn(
-            f"VimmerseSession of {self._place} was not closed; use `async with`",
+            f"VimmerseSession of {life.place} was not closed; use `async with`",
             ResourceWarning,
             source=self,
             stacklevel=1,
@@ -424,14 +384,3 @@ def check_limit(limit: object) -> None:
             field="limit",
         )
     check_number("limit", limit, least=1, most=1_000_000, whole=True)
-
-
-def _caller() -> str:
-    frame = sys._getframe(1)  # noqa: SLF001 - the only way to name the line that forgot
-    while frame.f_back is not None and _is_own(frame.f_globals.get("__name__", "")):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def _is_own(module: str) -> bool:
-    return module.partition(".")[0] == "vimmerse_async"

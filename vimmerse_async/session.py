@@ -3,7 +3,7 @@
 import asyncio
 import math
 import ssl as tls
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -12,23 +12,29 @@ from vimmerse_async.control.limit import Limit, Outcome, Permit
 from vimmerse_async.control.retry import Attempts, rule_of
 from vimmerse_async.deadlines import Deadline
 from vimmerse_async.decode import decode, error_of
+from vimmerse_async.endings import (
+    INTERRUPTIONS,
+    interrupted,
+    is_late,
+    last_word,
+    learned,
+    too_late,
+    toucher,
+)
 from vimmerse_async.errors import (
     APIError,
-    APITimeoutError,
-    ConfigurationError,
     OverloadedError,
-    Sent,
-    SessionError,
     VimmerseError,
-    brief,
 )
-from vimmerse_async.gate import Gate, Lane, LaneClosedError, TooLateError
+from vimmerse_async.gate import Gate
 from vimmerse_async.hooks import Hook
 from vimmerse_async.http.exchange import check_tls
+from vimmerse_async.lanes import Lane
+from vimmerse_async.lifecycle import SessionState
 from vimmerse_async.models import SessionStatistics
-from vimmerse_async.options import RetryPolicy, Timeouts, check_number
-from vimmerse_async.runtime import Runtime, SessionState, check_limit
-from vimmerse_async.wire import Call, Failure, Lease, Operation, Reply, custom_call
+from vimmerse_async.options import RetryPolicy, Timeouts, check_number, check_options
+from vimmerse_async.runtime import Runtime, check_limit
+from vimmerse_async.wire import Call, Failure, Lease, Reply, custom_call
 
 
 class VimmerseSession:
@@ -88,7 +94,7 @@ class VimmerseSession:
         base_url = conceal(base_url) if isinstance(base_url, str) else base_url
         check_limit(limit)
         check_tls(ssl)
-        _check_options(timeouts, retry)
+        check_options(timeouts, retry)
         self._timeouts = timeouts
         self._retry = retry
         if max_waiting is not None:
@@ -109,7 +115,8 @@ class VimmerseSession:
         runtime = getattr(self, "_runtime", None)
         if runtime is None:  # a constructor that failed is shown, too
             return "<VimmerseSession not made>"
-        doing = runtime.gate if runtime.state is SessionState.OPEN else runtime.state.value
+        state = runtime.life.state
+        doing = runtime.gate if state is SessionState.OPEN else state.value
         return f"<VimmerseSession {runtime.config.base_url} {doing}>"
 
     def __reduce__(self) -> NoReturn:
@@ -138,7 +145,7 @@ class VimmerseSession:
     @property
     def closed(self) -> bool:
         """True after `aclose`, and after `async with`."""
-        return self._runtime.state is SessionState.CLOSED
+        return self._runtime.life.state is SessionState.CLOSED
 
     @property
     def gate(self) -> Gate:
@@ -147,7 +154,7 @@ class VimmerseSession:
         Raises:
             SessionError: The session is not open here and now.
         """
-        self._runtime.check()
+        self._runtime.life.check()
         return self._runtime.gate
 
     def open_lane(self) -> Lane:
@@ -199,7 +206,7 @@ class VimmerseSession:
         view._timeouts = timeouts or self._timeouts
         view._retry = retry or self._retry
         view._max_waiting = self._max_waiting
-        _check_options(view._timeouts, view._retry)
+        check_options(view._timeouts, view._retry)
         return view
 
     async def request(
@@ -275,11 +282,11 @@ class VimmerseSession:
                     succeeded, value = True, result
                     return result
                 permit = None
-                error = _last_word(error, result)
+                error = last_word(error, result)
                 if not await self._again(result, call, lane, attempts, deadline):
                     raise error
-        except _INTERRUPTIONS as interruption:
-            error = await _interrupted(interruption, deadline, error, attempts, runtime)
+        except INTERRUPTIONS as interruption:
+            error = await interrupted(interruption, deadline, error, attempts, runtime)
             if error is None:
                 raise
             raise error from None
@@ -311,7 +318,7 @@ class VimmerseSession:
                 attempts.deadline = begun + (self._timeouts.total or operation.total)
         deadline.when = begun + (timeout or self._timeouts.attempt or operation.attempt or math.inf)
         deadline.when = min(attempts.deadline, deadline.when)
-        touch = None if operation.idle is None else _toucher(runtime, deadline, operation.idle)
+        touch = None if operation.idle is None else toucher(runtime, deadline, operation.idle)
         # Whatever ends this without an answer, the caller's cancellation too, teaches no limit.
         outcome, retry_after, lease = Outcome.CANCEL, None, Lease()
         known = gate.known.get(operation.latency)
@@ -332,11 +339,11 @@ class VimmerseSession:
         except (asyncio.CancelledError, Exception) as error:
             # Deadlines cancel, too: without a claim it was the caller, and the server may charge;
             # as it may where the fault is ours, or a tracer's.
-            if not _is_late(error, deadline):
+            if not is_late(error, deadline):
                 attempts.possibly_charged += lease.connected and not operation.safe
                 raise
-            result = _too_late(operation, attempts, runtime.now(), sent=lease.connected)
-            outcome = _learned(result, gate, operation, runtime.now() - begun)
+            result = too_late(operation, attempts, runtime.now(), sent=lease.connected)
+            outcome = learned(result, gate, operation, runtime.now() - begun)
         finally:
             # Before any pause: nobody holds a place while asleep, and the limit learns at once.
             attempts.probe = permit.probe
@@ -403,95 +410,3 @@ class VimmerseSession:
             deadline.when = attempts.deadline
             await (asyncio.sleep(wait) if lane is None else lane.pause(wait))
         return lane is None or not lane.closed
-
-
-_INTERRUPTIONS = (asyncio.CancelledError, LaneClosedError, TooLateError, OverloadedError)
-
-
-def _last_word(before: VimmerseError | None, error: APIError) -> VimmerseError:
-    kind = getattr(error, "kind", None)
-    if before is None or (kind == "deadline" and not _is_refusal(before)):
-        return error
-    return before if kind in {"deadline", "source"} else error
-
-
-def _is_refusal(error: VimmerseError) -> bool:
-    return isinstance(error, APIError) and rule_of(error).is_refusal
-
-
-async def _interrupted(
-    interruption: BaseException,
-    deadline: Deadline,
-    before: VimmerseError | None,
-    attempts: Attempts,
-    runtime: Runtime,
-) -> VimmerseError | None:
-    if isinstance(interruption, LaneClosedError):
-        return before
-    if not isinstance(interruption, asyncio.CancelledError):
-        await asyncio.sleep(0)  # who asks again at once must not hold up the loop
-    if isinstance(interruption, OverloadedError):
-        return interruption
-    message = "less time was left than any answer takes: the call was not sent"
-    if not isinstance(interruption, TooLateError):
-        reason = deadline.claim()
-        if reason is None:
-            return None
-        if reason == "closed":
-            return SessionError("the session was closed while this call was under way")
-        if reason == "unreached":
-            return runtime.unreachable()
-        message = "the call's time was over before it could be sent"
-    sent: Sent = "maybe" if attempts.possibly_charged else "no"
-    message += " again" if before else ""
-    return _last_word(before, APITimeoutError(message, kind="deadline", sent=sent))
-
-
-def _is_late(error: BaseException, deadline: Deadline) -> bool:
-    if not isinstance(error, asyncio.CancelledError) or deadline.reason != "late":
-        return False
-    return deadline.claim() is not None
-
-
-def _too_late(
-    operation: Operation, attempts: Attempts, now: float, *, sent: bool
-) -> APITimeoutError:
-    if now >= attempts.deadline:
-        message = "the call's time was over before the answer came"
-        return APITimeoutError(message, kind="deadline", sent="maybe" if sent else "no")
-    if not sent:
-        message = "no connection in the time of one attempt"
-        return APITimeoutError(message, kind="connect_timeout", sent="no")
-    if operation.idle is not None:
-        return APITimeoutError(f"the upload stood still for {operation.idle:g} s", kind="idle")
-    return APITimeoutError("no answer in the time of one attempt", kind="timeout")
-
-
-def _learned(error: APITimeoutError, gate: Gate, operation: Operation, had: float) -> Outcome:
-    """Return what silence tells the limit: nothing, where the caller's haste cut it short."""
-    if error.kind == "deadline" and not gate.was_fair(operation.latency, had):
-        return Outcome.CANCEL
-    return rule_of(error).outcome
-
-
-def _toucher(runtime: Runtime, deadline: Deadline, idle: float) -> Callable[[], None]:
-    last = deadline.when
-
-    def touch() -> None:
-        deadline.when = min(last, runtime.now() + idle)
-
-    touch()
-    return touch
-
-
-def _check_options(timeouts: object, retry: object) -> None:
-    if not isinstance(timeouts, Timeouts):
-        raise ConfigurationError(
-            f"timeouts must be a Timeouts, such as Timeouts(attempt=30), not {brief(timeouts)}",
-            field="timeouts",
-        )
-    if not isinstance(retry, RetryPolicy):
-        raise ConfigurationError(
-            f"retry must be a RetryPolicy, such as RetryPolicy(max_attempts=1), not {brief(retry)}",
-            field="retry",
-        )

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from virtual_time import START, run
 
 from vimmerse_async.control.limit import Outcome
-from vimmerse_async.gate import Gate, Lane, LaneClosedError
+from vimmerse_async.gate import Gate
+from vimmerse_async.lanes import Lane, LaneClosedError
 
 LONG = 10_000.0
 

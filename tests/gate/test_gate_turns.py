@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from virtual_time import VIRTUAL_TIME
 
+from vimmerse_async.accounts import FORGET_AFTER, join_gate, leave_gate
 from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.control.fixed import FixedLimit
 from vimmerse_async.control.limit import Outcome
-from vimmerse_async.gate import FORGET_AFTER, Gate, Lane, LaneClosedError, join_gate, leave_gate
+from vimmerse_async.gate import Gate
+from vimmerse_async.lanes import Lane, LaneClosedError
 
 
 @pytest.fixture

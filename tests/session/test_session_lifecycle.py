@@ -20,8 +20,8 @@ from vimmerse_async import (
     gather_prompts,
     image_2_prompt,
 )
+from vimmerse_async.accounts import FORGET_AFTER
 from vimmerse_async.control import FixedLimit
-from vimmerse_async.gate import FORGET_AFTER
 
 URL = "https://a.example/1"
 
@@ -279,7 +279,7 @@ async def test_session_takes_a_limit_object(server: ScriptedServer) -> None:
 
 async def test_session_with_a_number_leaves_nothing(server: ScriptedServer) -> None:
     """A thousand sessions with limits of their own leave no gate behind."""
-    from vimmerse_async.gate import _shared
+    from vimmerse_async.accounts import _shared
 
     before = len(_shared.get(asyncio.get_running_loop(), {}))
     for _ in range(1000):

@@ -13,7 +13,7 @@ from vimmerse_async.batch.pipeline import Pipeline
 from vimmerse_async.batch.row import Row
 from vimmerse_async.control.limit import LatencyClass, Outcome, Permit
 from vimmerse_async.errors import SessionError
-from vimmerse_async.gate import Lane, LaneClosedError
+from vimmerse_async.lanes import Lane, LaneClosedError
 
 if TYPE_CHECKING:
     from vimmerse_async.session import VimmerseSession
