@@ -329,7 +329,7 @@ async def test_E18_a_journal_of_version_1_is_read_for_ever(tmp_path):
     with sqlite3.connect(path) as connection:
         names = {line[0] for line in connection.execute("SELECT name FROM sqlite_master")}
     connection.close()
-    assert {"files", "outputs"} <= names
+    assert {"files", "outputs", "marks", "versions", "checks", "orders"} <= names
     assert not {"rows", "catalog"} & names
 
 

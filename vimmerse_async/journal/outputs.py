@@ -155,7 +155,7 @@ class Outputs:
         if not self._journal.is_file() or not self._journal.stat().st_size:
             return []
         with self._opened("ro") as connection:
-            if schema.version_of(connection) < schema.VERSION:
+            if schema.version_of(connection) < schema.WITH_OUTPUTS:
                 return []
             sql = f"SELECT {_COLUMNS} FROM outputs WHERE {column} = ?"  # noqa: S608 - ours
             return [OutputRecord(*line) for line in connection.execute(sql, [self._name(path)])]

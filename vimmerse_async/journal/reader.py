@@ -243,7 +243,7 @@ class JournalReader:
 
     def digest_of(self, file: FileState) -> bytes | None:
         """Return the digest of a file's bytes; None when it was not read as it is now."""
-        if self._version < schema.VERSION:
+        if self._version < schema.WITH_OUTPUTS:
             return None
         found = self._all(FIND_FILE, file)
         return found[0][0] if found else None

@@ -14,8 +14,11 @@ from vimmerse_async.errors import JournalError
 
 APPLICATION_ID = 0x56494D4A
 """What SQLite's header says the file is: "VIMJ"."""
-VERSION = 2
+VERSION = 3
 """The schema's version, in `PRAGMA user_version`."""
+WITH_OUTPUTS, WITH_MARKS = 2, 3
+"""The versions from which on a journal has the tables `files` and `outputs`, and `marks` and the
+others that people's judgement needs."""
 SMALL = 64 << 20
 """Bytes up to which a journal is checked as a whole when it is opened, in a fraction of a second;
 of a larger one the small tables are, and each page when it is read."""
@@ -112,14 +115,53 @@ CREATE TABLE outputs (         -- files that were written, to tell them from tho
     PRIMARY KEY (path, digest)
 ) WITHOUT ROWID;
 """
-_UPGRADES = {1: f"DROP VIEW catalog;\nDROP TABLE rows;\n{_SINCE_2}"}
+_SINCE_3 = """
+CREATE TABLE marks (           -- what people think of answers
+    question BLOB PRIMARY KEY, -- the question that was answered
+    mark TEXT CHECK (mark IN ('good', 'bad')),
+    edited TEXT,               -- what stands in the output instead of the answer
+    note TEXT,
+    marked_at REAL
+) WITHOUT ROWID;
+
+CREATE TABLE versions (        -- questions that were asked again in other words
+    question BLOB,             -- what the row asks
+    version INTEGER,           -- from 1; of those with an answer the last one stands
+    asked BLOB,                -- what was asked instead
+    round INTEGER,             -- the run in which that began
+    PRIMARY KEY (question, version)
+) WITHOUT ROWID;
+
+CREATE TABLE checks (          -- answers that look wrong
+    question BLOB PRIMARY KEY,
+    found TEXT                 -- in which ways, with commas between them
+) WITHOUT ROWID;
+
+CREATE TABLE similar (         -- pictures that look like one that came before
+    digest BLOB PRIMARY KEY,   -- of the bytes
+    first BLOB                 -- the digest of that one
+) WITHOUT ROWID;
+
+CREATE TABLE orders (          -- what a run is told while it goes on
+    name TEXT PRIMARY KEY,
+    value TEXT,
+    given_at REAL
+) WITHOUT ROWID;
+
+CREATE TABLE moments (         -- what a run does at the moment, while somebody watches it
+    run INTEGER PRIMARY KEY,
+    at REAL,
+    state TEXT                 -- JSON
+);
+"""
+_UPGRADES = {1: f"DROP VIEW catalog;\nDROP TABLE rows;\n{_SINCE_2}", 2: _SINCE_3}
 """What makes the next version of one; no answer is ever lost by it."""
 
 
 def create(connection: sqlite3.Connection) -> None:
     """Make the tables in an empty database, all of them or none."""
     connection.execute("BEGIN IMMEDIATE")
-    _execute(connection, _TABLES + _SINCE_2)
+    _execute(connection, _TABLES + _SINCE_2 + _SINCE_3)
     connection.executemany(
         "INSERT INTO meta VALUES (?, ?)",
         [("created_at", time.time()), ("written_by", f"vimmerse-async {__version__}")],
