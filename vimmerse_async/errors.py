@@ -38,6 +38,8 @@ StopReason = Literal[
     "permission",
     "connection",
     "max_calls",
+    "failures",
+    "time",
     "throttled",
     "unavailable",
     "input",
@@ -154,8 +156,9 @@ class BatchStoppedError(BatchError):
 
     Attributes:
         reason: "auth", "credits", "permission", "connection" (none can be made, and waiting mends
-            nothing), "max_calls", "throttled", "unavailable", "input", "internal" (a fault of this
-            package's or of aiohttp's).
+            nothing), "max_calls", "failures" (too many rows failed), "time" (the hour has come),
+            "throttled", "unavailable", "input", "internal" (a fault of this package's or of
+            aiohttp's).
         resume_hint: What to do next, in one sentence.
         resume_after: Seconds the server asked to wait; None when it did not say.
         not_attempted: Rows taken but not sent, plus, for sized inputs, those never taken.

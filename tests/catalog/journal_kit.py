@@ -13,7 +13,7 @@ from vimmerse_async.catalog.export import KnownRow
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.recipe import DETAIL, Recipe
 from vimmerse_async.journal import schema
-from vimmerse_async.journal.reader import JournalRow
+from vimmerse_async.journal.kept import JournalRow
 from vimmerse_async.models import PromptRequest
 
 BEGUN = 1_767_322_800.0

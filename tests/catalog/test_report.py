@@ -19,7 +19,8 @@ from vimmerse_async.catalog.export import known_questions
 from vimmerse_async.catalog.pictures import Pictures
 from vimmerse_async.catalog.report import embedded, page
 from vimmerse_async.catalog.timeline import MOST, Timeline
-from vimmerse_async.journal.reader import JournalReader, Sample
+from vimmerse_async.journal.kept import Sample
+from vimmerse_async.journal.reader import JournalReader
 
 
 class Elements(HTMLParser):

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from vimmerse_async.cli.progress import Tally, clock, describe
+from vimmerse_async.cli.progress import clock, describe
+from vimmerse_async.cli.tally import Tally
 from vimmerse_async.cli.terminal import visible
 from vimmerse_async.control.limit import LimitSnapshot
 

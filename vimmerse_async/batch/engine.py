@@ -102,10 +102,14 @@ class PromptStream(AsyncIterator[PromptResult]):
         """True once nothing new is sent: after `stop()`, and when the run ends early by itself."""
         return self._run is not None and self._run.halted
 
-    def stop(self) -> None:
-        """Send nothing new; the iteration ends when what is in flight has been delivered."""
+    def stop(self, error: BatchStoppedError | None = None) -> None:
+        """Send nothing new; the iteration ends when what is in flight has been delivered.
+
+        Args:
+            error: Raised at the end of the iteration; None: it ends as usual.
+        """
         if self._run is not None:
-            self._run.halt()
+            self._run.halt(error)
 
 
 def stream_prompts(

@@ -141,7 +141,9 @@ class Ledger:
     def _counts(self) -> tuple[int, ...]:
         """Return what `_UPDATE` wants."""
         spent, done = self._allowance, self._pipeline.outcomes
-        rows = done["answered"], done["failed"], done["cached"] + self._journal.known
+        journal = self._journal
+        failed, cached = done["failed"] + journal.known_failed, done["cached"] + journal.known
+        rows = done["answered"], failed, cached
         return spent.calls, spent.refused, *rows, spent.possibly_charged
 
     def _warm_up(self) -> None:
@@ -160,7 +162,7 @@ class Ledger:
     def _sample(self) -> None:
         limit, now = self._gate.limit.snapshot(), self._now()
         rate = limit.rate if math.isfinite(limit.rate) else None
-        done = self._pipeline.delivered + self._journal.known
+        done = self._pipeline.delivered + self._journal.known + self._journal.known_failed
         refused = self._allowance.refused
         self._put(
             "INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)",

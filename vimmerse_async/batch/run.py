@@ -90,8 +90,13 @@ class Run:
                 await self._over  # the disk may have results that no worker waits for
                 self._pool.check()
 
-    def halt(self) -> None:
-        """Send nothing new; what is in flight ends by itself."""
+    def halt(self, error: BatchStoppedError | None = None) -> None:
+        """Send nothing new; what is in flight ends by itself.
+
+        Args:
+            error: Why the run ends early; None: it was told to.
+        """
+        self.stopped = self.stopped or error
         self._end_input()
         self._lane.close()
 

@@ -27,6 +27,8 @@ HINTS: dict[StopReason, str] = {
     "permission": "the key may not use this route: check its permissions, then run it again",
     "connection": "mend that, as no waiting does, then run it again",
     "max_calls": "allow more calls, then run it again",
+    "failures": "mend what failed, then run it again",
+    "time": "run it again to go on",
     "throttled": "the account's limit is used up for a longer time: run it again later",
     "unavailable": "the service does not answer: run it again later",
     "input": "mend the input, then run it again",

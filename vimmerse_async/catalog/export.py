@@ -13,7 +13,8 @@ from vimmerse_async.catalog.values import Columns, ColumnType
 from vimmerse_async.catalog.weave import AT_ONCE, grouped
 from vimmerse_async.control.retry import Verdict
 from vimmerse_async.errors import InvalidRequestError
-from vimmerse_async.journal.reader import JournalReader, JournalRow
+from vimmerse_async.journal.kept import JournalRow
+from vimmerse_async.journal.reader import JournalReader
 
 _MEND = "--source FILE names it where it is now, --answers does without it"
 

@@ -19,7 +19,8 @@ from urllib.parse import unquote, urlsplit
 from vimmerse_async.catalog.export import KnownRow
 from vimmerse_async.catalog.pictures import Pictures
 from vimmerse_async.catalog.timeline import Timeline
-from vimmerse_async.journal.reader import JournalReader, JournalRow, RunRecord
+from vimmerse_async.journal.kept import JournalRow, RunRecord
+from vimmerse_async.journal.reader import JournalReader
 
 _STATES = {"answered": 0, "rejected": 1, "unfinished": 2, None: 3}
 _MARKER = re.compile(r"\{\{(\w+)\}\}")

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from vimmerse_async.journal.reader import Sample
+from vimmerse_async.journal.kept import Sample
 
 MOST = 400
 """Points that are drawn."""

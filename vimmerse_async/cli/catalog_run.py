@@ -6,42 +6,41 @@ import functools
 import itertools
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
     Callable,
-    Iterable,
     Iterator,
 )
 from pathlib import Path
+from typing import Any
 
 from vimmerse_async.batch.engine import PromptStream, stream_prompts
-from vimmerse_async.catalog.hosting import hosted
+from vimmerse_async.catalog import money
 from vimmerse_async.catalog.keys import Ask, asker_of, check_keys
 from vimmerse_async.catalog.recipe import DETAIL, PIPE, Recipe
-from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.write import OutputForm, output_form
 from vimmerse_async.cli import dry_run as planning
 from vimmerse_async.cli import journaling
+from vimmerse_async.cli.budget import FailureBudget
 from vimmerse_async.cli.connection import Link, connected
 from vimmerse_async.cli.errors import FAILED, OK, exit_code, explain
-from vimmerse_async.cli.finishing import Finish, tell_charges, tell_lost
+from vimmerse_async.cli.feed import Feed
+from vimmerse_async.cli.finishing import Finish, tell_charges, tell_cost, tell_lost
 from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.cli.outcomes import Record
 from vimmerse_async.cli.output import kinds_of_output, output_of
 from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.runner import Interrupts, run
-from vimmerse_async.cli.sifting import unknown
 from vimmerse_async.cli.streaming import InOrder
 from vimmerse_async.cli.terminal import note
-from vimmerse_async.errors import InvalidRequestError, JournalError, VimmerseError
+from vimmerse_async.cli.timetable import Timetable, told, wait_until
+from vimmerse_async.errors import (
+    InvalidRequestError,
+    JournalError,
+    VimmerseError,
+)
 from vimmerse_async.journal.journal import PromptJournal
 from vimmerse_async.journal.outputs import OutputRecord, Outputs
 from vimmerse_async.journal.records import Policy
-from vimmerse_async.models import PromptRequest
-from vimmerse_async.session import VimmerseSession
-
-_Inputs = Iterable[PromptRequest] | AsyncIterable[PromptRequest]
 
 
 def start(job: CaptionOrder) -> int:
@@ -80,7 +79,7 @@ def dry_run(job: CaptionOrder) -> int:
         policy = Policy(dedupe=True, retry=job.retry_errors)
         keeps = job.journal is not None
         plan = planning.plan(rows, questions, captioning.ask, known, policy, keeps=keeps)
-        planning.show(plan, job.max_calls)
+        planning.show(plan, job.budget)
     return OK
 
 
@@ -103,12 +102,10 @@ class Captioning:
         self._job = job
         self._source = source
         self._record: Record | None = None
-        self._stream: InOrder | None = None
         self._error: VimmerseError | None = None
         self._ended = False
         self._charged = 0
         self._outputs: list[OutputRecord] = []
-        self._rows: Iterator[CatalogRow] = iter(())
         survey = source.survey(job.rows)
         if survey.total == 0:
             raise no_rows(source)
@@ -121,6 +118,7 @@ class Captioning:
         whole = job.journal is None and self._form() != "parquet"
         source.ask(questions.columns, whole=whole)
         self.ask: Ask = asker_of(questions)
+        self._feed = Feed(job, source, questions, self.ask)
         if questions.key_column is not None and source.regular and job.source != PIPE:
             with self.recipe.open() as again:
                 again.ask(questions.columns)
@@ -146,7 +144,11 @@ class Captioning:
         job = self._job
         async with connected(job.connection) as link, self._journal() as journal:
             self._announce()
-            with Progress(self._total, link, most=job.max_calls) as progress:
+            if job.budget.begin is not None:
+                note(f"nothing is sent before {told(job.budget.begin)}")
+                await wait_until(job.budget.begin)
+            budget = job.budget
+            with Progress(self._total, link, most=budget.calls, price=budget.price) as progress:
                 if journal is None:
                     finish = await self._stream_rows(link, interrupts, progress)
                 else:
@@ -157,6 +159,7 @@ class Captioning:
             if finish is not None:
                 finish()
                 tell_charges(self._charged, self._charged)
+                tell_cost(progress.tally, self._charged)
         if self._error is not None and journal is None:
             note(f"vimmerse: {explain(self._error)}")
         if self._error is not None:
@@ -191,14 +194,14 @@ class Captioning:
         with output_of(
             job.output, self._form(), self._source, self._kinds, self.recipe.questions, progress
         ) as output:
-            self._stream = InOrder(output)
-            record = Record(progress, interrupts, self._stream)
+            stream = self._feed.stream = InOrder(output)
+            record = Record(progress, interrupts, stream)
             await self._ask(link, interrupts, record, None)
-            if not record.progress.tally.done and not self._stream.pulled:
+            if not record.progress.tally.done and not stream.pulled:
                 raise no_rows(self._source)
             if job.output != PIPE:
-                self._stream.end(self._rest())
-            woven, target = self._stream.woven, job.target(self.recipe)
+                stream.end(self._feed.rest())
+            woven, target = stream.woven, job.target(self.recipe)
             if job.output != PIPE and not target.deserves(woven):
                 output.discard()
                 return functools.partial(record.tell, None, (), None, ended=self._ended)
@@ -214,7 +217,7 @@ class Captioning:
         job, questions = self._job, self.recipe.questions
         try:
             async with (
-                self._inputs(link.session, journal, record) as inputs,
+                self._feed.inputs(link.session, journal, record) as inputs,
                 stream_prompts(
                     link.session,
                     inputs,
@@ -222,13 +225,12 @@ class Captioning:
                     mode=questions.mode,
                     ordered=journal is None,
                     journal=journal,
-                    max_calls=job.max_calls,
+                    max_calls=job.budget.calls,
                     retry_errors=job.retry_errors,
                 ) as results,
             ):
                 with interrupts.softly(functools.partial(_stop, results, record.progress)):
-                    async for result in results:
-                        record.take(result)
+                    await self._read(results, record)
             self._ended = interrupts.signal is None
             if self._ended:
                 record.progress.tally.total = record.progress.tally.done
@@ -243,7 +245,18 @@ class Captioning:
             unsent = isinstance(error, InvalidRequestError)
             if unsent or (isinstance(error, JournalError) and error.kind != "write"):
                 raise
-            self._error = error
+            self._error = job.budget.told(error)
+
+    async def _read(self, results: PromptStream, record: Record) -> None:
+        """Count what comes, and stop it where the budget says so."""
+        budget, progress = self._job.budget, record.progress
+        failures = FailureBudget(budget.max_failures, self._total)
+        timetable = Timetable(budget.end, progress.tally, progress.note, results.stop)
+        async with timetable.kept():
+            async for result in results:
+                record.take(result)
+                if (why := failures.see(result)) is not None:
+                    results.stop(why)
 
     @contextlib.asynccontextmanager
     async def _journal(self) -> AsyncGenerator[PromptJournal | None, None]:
@@ -252,53 +265,15 @@ class Captioning:
                 note("no journal: nothing is kept; --journal FILE keeps what is paid for")
             yield None
             return
-        details = {DETAIL: self.recipe.kept()}
+        details: dict[str, Any] = {DETAIL: self.recipe.kept()}
+        if self._job.budget.price is not None:
+            details[money.DETAIL] = str(self._job.budget.price)
         source = self._job.absolute_source()
         async with PromptJournal(self._job.journal, source=source, details=details) as journal:
             journaling.announce(journal)
             for each in self._outputs:
                 Outputs(journal.path).add(each)
             yield journal
-
-    @contextlib.asynccontextmanager
-    async def _inputs(
-        self, session: VimmerseSession, journal: PromptJournal | None, record: Record
-    ) -> AsyncGenerator[_Inputs, None]:
-        source, questions = self._source, self.recipe.questions
-        if source.folder is not None:
-            async with hosted(session, self._taken(source.rows()), questions, journal) as requests:
-                yield requests
-        elif source.regular and journal is not None and not journal.began_empty:
-            policy = Policy(dedupe=True, retry=self._job.retry_errors)
-            yield unknown(self._taken(source.rows()), questions, journal, policy, record)
-        elif source.regular:
-            yield map(self.ask, self._taken(source.rows()))
-        else:
-            yield self._arriving()
-
-    def _taken(self, rows: Iterable[CatalogRow]) -> Iterator[CatalogRow]:
-        self._rows = iter(rows)
-        for row in self._split(itertools.islice(self._rows, self._job.rows)):
-            yield self._take(row)
-
-    def _split(self, rows: Iterable[CatalogRow]) -> Iterable[CatalogRow]:
-        return self.recipe.questions.rows(rows)
-
-    async def _arriving(self) -> AsyncIterator[PromptRequest]:
-        taken = 0
-        async for row in self._source.arriving():
-            for each in self._split((row,)):
-                yield self.ask(self._take(each))
-            taken += 1
-            if taken == self._job.rows:
-                return
-
-    def _take(self, row: CatalogRow) -> CatalogRow:
-        return row if self._stream is None else self._stream.pull(row)
-
-    def _rest(self) -> Iterable[CatalogRow]:
-        """Return the rows that were not taken, of a catalog that does not keep one waiting."""
-        return self._split(self._rows) if self._source.regular else ()
 
     @contextlib.contextmanager
     def _again(self) -> Iterator[CatalogSource]:

@@ -4,8 +4,10 @@ import itertools
 import math
 import sqlite3
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, nullcontext
+from decimal import Decimal
 from pathlib import Path
 
 import attrs
@@ -14,10 +16,13 @@ from vimmerse_async.batch.identity import RefusedRequest, digest_of, is_repeatab
 from vimmerse_async.catalog.answers import PLACEHOLDER, place_of
 from vimmerse_async.catalog.hosting import check_file, is_video, why
 from vimmerse_async.catalog.keys import Ask
+from vimmerse_async.catalog.money import Invoice, invoice, money
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.cli.budget import Budget
 from vimmerse_async.cli.progress import clock, pace
 from vimmerse_async.cli.refusals import Refusals
+from vimmerse_async.cli.timetable import told
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.journal.origin import EMULATOR
 from vimmerse_async.journal.reader import JournalReader
@@ -42,6 +47,7 @@ class DryRun:
         again: Rows that ask what another has asked, and that nothing remembers: without a journal
             they may be asked again.
         rate: Calls a second, as learned by an earlier run; None when none did.
+        spent: What earlier runs cost; None when nobody knows.
     """
 
     rows: int = 0
@@ -52,6 +58,7 @@ class DryRun:
     uploads: int = 0
     again: int = 0
     rate: float | None = None
+    spent: Invoice | None = None
 
     @property
     def calls(self) -> int:
@@ -59,13 +66,14 @@ class DryRun:
         return self.questions - self.answered - self.rejected
 
 
-def show(plan: DryRun, most: int | None) -> None:
+def show(plan: DryRun, budget: Budget) -> None:
     """Print a plan.
 
     Args:
         plan: What a run would do.
-        most: Calls that may be made; None for any number.
+        budget: What it may take.
     """
+    most, price = budget.calls, budget.price
     calls = plan.calls if most is None else min(most, plan.calls)
     lines = [
         ("rows", f"{plan.rows:,}"),
@@ -76,7 +84,10 @@ def show(plan: DryRun, most: int | None) -> None:
         ("uploads needed", f"{plan.uploads:,}" if plan.uploads else ""),
         ("calls needed", f"{plan.calls:,}{_at_most(plan)}"),
         ("calls allowed", f"{most:,}" if most is not None else ""),
+        ("cost", "" if price is None else _cost(plan, calls, price)),
+        ("already spent", "" if plan.spent is None else str(plan.spent)),
         ("time", _time(calls, plan.rate)),
+        ("by then", "" if budget.end is None else _by_then(calls, plan.rate, budget)),
     ]
     for name, text in lines:
         if text:
@@ -110,7 +121,9 @@ def plan(
         JournalReader(journal) if exists and journal is not None else nullcontext() as known,
         closing(sqlite3.connect("", isolation_level=None)) as scratch,
     ):
-        made = DryRun(rate=None if known is None else learned_rate(known))
+        made = DryRun()
+        if known is not None:
+            made.rate, made.spent = learned_rate(known), invoice(known)
         seen = _Seen(scratch)
         asked = _asked(rows, questions, ask, known, made)
         for group in _groups(_identities(asked, seen, made)):
@@ -236,6 +249,23 @@ def _at_most(plan: DryRun) -> str:
     if not plan.again:
         return ""
     return f" to {plan.calls + plan.again:,}: without a journal equal rows may be asked again"
+
+
+def _cost(plan: DryRun, calls: int, price: Decimal) -> str:
+    again = f" to {money((calls + plan.again) * price)}" if plan.again else ""
+    saved = f", {money(plan.answered * price)} saved by the journal" if plan.answered else ""
+    return f"{money(calls * price)}{again} at {money(price)} a call{saved}"
+
+
+def _by_then(calls: int, rate: float | None, budget: Budget) -> str:
+    assert budget.end is not None  # noqa: S101 - or nobody asks
+    begin = time.time() if budget.begin is None else budget.begin.timestamp()
+    hour, left = told(budget.end), budget.end.timestamp() - begin
+    if not rate:
+        return f"{hour}; nobody knows yet whether that is enough"
+    if calls / rate <= left:
+        return f"{hour}: it ends by then"
+    return f"{hour}: about {calls - left * rate:,.0f} calls will be left for another run"
 
 
 def _time(calls: int, rate: float | None) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vimmerse_async.catalog.money import Invoice, invoice
 from vimmerse_async.catalog.recipe import PIPE, Recipe
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.weave import Woven, weave, woven
@@ -17,6 +18,7 @@ from vimmerse_async.cli.errors import FAILED, OK, OUTPUT, OutputError, explain
 from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.cli.outcomes import Record
 from vimmerse_async.cli.output import kinds_of_output, output_of
+from vimmerse_async.cli.tally import Tally
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.errors import InvalidRequestError, JournalError, VimmerseError
 from vimmerse_async.journal.reader import JournalReader
@@ -74,6 +76,7 @@ class Finish:
         try:
             with JournalReader(journal) as reader:
                 ever = sum(run.possibly_charged for run in reader.runs())
+                spent = invoice(reader, self._job.budget.price)
                 path, left_out, done = self._write(reader)
         except (OutputError, JournalError, KeyboardInterrupt):
             record.tell(None, (), None, ended=ended)
@@ -84,6 +87,7 @@ class Finish:
         told = None if self._placed is None else self._placed.told(self._target)
         record.tell(path, left_out, told, ended=ended)
         tell_charges(charged, ever)
+        tell_cost(record.progress.tally, charged, spent)
         if error is not None:
             note(f"vimmerse: {explain(error)}")
         if not ended or done.missing:
@@ -170,3 +174,19 @@ def tell_charges(now: int, ever: int) -> None:
     if ever:
         before = f", {ever:,} in all runs" if ever > now else ""
         note(f"{now:,} requests may have been charged although no answer came{before}")
+
+
+def tell_cost(tally: Tally, charged: int, ever: Invoice | None = None) -> None:
+    """Say what a run cost, where it is known what a call costs.
+
+    Args:
+        tally: What it did.
+        charged: Its requests that may have been charged although no answer came.
+        ever: What all runs cost; None: there is no other.
+    """
+    tally.doubtful = charged
+    spent = tally.invoice()
+    if spent is not None:
+        note(str(spent))
+    if ever is not None and (spent is None or ever.answers > spent.answers):
+        note(f"in all runs: {ever}")

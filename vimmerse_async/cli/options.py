@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, NoReturn
 
 import attrs
@@ -64,6 +65,30 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return gather
 
 
+def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what a run may take; the command gets a `budget`."""
+
+    @functools.wraps(command)
+    def gather(*words: Any, **given: Any) -> Any:
+        from vimmerse_async.catalog.money import amount_of, price_of  # noqa: PLC0415 - for `--help`
+        from vimmerse_async.cli.budget import Budget, most_failures, window  # noqa: PLC0415
+
+        price, cost = price_of(given.pop("prices")), given.pop("max_cost")
+        if cost is not None and price is None:
+            raise click.UsageError("--max-cost needs --price, which says what a call costs")
+        most = given.pop("max_failures")
+        most_failures(most)
+        now = datetime.now().astimezone()
+        begin, end = window(given.pop("not_before"), given.pop("until"), now)
+        max_cost = None if cost is None else amount_of(cost, "max_cost")
+        budget = Budget(price, max_cost, given.pop("max_calls"), most, begin, end)
+        return command(*words, budget=budget, **given)
+
+    for option in reversed(_BUDGET):
+        gather = option(gather)
+    return gather
+
+
 def dialect_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say how a CSV is written; the command gets a `dialect`."""
 
@@ -99,6 +124,36 @@ def _no_key_in_arguments() -> NoReturn:
     )
 
 
+_BUDGET = (
+    click.option(
+        "--price",
+        "prices",
+        multiple=True,
+        metavar="[ROUTE=]AMOUNT",
+        help="What a call costs, to be told in money; a table where it stands more than once.",
+        panel=MONEY,
+    ),
+    click.option(
+        "--max-calls",
+        type=click.IntRange(0),
+        metavar="N",
+        help="Make at most N calls.",
+        panel=MONEY,
+    ),
+    click.option(
+        "--max-cost", metavar="AMOUNT", help="Spend at most so much in this run.", panel=MONEY
+    ),
+    click.option(
+        "--max-failures",
+        metavar="N|P%",
+        help="Stop when so many rows have failed. Else: after 20 equal rejections and no answer.",
+        panel=MONEY,
+    ),
+    click.option(
+        "--until", metavar="TIME", help="End by then, such as 06:00; go on later.", panel=MONEY
+    ),
+    click.option("--not-before", metavar="TIME", help="Send nothing before then.", panel=MONEY),
+)
 _DIALECT = (
     click.option(
         "--delimiter", metavar="C", help="Between a CSV's cells. Else: found out.", panel=CATALOG

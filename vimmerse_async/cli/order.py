@@ -13,6 +13,7 @@ from vimmerse_async.catalog.forms import TableFormat
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.recipe import PIPE, Recipe
 from vimmerse_async.catalog.write import OutputForm, output_form
+from vimmerse_async.cli.budget import Budget
 from vimmerse_async.cli.journaling import ENDING
 from vimmerse_async.cli.options import Connection
 from vimmerse_async.cli.output import fault
@@ -40,7 +41,7 @@ class CaptionOrder:
         fresh: True sets an older journal aside.
         retry_errors: Which rows that were rejected before are asked again.
         overwrite: True to replace an output that others wrote.
-        max_calls: Calls that may be made; None for any number.
+        budget: What the run may take.
         words: The command, to be typed again.
     """
 
@@ -57,7 +58,7 @@ class CaptionOrder:
     fresh: bool
     retry_errors: bool | Collection[str]
     overwrite: bool
-    max_calls: int | None
+    budget: Budget
     words: tuple[str, ...]
 
     @property

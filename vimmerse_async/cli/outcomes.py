@@ -47,6 +47,8 @@ class Record:
             ClosedError: Nobody reads the output any more.
         """
         error = result.error
+        if not result.cached:
+            self.progress.tally.see(result)
         if self._is_caught_by_stop(error):
             self.progress.tally.calls += result.attempts
             return

@@ -6,12 +6,14 @@ import math
 import os
 import sys
 import time
-from collections import deque
 from collections.abc import Callable
+from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from vimmerse_async.catalog.money import Invoice, money
 from vimmerse_async.cli.connection import Link
+from vimmerse_async.cli.tally import Tally
 from vimmerse_async.cli.terminal import note, visible
 from vimmerse_async.control.limit import LimitSnapshot
 
@@ -21,52 +23,6 @@ if TYPE_CHECKING:
 HEARTBEAT = 30.0
 """Seconds between two plain lines."""
 _TICK = 0.25
-_REMEMBERED = 120
-"""Ticks, half a minute of them, over which the rate is taken."""
-
-
-class Tally:
-    """What was done, how fast, and how long the rest will take; time is an argument.
-
-    Args:
-        total: Rows; None when nobody knows.
-        now: Seconds.
-        most: Calls that may be made; None for any number.
-
-    Attributes:
-        done: Rows that have ended.
-        failed: Those of them that failed.
-        cached: Those of them whose answer was known.
-        calls: Calls that were made for them.
-    """
-
-    def __init__(self, total: int | None, now: float, most: int | None = None) -> None:
-        self.total = total
-        self.most = most
-        self.done = 0
-        self.failed = 0
-        self.cached = 0
-        self.calls = 0
-        self._begun = now
-        self._marks = deque([(now, 0)], _REMEMBERED)
-
-    def mark(self, now: float) -> None:
-        """Remember how far it was at this moment."""
-        self._marks.append((now, self.done - self.cached))
-
-    def rate(self) -> float:
-        """Return the rows a second that were asked, of late."""
-        (then, before), (now, after) = self._marks[0], self._marks[-1]
-        return (after - before) / (now - then) if now > then else 0.0
-
-    def left(self) -> float | None:
-        """Return the seconds that are left; None when nobody knows."""
-        rate = self.rate()
-        return (self.total - self.done) / rate if self.total is not None and rate else None
-
-    def elapsed(self, now: float) -> float:
-        """Return the seconds since it began."""
-        return now - self._begun
 
 
 def describe(tally: Tally, limit: LimitSnapshot, trouble: str = "") -> str:
@@ -77,19 +33,24 @@ def describe(tally: Tally, limit: LimitSnapshot, trouble: str = "") -> str:
         limit: What the limit does.
         trouble: What has gone wrong since anything went well; empty for nothing.
     """
-    left = tally.left()
+    left, spent = tally.left(), tally.invoice()
     parts = [
         counted(tally),
         f"{tally.failed:,} failed" if tally.failed else "",
         f"{tally.cached:,} known" if tally.cached else "",
         f"{pace(tally.rate())}/s" if tally.done > tally.cached else "",
         f"{clock(left)} left" if left is not None and tally.done != tally.total else "",
+        f"cost {money(spent.cost)}{_more(spent)}" if spent is not None else "",
         under_way(limit),
         held_by(limit),
         f"{max(0, tally.most - tally.calls):,} calls left" if tally.most is not None else "",
         f"retrying: {trouble[:80]}" if trouble else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _more(spent: Invoice) -> str:
+    return f" to {money(spent.cost + spent.maybe)}" if spent.maybe else ""
 
 
 def counted(tally: Tally) -> str:
@@ -145,6 +106,7 @@ class Progress:
         total: Rows; None when nobody knows.
         link: Whose limit and trouble are shown.
         most: Calls that may be made; None for any number.
+        price: What a call costs; None: nobody knows.
         keep: Leave the bar on the screen at the end.
         heartbeat: Seconds between two lines where there is no terminal.
 
@@ -158,10 +120,11 @@ class Progress:
         link: Link,
         *,
         most: int | None = None,
+        price: Decimal | None = None,
         keep: bool = True,
         heartbeat: float = HEARTBEAT,
     ) -> None:
-        self.tally: Tally = Tally(total, time.monotonic(), most)
+        self.tally: Tally = Tally(total, time.monotonic(), most, price)
         self._link = link
         self._keep = keep
         self._heartbeat = heartbeat
@@ -192,15 +155,19 @@ class Progress:
 
     def count(self, *, ok: bool, cached: bool = False, calls: int = 1) -> None:
         """Note a row that has ended, whether its answer was known, and what it took."""
-        self.tally.done += 1
-        self.tally.failed += not ok
-        self.tally.cached += cached
-        self.tally.calls += calls
+        tally = self.tally
+        if ok and cached:
+            tally.know(1)
+            return
+        tally.done += 1
+        tally.failed += not ok
+        tally.cached += cached
+        tally.answered += ok
+        tally.calls += calls
 
     def know(self, count: int) -> None:
         """Take rows into account whose answers were known."""
-        self.tally.done += count
-        self.tally.cached += count
+        self.tally.know(count)
 
     def note(self, text: str) -> None:
         """Write a line for people, above the bar."""

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import attrs
 
+from vimmerse_async.catalog.reasons import shape_of
+
 MOST = 20
 """Reasons that are told apart."""
 OTHER = "for other reasons"
-_PARTS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|b'[^']*'|0x[0-9a-f]+|\d[\d,.]*…?")
-"""What differs from row to row of one reason: what it holds, and numbers."""
 _NEEDS: tuple[tuple[str, str], ...] = (
     (r"not a URL that can be read|has no host|host name that|port that", "an address that exists"),
     (r"column .* is empty|prompt is empty", "something in that column"),
@@ -64,7 +64,7 @@ class Refusals:
             told: Why it cannot be asked.
         """
         told = " ".join(told.split())
-        shape = _PARTS.sub("…", told)
+        shape = shape_of(told)
         if shape not in self._reasons and len(self._reasons) >= MOST:
             shape = told = OTHER
         known = self._reasons.get(shape)

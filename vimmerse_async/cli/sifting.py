@@ -43,6 +43,7 @@ async def unknown(
                 told = reason(place_of(row.row), finding[2] or "", finding[3] or "")
                 record.know_failed(told, retriable=finding[2] != "InvalidRequestError")
         record.know(answered)
-        journal.known += len(asked) - len(unknown_rows)
+        journal.known += answered
+        journal.known_failed += len(asked) - len(unknown_rows) - answered
         for each in unknown_rows:
             yield askers.ask(each)

@@ -47,6 +47,7 @@ class PromptJournal:
         details: As given; what JSON can carry.
         known: Rows that whoever uses the journal found answered before it began a run, to be
             counted with those that the run finds.
+        known_failed: The same of rows that were rejected.
 
     Raises:
         JournalError: On entering, before anything is sent. `kind` is "locked": another run writes
@@ -73,6 +74,7 @@ class PromptJournal:
         self.source = source
         self.details = details
         self.known: int = 0
+        self.known_failed: int = 0
         self._synchronous: Synchronous = synchronous
         self._writer: JournalWriter | None = None
         self._lookup: Lookup | None = None
@@ -254,7 +256,7 @@ class PromptJournal:
             options: What was asked for, to be kept as JSON.
             started_at: Seconds since 1970; None: now.
         """
-        self.known = 0
+        self.known = self.known_failed = 0
         number = self._facts.last_run + 1
         self._facts = attrs.evolve(self._facts, last_run=number)
         self.put(

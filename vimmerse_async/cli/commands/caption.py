@@ -13,6 +13,7 @@ from vimmerse_async.cli.options import (
     OPTIONS,
     QUESTION,
     Connection,
+    budget_options,
     choice,
     connection_options,
     dialect_options,
@@ -20,6 +21,7 @@ from vimmerse_async.cli.options import (
 
 if TYPE_CHECKING:
     from vimmerse_async.catalog.dialect import DialectOptions
+    from vimmerse_async.cli.budget import Budget
 
 
 @click.command(
@@ -117,9 +119,7 @@ if TYPE_CHECKING:
     help="Also ask again what was rejected, with any error or with these; stands behind SOURCE.",
     panel=MONEY,
 )
-@click.option(
-    "--max-calls", type=click.IntRange(0), metavar="N", help="Make at most N calls.", panel=MONEY
-)
+@budget_options
 @click.option(
     "--dry-run", is_flag=True, help="Say what it would ask and cost; send nothing.", panel=MONEY
 )
@@ -142,7 +142,7 @@ def caption_command(
     fresh: bool,
     retry_errors: str | None,
     overwrite: bool,
-    max_calls: int | None,
+    budget: "Budget",
     dry_run: bool,
     **asked: Any,
 ) -> int:
@@ -169,7 +169,7 @@ def caption_command(
         fresh=fresh,
         retry_errors=rejections(retry_errors),
         overwrite=overwrite,
-        max_calls=max_calls,
+        budget=budget,
         words=tuple(words or ()),
     )
     return plan(job) if dry_run else start(job)
