@@ -74,7 +74,7 @@ def dry_run(job: CaptionOrder) -> int:
     with job.recipe.open() as source:
         captioning = Captioning(job, source)
         questions = captioning.recipe.questions
-        rows = questions.rows(itertools.islice(source.rows(), job.rows))
+        rows = captioning.feed.rows()
         known = None if job.fresh else job.journal
         policy = Policy(dedupe=True, retry=job.retry_errors)
         keeps = job.journal is not None
@@ -92,6 +92,7 @@ class Captioning:
 
     Attributes:
         recipe: How the catalog is read and asked, all columns found out.
+        feed: Gives what is asked about the rows.
         ask: Tells what a row asks; of one whose key stands for another picture, why it does not.
 
     Raises:
@@ -118,11 +119,14 @@ class Captioning:
         whole = job.journal is None and self._form() != "parquet"
         source.ask(questions.columns, whole=whole)
         self.ask: Ask = asker_of(questions)
-        self._feed = Feed(job, source, questions, self.ask)
+        self.feed: Feed = Feed(job, source, questions, self.ask)
         if questions.key_column is not None and source.regular and job.source != PIPE:
             with self.recipe.open() as again:
                 again.ask(questions.columns)
                 check_keys(questions.rows(itertools.islice(again.rows(), job.rows)), questions)
+        if job.sampling is not None:
+            with self._again() as again:
+                self._total = self.feed.draw(job.sampling, again, survey.columns)
 
     def count(self, most: int) -> int:
         """Return how many rows the catalog has, or `most` when it has more or is a pipe."""
@@ -183,7 +187,7 @@ class Captioning:
         if not path.exists():
             return tell_lost(self._job, path, record, self._error)
         with self._again() as source:
-            finish = Finish(self._job, self.recipe, source, self._form())
+            finish = Finish(self._job, self.recipe, source, self._form(), self.feed.chosen)
             return finish.finish(record, self._error, self._charged, ended=self._ended)
 
     async def _stream_rows(
@@ -194,13 +198,13 @@ class Captioning:
         with output_of(
             job.output, self._form(), self._source, self._kinds, self.recipe.questions, progress
         ) as output:
-            stream = self._feed.stream = InOrder(output)
+            stream = self.feed.stream = InOrder(output)
             record = Record(progress, interrupts, stream)
             await self._ask(link, interrupts, record, None)
             if not record.progress.tally.done and not stream.pulled:
                 raise no_rows(self._source)
             if job.output != PIPE:
-                stream.end(self._feed.rest())
+                stream.end(self.feed.rest())
             woven, target = stream.woven, job.target(self.recipe)
             if job.output != PIPE and not target.deserves(woven):
                 output.discard()
@@ -217,7 +221,7 @@ class Captioning:
         job, questions = self._job, self.recipe.questions
         try:
             async with (
-                self._feed.inputs(link.session, journal, record) as inputs,
+                self.feed.inputs(link.session, journal, record) as inputs,
                 stream_prompts(
                     link.session,
                     inputs,
@@ -297,6 +301,8 @@ class Captioning:
         if self._job.connection.emulator and urls:
             note("it fetches nothing: pictures behind URLs get a placeholder")
         count = "the rows" if self._total is None else f"{self._total:,} rows"
+        if self.feed.chosen is not None:
+            count = f"a sample of {count}"
         name = "the standard input" if self._job.source == PIPE else self._job.source
         column = questions.column
         by = f" by column {column}" if column and self._source.form != "text" else ""

@@ -2,17 +2,28 @@
 
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Container,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from typing import TYPE_CHECKING
 
+from vimmerse_async.batch.identity import RefusedRequest
 from vimmerse_async.catalog.hosting import hosted
 from vimmerse_async.catalog.keys import Ask
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.sample import RowKey, Sampling, chosen, key_of_row, sample
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.cli.outcomes import Record
 from vimmerse_async.cli.sifting import unknown
+from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.journal.journal import PromptJournal
 from vimmerse_async.journal.records import Policy
 from vimmerse_async.models import PromptRequest
@@ -35,12 +46,14 @@ class Feed:
 
     Attributes:
         stream: Where rows wait for what stands beside them; None: a journal keeps that.
+        chosen: The rows that alone are taken; None: all are.
     """
 
     def __init__(
         self, job: CaptionOrder, source: CatalogSource, questions: Questions, ask: Ask
     ) -> None:
         self.stream: InOrder | None = None
+        self.chosen: Container[RowKey] | None = None
         self._job = job
         self._source = source
         self._questions = questions
@@ -70,23 +83,58 @@ class Feed:
         else:
             yield self._arriving()
 
+    def draw(self, sampling: Sampling, again: CatalogSource, columns: Sequence[str]) -> int:
+        """Draw a sample, whose rows alone are asked, and return how many they are.
+
+        Args:
+            sampling: How.
+            again: The catalog, opened again, or of a pipe what keeps its rows.
+            columns: All that it has.
+
+        Raises:
+            InvalidRequestError: It has not the column that was named.
+        """
+        per, questions = sampling.per, self._questions
+        if per is not None and per not in columns:
+            raise InvalidRequestError(
+                f"there is no column {per!a:.200}; there are {', '.join(columns)[:500]}",
+                field="per",
+            )
+        about = questions.columns or frozenset(columns)
+        again.ask(about if per is None else about | {per})
+        rows = questions.rows(itertools.islice(again.records(), self._job.rows))
+        if again.folder is None:
+            rows = (row for row in rows if not isinstance(questions.ask(row), RefusedRequest))
+        self.chosen = drawn = sample(rows, sampling, about)
+        self._source.ask(questions.columns)
+        return len(drawn)
+
+    def rows(self) -> Iterable[CatalogRow]:
+        """Return the rows that are asked about."""
+        return self._among(self._source.rows())
+
     def rest(self) -> Iterable[CatalogRow]:
         """Return the rows that were not taken, of a catalog that does not keep one waiting."""
         return self._questions.rows(self._rows) if self._source.regular else ()
 
     def _taken(self, rows: Iterable[CatalogRow]) -> Iterator[CatalogRow]:
         self._rows = iter(rows)
-        for row in self._questions.rows(itertools.islice(self._rows, self._job.rows)):
+        for row in self._among(self._rows):
             yield self._take(row)
 
     async def _arriving(self) -> AsyncIterator[PromptRequest]:
         taken = 0
         async for row in self._source.arriving():
             for each in self._questions.rows((row,)):
-                yield self._ask(self._take(each))
+                if self.chosen is None or key_of_row(each) in self.chosen:
+                    yield self._ask(self._take(each))
             taken += 1
             if taken == self._job.rows:
                 return
+
+    def _among(self, rows: Iterable[CatalogRow]) -> Iterable[CatalogRow]:
+        rows = self._questions.rows(itertools.islice(rows, self._job.rows))
+        return rows if self.chosen is None else chosen(rows, self.chosen)
 
     def _take(self, row: CatalogRow) -> CatalogRow:
         return row if self.stream is None else self.stream.pull(row)

@@ -5,12 +5,14 @@ However the run ended, what was paid for is in the journal: what goes wrong here
 
 import functools
 import itertools
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vimmerse_async.catalog.answers import Answer, Asked, place_of
 from vimmerse_async.catalog.money import Invoice, invoice
 from vimmerse_async.catalog.recipe import PIPE, Recipe
+from vimmerse_async.catalog.sample import RowKey, chosen, key_of_row
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.weave import Woven, weave, woven
 from vimmerse_async.cli import journaling
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
     from vimmerse_async.catalog.write import OutputForm
     from vimmerse_async.cli.replacing import Placement, Target
 
+SHOWN = 50
+"""Rows of a sample that are shown."""
+LONGEST = 300
+"""Characters of each."""
+
 
 class Finish:
     """Writes an output out of a journal.
@@ -36,6 +43,7 @@ class Finish:
         recipe: How the catalog is read and asked.
         source: The catalog, opened again.
         form: What to write.
+        chosen: The rows that alone were asked about; None: all were.
     """
 
     def __init__(
@@ -44,12 +52,15 @@ class Finish:
         recipe: Recipe,
         source: CatalogSource,
         form: "OutputForm",
+        chosen: Container[RowKey] | None = None,
     ) -> None:
         self._job = job
         self._recipe = recipe
         self._source = source
         self._form: OutputForm = form
         self._placed: Placement | None = None
+        self._chosen = chosen
+        self._shown: list[str] = []
         self._target: Target = job.target(recipe)
 
     def finish(
@@ -85,6 +96,8 @@ class Finish:
             note(f"what was answered is kept in {journal}; to go on{same}: {command}")
             raise
         told = None if self._placed is None else self._placed.told(self._target)
+        for line in self._shown:
+            note(line)
         record.tell(path, left_out, told, ended=ended)
         tell_charges(charged, ever)
         tell_cost(record.progress.tally, charged, spent)
@@ -94,7 +107,7 @@ class Finish:
             note(f"to go on{same}: {command}")
         elif record.retriable and self._job.retry_errors is False:
             note(f"to ask failed rows again: {command} --retry-errors")
-        return FAILED if ended and done.missing and self._job.rows is None else OK
+        return FAILED if ended and done.missing and not self._job.is_preview else OK
 
     def _write(self, journal: JournalReader) -> tuple[Path | None, Iterable[str], Woven]:
         job, source = self._job, self._source
@@ -103,11 +116,15 @@ class Finish:
         source.ask(questions.columns, whole=self._form != "parquet")
         most = job.rows if job.output == PIPE else None
         rows = questions.rows(itertools.islice(source.records(), most))
+        if self._chosen is not None and job.output == PIPE:
+            rows = chosen(rows, self._chosen)
         with output_of(
             job.output, self._form, source, kinds, questions, None, derived=True
         ) as output:
             try:
                 pairs = woven(rows, questions, journal, journal.findings)
+                if self._chosen is not None:
+                    pairs = self._looked_at(pairs, self._chosen)
                 done = weave(pairs, output)
             except InvalidRequestError as error:
                 raise OutputError(f"the catalog cannot be read again: {error.message}") from None
@@ -119,6 +136,17 @@ class Finish:
         if path is not None and self._placed is not None:
             self._tidy(done)
         return path, output.left_out, done
+
+    def _looked_at(
+        self, pairs: Iterable[tuple[Asked, Answer]], keys: Container[RowKey]
+    ) -> Iterator[tuple[Asked, Answer]]:
+        """Yield rows as they come, and remember what stands beside those that were chosen."""
+        for asked, answer in pairs:
+            if len(self._shown) < SHOWN and key_of_row(asked.row) in keys:
+                place = place_of(asked.row)
+                said = answer.error or f"{place}: {answer.prompt}"
+                self._shown.append(" ".join(said.split())[:LONGEST])
+            yield asked, answer
 
     def _name(self, done: Woven, temporary: Path) -> Path:
         """Return what a file that is written shall be called; the journal knows it before."""

@@ -17,6 +17,8 @@ from vimmerse_async.journal.reader import JournalReader
 ENDING = ".journal"
 """What is appended to the name of an output for its journal."""
 _SIDE_FILES = ("", "-wal", "-shm", "-lock")
+_ONCE = frozenset({"--sample", "--per", "--seed", "--not-before"})
+"""Options with a value that whoever goes on does not repeat."""
 _LARGE = 64 << 20
 """Bytes of a journal whose answers are not counted one by one."""
 
@@ -114,7 +116,13 @@ def resume_command(words: Sequence[str]) -> str:
         >>> resume_command(["caption", "my photos", "-o", "out.csv", "--fresh"])
         "vimmerse caption 'my photos' -o out.csv"
     """
-    return shlex.join(["vimmerse", *(word for word in words if word != "--fresh")])
+    kept, values = [], iter(words)
+    for word in values:
+        if word in _ONCE:
+            next(values, None)
+        elif word != "--fresh" and word.partition("=")[0] not in _ONCE:
+            kept.append(word)
+    return shlex.join(["vimmerse", *kept])
 
 
 def _answers(path: Path) -> str | None:

@@ -12,6 +12,7 @@ from vimmerse_async.catalog.dialect import DialectOptions
 from vimmerse_async.catalog.forms import TableFormat
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.recipe import PIPE, Recipe
+from vimmerse_async.catalog.sample import Sampling
 from vimmerse_async.catalog.write import OutputForm, output_form
 from vimmerse_async.cli.budget import Budget
 from vimmerse_async.cli.journaling import ENDING
@@ -35,6 +36,7 @@ class CaptionOrder:
         encoding: Of a file; None: found out.
         dialect: What was said about how a CSV is written.
         rows: How many rows to take; None: all.
+        sampling: How a sample of them is drawn, which alone is asked; None: all are.
         questions: What is asked about each.
         connection: Who is asked.
         journal: Where results are kept; None: nowhere.
@@ -52,6 +54,7 @@ class CaptionOrder:
     encoding: str | None
     dialect: DialectOptions
     rows: int | None
+    sampling: Sampling | None
     questions: Questions
     connection: Connection
     journal: Path | None
@@ -66,12 +69,23 @@ class CaptionOrder:
         """How the catalog is read and asked, as far as it was said."""
         return Recipe(self.source, self.read_as, self.encoding, self.dialect, self.questions)
 
+    @property
+    def is_preview(self) -> bool:
+        """Whether only some rows are asked, to look at them first."""
+        return self.rows is not None or self.sampling is not None
+
     def absolute_source(self) -> str | None:
         """Return a path that means the same from every folder; None of a pipe."""
         return None if self.source == PIPE else stored_path(os.path.realpath(self.source))
 
     def check_paths(self) -> None:
         """Raise `InvalidRequestError` where the output cannot be meant."""
+        if self.sampling is not None and self.journal is None:
+            raise InvalidRequestError(
+                "a sample needs a journal, from which the others go on: give -o FILE or --journal "
+                "FILE",
+                field="sample",
+            )
         if self.write_as is None and self.output != "-":
             output_form(self.output)
         with contextlib.suppress(OSError):

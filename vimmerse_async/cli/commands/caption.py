@@ -73,6 +73,22 @@ if TYPE_CHECKING:
     panel=CATALOG,
 )
 @click.option(
+    "--sample",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Ask about N rows drawn by chance, and show them; go on without it.",
+    panel=CATALOG,
+)
+@click.option(
+    "--per",
+    metavar="COLUMN",
+    help="Draw so many for each value of a column.",
+    panel=CATALOG,
+)
+@click.option(
+    "--seed", type=int, default=0, metavar="N", help="Draw another sample.", panel=CATALOG
+)
+@click.option(
     "--from",
     "read_as",
     **choice(("csv", "jsonl", "parquet", "text")),
@@ -136,6 +152,9 @@ def caption_command(
     encoding: str | None,
     dialect: "DialectOptions",
     rows: int | None,
+    sample: int | None,
+    per: str | None,
+    seed: int,
     connection: Connection,
     journal: str | None,
     no_journal: bool,
@@ -149,7 +168,10 @@ def caption_command(
     """Caption, and return the exit code."""
     if journal is not None and no_journal:
         raise click.UsageError("--journal and --no-journal exclude each other")
+    if per is not None and sample is None:
+        raise click.UsageError("--per says how a sample is drawn: give --sample N, too")
     from vimmerse_async.catalog.questions import Questions  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.catalog.sample import Sampling  # noqa: PLC0415
     from vimmerse_async.cli.catalog_run import dry_run as plan  # noqa: PLC0415
     from vimmerse_async.cli.catalog_run import start  # noqa: PLC0415
     from vimmerse_async.cli.journaling import journal_path, rejections  # noqa: PLC0415
@@ -163,6 +185,7 @@ def caption_command(
         encoding=encoding,
         dialect=dialect,
         rows=rows,
+        sampling=None if sample is None else Sampling(sample, per, seed),
         questions=Questions(**asked),
         connection=connection,
         journal=journal_path(output, journal, wanted=not no_journal),
