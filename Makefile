@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all test-wheel test-floors lint format docs bench bench-quick clean
+.PHONY: demo test test-all test-tools test-wheel test-floors lint format docs bench bench-quick clean
 
 demo: .venv/demo  ## caption examples/catalog with the embedded emulator
 	@mkdir -p demo
@@ -17,6 +17,9 @@ test: .venv/dev  ## everything that is promised, in a few minutes
 test-all: .venv/ray  ## the full figures too, in half an hour
 	$(BIN)/python -m pytest --numprocesses auto -m "not full"
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m full --durations 20
+
+test-tools: .venv/tools  ## agents of Datadog, Elastic, New Relic and Pydantic see each request
+	$(BIN)/python -m pytest -p no:ddtrace tests/wire/test_listeners.py
 
 test-wheel:  ## the built wheel passes the tests alone, and each extra installs alone
 	.ci/test_wheel $(PYTHON)
@@ -69,6 +72,10 @@ clean:
 	$(BIN)/pip install --quiet --constraint requirements/dev.txt --editable '.[ray]'
 	@touch $@
 
+.venv/tools: .venv/dev requirements/tools.txt  # large, and nothing else needs them
+	$(BIN)/pip install --quiet --constraint requirements/dev.txt --requirement requirements/tools.txt
+	@touch $@
+
 .venv/bench: .venv/python pyproject.toml requirements/bench.txt
 	$(BIN)/pip install --quiet --requirement requirements/bench.txt --editable .
 	@touch $@
@@ -84,6 +91,8 @@ requirements: .venv/python  ## pin the newest versions anew
 		--no-annotate --no-header --output-file requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml --universal --group docs --constraint requirements/dev.txt \
 		--quiet --no-annotate --no-header --output-file requirements/docs.txt
+	$(BIN)/uv pip compile pyproject.toml --universal --group tools --constraint requirements/dev.txt \
+		--quiet --no-annotate --no-header --output-file requirements/tools.txt
 	$(BIN)/uv pip compile pyproject.toml --universal --extra cli --extra emulator --extra speed \
 		--group bench --constraint requirements/dev.txt --quiet --no-annotate --no-header \
 		--output-file requirements/bench.txt

@@ -59,7 +59,7 @@ def test_every_dependency_has_a_floor():
         assert numbers(floors[name]) >= numbers(floor), name
 
 
-@pytest.mark.parametrize("name", ["dev.txt", "docs.txt", "build.txt"])
+@pytest.mark.parametrize("name", ["dev.txt", "docs.txt", "tools.txt", "build.txt"])
 def test_what_is_installed_is_pinned(name):
     """Each line names one version, and no place that only one machine can reach."""
     text = (ROOT / "requirements" / name).read_text("utf-8")

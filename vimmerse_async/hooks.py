@@ -1,7 +1,8 @@
 """Being told what happened: a Protocol, and one place that calls it safely."""
 
 import logging
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -11,6 +12,15 @@ from vimmerse_async.models import SessionStatistics
 
 logger: logging.Logger = logging.getLogger("vimmerse_async")
 logger.addHandler(logging.NullHandler())
+
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}").fullmatch
+_VALUE = re.compile(r"[!-~](?:[ -~]{0,8000}[!-~])?").fullmatch
+_TAKEN = re.compile(
+    r"accept(?:-encoding)?|authorization|connection|content-.*|cookie|expect|host|keep-alive"
+    r"|proxy-.*|te|trailer|transfer-encoding|upgrade|user-agent|username|x-api-key|x-client-type",
+    re.IGNORECASE,
+).fullmatch
+"""What a request has anyway, or what would change where it goes and ends."""
 
 
 @attrs.frozen
@@ -37,6 +47,10 @@ class StartEvent:
         origin: Scheme, host and port that the request goes to.
         body: The JSON that is sent, shown in no repr; None for no JSON. It holds what the caller
             asked: think before it is kept anywhere.
+        headers: Goes along with each request of the call: a hook puts in what continues its trace,
+            as `traceparent`. A name that requests have anyway is not sent.
+        makes_spans: True when OpenTelemetry's instrumentation of aiohttp makes a CLIENT span for
+            each request of the call.
     """
 
     operation: str
@@ -44,6 +58,8 @@ class StartEvent:
     path: str
     origin: str
     body: bytes | None = attrs.field(default=None, repr=False)
+    headers: dict[str, str] = attrs.field(factory=dict, repr=False, eq=False, kw_only=True)
+    makes_spans: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen
@@ -141,10 +157,11 @@ class Hooks:
         for hook in self._tracing:
             self._tell(hook, "on_open", event)
 
-    def start(self, event: StartEvent) -> None:
-        """Tell the tracing hooks that a call begins."""
+    def start(self, event: StartEvent) -> Mapping[str, str] | None:
+        """Tell the tracing hooks that a call begins, and return what they add to its requests."""
         for hook in self._tracing:
             self._tell(hook, "on_start", event)
+        return _sendable(event.headers) if event.headers else None
 
     def retry(self, event: RetryEvent) -> None:
         """Log a retry and tell every hook."""
@@ -167,3 +184,12 @@ class Hooks:
             if id(hook) not in self._blamed:
                 self._blamed.add(id(hook))
                 logger.exception("hook %s failed; further failures are not logged", type(hook))
+
+
+def _sendable(headers: Mapping[Any, Any]) -> Mapping[str, str]:
+    return {
+        name: value
+        for name, value in headers.items()
+        if isinstance(name, str) and isinstance(value, str)
+        if _NAME(name) and _VALUE(value) and not _TAKEN(name)
+    }

@@ -40,8 +40,9 @@ async def text_prompt(
         ...         session, option="Image2Prompt", image_url="https://a.example/1.png"
         ...     )
     """
-    request = PromptRequest(option, prompt, image_url, image2_url, video_url, mode)
-    return cast("str", await session.send(prompt_call(request), timeout))
+    call = prompt_call(PromptRequest(option, prompt, image_url, image2_url, video_url, mode))
+    del prompt, image_url, image2_url, video_url  # trackers of errors keep what frames hold
+    return cast("str", await session.send(call, timeout))
 
 
 async def suggest_prompt(session: VimmerseSession, *, timeout: float | None = None) -> str:
@@ -79,7 +80,9 @@ async def refine_prompt(
         >>> async def refine(session):
         ...     return await refine_prompt(session, "Nike shoes on colorful background")
     """
-    return cast("str", await session.send(refine_call(prompt), timeout))
+    call = refine_call(prompt)
+    del prompt  # trackers of errors keep what frames hold
+    return cast("str", await session.send(call, timeout))
 
 
 async def image_2_prompt(
@@ -100,4 +103,6 @@ async def image_2_prompt(
         >>> async def caption(session):
         ...     return await image_2_prompt(session, "https://a.example/1.png")
     """
-    return cast("str", await session.send(image_call(image_url), timeout))
+    call = image_call(image_url)
+    del image_url  # trackers of errors keep what frames hold
+    return cast("str", await session.send(call, timeout))

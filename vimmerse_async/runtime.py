@@ -173,13 +173,16 @@ class Runtime:
                     pass
         return self._emulated
 
-    def begin(self, call: Call, timeout: float | None, permit: Permit | None) -> Deadline:
+    def begin(
+        self, call: Call, timeout: float | None, permit: Permit | None, attempts: Attempts
+    ) -> Deadline:
         """Check that a call can be made here and now, and return its deadline.
 
         Args:
             call: What is going to be sent.
             timeout: The caller's seconds for each attempt.
             permit: Given back when the call cannot be made.
+            attempts: The call's history, to which hooks add headers.
         """
         life = self.life
         try:
@@ -200,9 +203,15 @@ class Runtime:
         self.counters.calls += 1
         if self.hooks.tracing:
             operation = call.operation
-            path = operation.path.partition("?")[0]
-            self.hooks.start(
-                StartEvent(operation.name, operation.method, path, self.config.origin, call.body)
+            attempts.headers = self.hooks.start(
+                StartEvent(
+                    operation.name,
+                    operation.method,
+                    operation.path.partition("?")[0],
+                    self.config.origin,
+                    call.body,
+                    makes_spans=self.transport.makes_spans(),
+                )
             )
         return self.deadlines.start()
 

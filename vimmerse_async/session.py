@@ -267,7 +267,7 @@ class VimmerseSession:
         """
         runtime = self._runtime
         attempts = attempts or Attempts()
-        deadline = runtime.begin(call, timeout, permit)
+        deadline = runtime.begin(call, timeout, permit, attempts)
         if runtime.unreached:
             runtime.expect_contact(self._timeouts.first_contact)
         if lane is None:
@@ -302,8 +302,7 @@ class VimmerseSession:
         attempts: Attempts,
         deadline: Deadline,
     ) -> Any:
-        runtime, operation = self._runtime, call.operation
-        gate = runtime.gate
+        runtime, operation, gate = self._runtime, call.operation, self._runtime.gate
         if permit is None:  # a row's first one came with it: it was admitted before it was taken
             entered = gate.enter(operation.latency, attempts.deadline if lane is None else math.inf)
             permit = (
@@ -323,6 +322,7 @@ class VimmerseSession:
         outcome, retry_after, lease = Outcome.CANCEL, None, Lease()
         known = gate.known.get(operation.latency)
         lease.fresh, lease.wary = attempts.fresh, attempts.possibly_charged > 0
+        lease.headers = attempts.headers
         if known is not None and lane is None:
             lease.until = attempts.deadline - known.least
         try:

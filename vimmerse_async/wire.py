@@ -179,6 +179,7 @@ class Lease:
         until: Loop time after which nothing is sent on a connection that took so long to open.
         wary: True asks to hear a new TLS connection out before it is used: a request before was
             lost, and who refuses after the handshake (TLS 1.3) is drowned out by what is written.
+        headers: What a hook adds to the request; None for nothing.
         connected: True once there was a connection: from then on something may have been sent.
         reused: True when the connection had carried an earlier request.
         late: True when the connection is looked at once more before the request is written, which
@@ -189,6 +190,7 @@ class Lease:
     fresh: bool = False
     wary: bool = False
     until: float = math.inf
+    headers: Mapping[str, str] | None = None
     connected: bool = False
     reused: bool = False
     late: bool = False

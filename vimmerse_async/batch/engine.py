@@ -253,6 +253,7 @@ async def gather_prompts(
     job = BatchJob.of(
         session, inputs, option, prompt, mode, on_result, journal, dedupe, max_calls, retry_errors
     )
+    del inputs, prompt  # trackers of errors keep what frames hold
     sink = ListSink()
     async with job.opened(sink) as run:
         await run.work()

@@ -8,6 +8,7 @@ or `verdict_of` where it may be none of the server's.
 """
 
 import math
+from collections.abc import Mapping
 from random import Random
 from typing import Literal, Protocol
 
@@ -209,6 +210,7 @@ class Attempts:
         reused: True when the last send used a connection that had carried an earlier request.
         fresh: True when the next send shall use a new connection.
         front: True when the next send goes to the head of its queue.
+        headers: What hooks add to each of its requests; None for nothing.
     """
 
     started: float | None = None
@@ -226,6 +228,7 @@ class Attempts:
     reused: bool = False
     fresh: bool = False
     front: bool = False
+    headers: Mapping[str, str] | None = None
 
     def next_wait(
         self,

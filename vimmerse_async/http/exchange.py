@@ -2,14 +2,12 @@
 
 A small request goes straight to a connection of aiohttp's pool and is read by aiohttp's parser;
 aiohttp's client session, which costs twice as much as all the rest, is asked where it is needed:
-for forms and large bodies, and where a proxy or tracing has a say.
+for forms and large bodies, and where a proxy, a tracer, a mock or a tape has a say.
 """
 
 import asyncio
 import ssl as tls
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from io import BytesIO
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -19,25 +17,16 @@ from yarl import URL
 from vimmerse_async.config import Config
 from vimmerse_async.decode import ERROR_HEADERS, MAX_REPLY, SUCCESS_HEADERS, unpack
 from vimmerse_async.errors import ConfigurationError
+from vimmerse_async.http.client import Client, explanation, read
+from vimmerse_async.http.face import is_touched
 from vimmerse_async.http.failures import BUGS, failure_of
-from vimmerse_async.http.multipart import build_form
-from vimmerse_async.http.pool import Body, GuardedConnector, GuardedProtocol, current_lease
+from vimmerse_async.http.pool import GuardedConnector, GuardedProtocol
 from vimmerse_async.http.surface import HttpProcessingError, check
 from vimmerse_async.masking import MASK, Mask
 from vimmerse_async.wire import Call, Failure, Lease, Operation, Reply
 
-MAX_ERROR_REPLY = 64 * 1024
-"""Bytes of an error's body that are read."""
-ERROR_REPLY_PATIENCE = 2.0
-"""Seconds that the rest of an error's body is waited for."""
 SMALL = 32 * 1024
 """Bytes; a socket takes so many at once, so that no request waits for room."""
-PIECE_COST = 64
-"""Bytes that each piece of a body counts at least: a flood of tiny chunks takes time, not room."""
-LARGE = 1024 * 1024
-"""Bytes; aiohttp warns of larger bodies that are not files."""
-
-
 _LATE = "less time was left than any answer takes, once there was a connection: it was not sent"
 
 
@@ -74,22 +63,16 @@ class Transport:
         url = URL(config.origin)
         self._place = f"{url.host_subcomponent}:{url.port}"
         self._connector = GuardedConnector(config.origin, **({} if ssl is None else {"ssl": ssl}))
-        # What a client session always sends, it sends to its proxy, too: then that is nothing.
-        self._headers = {} if proxy is None else config.headers
-        self._client = aiohttp.ClientSession(
-            connector=self._connector,
-            headers=config.headers if proxy is None else None,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            proxy=proxy,
-            trace_configs=list(trace_configs),
-        )
-        # One attempt is one request: aiohttp would repeat a GET by itself, uncounted.
-        self._client._retry_connection = False  # noqa: SLF001 - on the surface
-        self._is_direct = proxy is None and not trace_configs
+        self._client = Client(self._connector, config, proxy, trace_configs)
+        self._is_direct = proxy is None
         self._urls: dict[str, URL] = {}
         self._heads: dict[tuple[str, str], Head] = {}
         self._waits: dict[float | None, aiohttp.ClientTimeout] = {}
+
+    def makes_spans(self) -> bool:
+        """Return whether OpenTelemetry's instrumentation makes a span for each request."""
+        self._client.renew()
+        return self._client.spans
 
     @property
     def reached(self) -> bool:
@@ -98,7 +81,8 @@ class Transport:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._client.close()
+        self._client.detach()
+        await self._connector.close()
 
     def drop(self) -> None:
         """Close every connection at once, without a loop's help."""
@@ -110,13 +94,13 @@ class Transport:
         self._client.detach()
         self._connector.abandon()
 
-    async def exchange(
+    def exchange(
         self,
         call: Call,
         connect: float | None,
         lease: Lease,
         touch: Callable[[], None] | None = None,
-    ) -> Reply | Failure:
+    ) -> Awaitable[Reply | Failure]:
         """Send a call once and read the answer.
 
         Args:
@@ -125,9 +109,13 @@ class Transport:
             lease: What is asked of the connection, and where is noted what became of it.
             touch: Called whenever an upload makes progress; None for no wish to know.
         """
+        is_small = call.form is None and (call.body is None or len(call.body) <= SMALL)
+        if is_small and self._is_direct and self._client.is_plain and not is_touched():
+            return self._ask(call, connect, lease)
+        return self._request(call, connect, lease, touch)
+
+    async def _ask(self, call: Call, connect: float | None, lease: Lease) -> Reply | Failure:
         operation, body = call.operation, call.body or b""
-        if not self._is_direct or call.form is not None or len(body) > SMALL:
-            return await self._request(call, connect, lease, touch)
         protocol: GuardedProtocol | None = None
         status: int | None = None
         whole = False
@@ -140,62 +128,33 @@ class Transport:
                 if asyncio.get_running_loop().time() > lease.until:
                     whole = True
                     return Failure("deadline", sent=False, message=_LATE)
-            protocol.ask(head % len(body) + body, has_body=operation.method != "HEAD")
+            request = head % len(body)
+            if lease.headers:
+                request = request[:-2] + _lines(lease.headers)
+            protocol.ask(request + body, has_body=operation.method != "HEAD")
             message, stream = await protocol.read()
             while 100 <= message.code < 200 and message.code != 101:
                 message, stream = await protocol.read()
             status = message.code
             if status < 300:
-                read = stream.read_nowait() if stream.is_eof() else await _read(stream)
+                got = stream.read_nowait() if stream.is_eof() else await read(stream)
             else:
-                read = await _explanation(stream)
+                got = await explanation(stream)
             whole = stream.at_eof() and stream.exception() is None
         except (aiohttp.ClientError, HttpProcessingError, OSError, *BUGS) as error:
             return failure_of(error, lease, status, self._place)
         finally:
             if protocol is not None:
                 self._connector.give(protocol, whole=whole)
-        return self._reply(status, message.headers, read)
+        return self._reply(status, message.headers, got)
 
     async def _request(
         self, call: Call, connect: float | None, lease: Lease, touch: Callable[[], None] | None
     ) -> Reply | Failure:
-        outer = current_lease.get()
-        current_lease.set(lease)
-        response: aiohttp.ClientResponse | None = None
-        whole = False
-        try:
-            data: Any = None
-            headers = self._headers
-            if call.form is not None:
-                data, content_type = build_form(call.form, lease, touch)
-                headers = {**headers, "Content-Type": content_type}
-            elif call.body is not None:
-                lease.late = len(call.body) < LARGE
-                data = Body(call.body) if lease.late else BytesIO(call.body)
-            response = await self._client.request(
-                call.operation.method,
-                self._urls.get(call.operation.path) or self._url(call.operation.path),
-                data=data,
-                headers=headers,
-                allow_redirects=False,
-                timeout=self._waits.get(connect) or self._wait(connect),
-            )
-            stream = response.content
-            body = await (_read(stream) if response.status < 300 else _explanation(stream))
-            whole = stream.at_eof() and stream.exception() is None
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-            if not lease.spoiled:
-                status = None if response is None else response.status
-                return failure_of(error, lease, status, self._place)
-            lease.renew()
-            return await self._request(call, connect, lease, touch)
-        else:
-            return self._reply(response.status, response.headers, body)
-        finally:
-            current_lease.set(outer)  # a trace callback may call within a call
-            if response is not None and not whole:
-                response.close()
+        url = self._urls.get(call.operation.path) or self._url(call.operation.path)
+        wait = self._waits.get(connect) or self._wait(connect)
+        raw = await self._client.request(call, url, wait, lease, touch, self._place)
+        return raw if isinstance(raw, Failure) else self._reply(*raw)
 
     def _reply(
         self, status: int, headers: MultiMapping[str], body: bytes | None
@@ -246,6 +205,10 @@ class Transport:
         return head
 
 
+def _lines(headers: Mapping[str, str]) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode() + b"\r\n"
+
+
 def check_tls(ssl: object) -> None:
     """Raise `ConfigurationError` unless `ssl` is a TLS context or None."""
     if ssl is not None and not isinstance(ssl, tls.SSLContext):
@@ -254,23 +217,3 @@ def check_tls(ssl: object) -> None:
             "ssl.create_default_context(cafile=…)",
             field="ssl",
         )
-
-
-async def _read(stream: aiohttp.StreamReader) -> bytes | None:
-    """Return a body; None when it is too large."""
-    chunks, size = [], 0
-    while size <= MAX_REPLY and not stream.at_eof():
-        # `readany` would wait for ever when a chunk's end and a parser's error come together.
-        chunks.append((await stream.readchunk())[0])
-        size += max(len(chunks[-1]), PIECE_COST)
-    return b"".join(chunks) if size <= MAX_REPLY else None
-
-
-async def _explanation(stream: aiohttp.StreamReader) -> bytes:
-    """Return what a refusal says, as far as it comes: its status has said what happens next."""
-    words = b""
-    with suppress(aiohttp.ClientError, HttpProcessingError, OSError):
-        async with asyncio.timeout(ERROR_REPLY_PATIENCE):
-            while len(words) <= MAX_ERROR_REPLY and not stream.at_eof():
-                words += (await stream.readchunk())[0]
-    return words[:MAX_ERROR_REPLY]

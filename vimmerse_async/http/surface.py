@@ -161,6 +161,11 @@ def _has(found: tuple[object, ...], name: str) -> bool:
 
 def _fits(place: str, wanted: str) -> bool:
     parameters = _parameters(place, name_of(wanted))
+    if {each.kind for each in parameters} >= {
+        inspect.Parameter.VAR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+    }:
+        return True  # somebody's wrapper, who listens
     needed = {each.name for each in parameters if each.default is each.empty}
     takes = set(re.findall(r"\w+", wanted.partition("(")[2]))
     if not needed <= takes <= {each.name for each in parameters}:

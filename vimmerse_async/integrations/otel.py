@@ -1,9 +1,11 @@
-"""OpenTelemetry: a CLIENT span for each call, and the numbers that tell how a run goes.
+"""OpenTelemetry: a span for each call, and the numbers that tell how a run goes.
 
-The span covers the whole call, waiting and retries included; the instrumentation of aiohttp adds a
-span below it for each attempt. Names follow the HTTP and `gen_ai` conventions where they have one,
-and begin with `vimmerse.` where they have none. No key and no query string is in any attribute, and
-what was asked and answered only when `capture_content` asks for it.
+The span covers the whole call, waiting and retries included, and goes on in the server by the
+headers of its requests. The instrumentation of aiohttp adds a CLIENT span below it for each
+attempt: then the call's own is INTERNAL, as there shall be one for each request. Names follow the
+HTTP and `gen_ai` conventions where they have one, and begin with `vimmerse.` where they have none.
+No key and no query string is in any attribute, and what was asked and answered only when
+`capture_content` asks for it.
 """
 
 import json
@@ -15,7 +17,7 @@ from contextvars import ContextVar, Token
 from typing import Any
 
 import attrs
-from opentelemetry import context, metrics, trace
+from opentelemetry import context, metrics, propagate, trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from yarl import URL
 
@@ -100,10 +102,11 @@ class OpenTelemetryHook:
             about["gen_ai.input.messages"] = _message("user", event.body.decode())
         span = self._tracer.start_span(
             f"{event.method} {event.path if generates else event.operation}",
-            kind=SpanKind.CLIENT,
+            kind=SpanKind.INTERNAL if event.makes_spans else SpanKind.CLIENT,
             attributes=about,
         )
         token = context.attach(trace.set_span_in_context(span))
+        propagate.inject(event.headers)
         _open.set(_Open(span, token, labels))
 
     def on_retry(self, event: RetryEvent) -> None:
