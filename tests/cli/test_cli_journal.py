@@ -180,9 +180,9 @@ def test_rejected_rows(vimmerse: Vimmerse, place: Path, emulator: Emulator) -> N
     words = ("--retry-errors", "NotFoundError,UnprocessableEntityError")
     assert vimmerse("caption", "in.txt", "-o", "out.csv", *words).code == 0
     assert asked(emulator) == ["https://a.example/3.png"]
-    wrong = vimmerse("caption", "--retry-errors", "in.txt", "in.txt")
+    wrong = vimmerse("caption", "in.txt", "--retry-errors", "NoFoundError")
     assert wrong.code == 2
-    assert "'in.txt' is no class of errors" in wrong.err
+    assert "'NoFoundError' is no class of errors" in wrong.err
 
 
 def test_bad_rows_stay_their_own(vimmerse: Vimmerse, place: Path, emulator: Emulator) -> None:

@@ -1,5 +1,6 @@
 """The tree of commands, each loaded when it is used, and the one place where errors end."""
 
+import difflib
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -7,6 +8,7 @@ from importlib import import_module
 import rich_click as click
 
 from vimmerse_async._version import __version__
+from vimmerse_async.cli.completion import completion_options
 from vimmerse_async.cli.errors import end_quietly, report
 
 _COMMANDS: Mapping[str, str] = {
@@ -20,6 +22,15 @@ _COMMANDS: Mapping[str, str] = {
     "emulator": "emulator",
 }
 """In the order of the help page: the command and its module."""
+_MEANT: Mapping[str, str] = {
+    "ask": "prompt",
+    "batch": "caption",
+    "describe": "prompt",
+    "resume": "caption",
+    "run": "caption",
+    "serve": "emulator",
+}
+"""Words that others use for a command."""
 
 
 class Commands(click.RichGroup):
@@ -40,7 +51,23 @@ class Commands(click.RichGroup):
         assert isinstance(command, click.Command)  # noqa: S101 - the table's own promise
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is meant; `help` is one, with or without another behind it."""
+        name, *rest = args
+        if name == "help":
+            name, rest = (rest[0], ["--help"]) if rest else ("help", [])
+            if not rest:
+                return name, click.Command(name, callback=lambda: click.echo(ctx.get_help())), []
+        if name not in _COMMANDS and not name.startswith("-"):
+            near = next(iter(difflib.get_close_matches(name, _COMMANDS, 1)), _MEANT.get(name))
+            meant = "" if near is None else f"; did you mean `vimmerse {near}`?"
+            ctx.fail(f"there is no command {name!r}{meant}")
+        return super().resolve_command(ctx, [name, *rest])
 
+
+@completion_options
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -1,6 +1,7 @@
 """`vimmerse caption`: a catalog goes in, the same rows come out with prompts."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -22,6 +23,16 @@ from vimmerse_async.cli.options import (
 if TYPE_CHECKING:
     from vimmerse_async.catalog.dialect import DialectOptions
     from vimmerse_async.cli.budget import Budget
+
+
+def _no_source(
+    _context: click.Context, _parameter: click.Parameter, given: str | None
+) -> str | None:
+    if given is not None and given != EVERY and Path(given).exists():
+        raise click.UsageError(
+            f"--retry-errors took {given!r} for a class of errors: put it behind SOURCE"
+        )
+    return given
 
 
 @click.command(
@@ -132,6 +143,8 @@ if TYPE_CHECKING:
     is_flag=False,
     flag_value=EVERY,
     metavar="[CLASS,...]",
+    callback=_no_source,
+    is_eager=True,  # before SOURCE is missed
     help="Also ask again what was rejected, with any error or with these; stands behind SOURCE.",
     panel=MONEY,
 )
