@@ -86,7 +86,7 @@ requirements/dev.txt requirements/bench.txt: pyproject.toml
 .PHONY: requirements
 requirements: .venv/python  ## pin the newest versions anew
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --universal --extra cli --extra emulator --extra video \
+	$(BIN)/uv pip compile pyproject.toml --universal --extra cli --extra convert --extra emulator --extra video \
 		--extra parquet --extra speed --extra otel --group dev --upgrade --quiet \
 		--no-annotate --no-header --output-file requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml --universal --group docs --constraint requirements/dev.txt \

@@ -8,14 +8,13 @@ from typing import cast
 import attrs
 
 from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.kinds import PICTURES, VIDEOS
 from vimmerse_async.models import Asset, ModeLike, OptionLike, PromptRequest
 from vimmerse_async.parts import Slot, UploadSource, examine
 from vimmerse_async.session import VimmerseSession
 from vimmerse_async.urls import check_url
 from vimmerse_async.wire import UPLOAD, Call, FilePart, Form, Operation, legacy_fields
 
-PICTURES = "JPEG, PNG or WebP"
-VIDEOS = "MP4, MOV, AVI or WebM"
 TEXT_PROMPT = attrs.evolve(
     UPLOAD, name="legacy.text_prompt", path="/text/prompt", latency="vision", expects="text"
 )

@@ -2,8 +2,6 @@
 
 import os
 import re
-import stat
-from codecs import getincrementaldecoder
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,21 +12,12 @@ import anyio.to_thread
 import attrs
 
 from vimmerse_async.errors import InvalidRequestError, brief
-from vimmerse_async.readers import FileReader, PathReader, PipeReader
+from vimmerse_async.kinds import PICTURES, SNIFFED, VIDEOS, Kind, kind_of
+from vimmerse_async.readers import FileReader, PathReader, PipeReader, open_regular
 from vimmerse_async.wire import FilePart, Reader
 
 MAX_UPLOAD = 2 * 1024**3
 """Bytes. unknown: assumed because a larger file is not a clip for a prompt."""
-SNIFFED = 16
-"""Bytes that tell the kind of every format the API takes."""
-
-_PICTURE_BRANDS = frozenset(
-    {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"}
-)
-"""Kinds of pictures that begin like a video, and that the API does not take."""
-
-_FIRST_ATOMS = frozenset((b"free", b"mdat", b"moov", b"wide"))
-"""What old QuickTime files begin with, where no `ftyp` says what they are."""
 
 UploadSource = str | os.PathLike[str] | bytes | BinaryIO
 
@@ -56,40 +45,8 @@ async def examine(slot: Slot, source: UploadSource) -> FilePart:
     Raises:
         InvalidRequestError: It cannot be read, is empty, too large, or of no kind that fits.
     """
-    return await anyio.to_thread.run_sync(examined, slot, source)
-
-
-def media_type_of(head: bytes) -> str | None:
-    """Return the media type that a file's first 16 bytes tell; None: none that the API takes."""
-    if head[:3] == b"\xff\xd8\xff":
-        return "image/jpeg"
-    if head[:8] == b"\x89PNG\r\n\x1a\n":
-        return "image/png"
-    if head[:4] == b"RIFF":
-        return {b"WEBP": "image/webp", b"AVI ": "video/x-msvideo"}.get(head[8:12])
-    if head[4:8] == b"ftyp" and head[8:12] not in _PICTURE_BRANDS:
-        return "video/quicktime" if head[8:10] == b"qt" else "video/mp4"
-    if head[:4] == b"\x1a\x45\xdf\xa3":
-        return "video/webm"
-    if head[4:8] in _FIRST_ATOMS and _is_first_atom(head):
-        return "video/quicktime"
-    return None
-
-
-def _is_first_atom(head: bytes) -> bool:
-    """Return whether an atom begins here, not a text that spells its name behind four letters."""
-    size = int.from_bytes(head[:4], "big")
-    if size < 8:  # 0: up to the end of the file; 1: the size stands behind the name
-        return size < 2 and head[4:8] == b"mdat"
-    return not _is_text(head)
-
-
-def _is_text(head: bytes) -> bool:
-    try:
-        text = getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
-    except UnicodeDecodeError:
-        return False
-    return all(sign.isprintable() or sign.isspace() for sign in text)
+    named = isinstance(source, (str, os.PathLike))  # what a caller opened is not left half read
+    return await anyio.to_thread.run_sync(examined, slot, source, abandon_on_cancel=named)
 
 
 def examined(slot: Slot, source: Any) -> FilePart:
@@ -110,17 +67,12 @@ def examined(slot: Slot, source: Any) -> FilePart:
 
 def _examine_path(slot: Slot, path: Path) -> FilePart:
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise _refusal(slot, f"{path.name!a} is not a regular file")
-        with path.open("rb") as file:
-            head = _head(file)
+        with open_regular(path) as file:
+            head, size = read_head(file), os.fstat(file.fileno()).st_size
     except (OSError, ValueError) as error:
-        if isinstance(error, InvalidRequestError):
-            raise
         reason = getattr(error, "strerror", None) or str(error)
         raise _refusal(slot, f"{str(path)[:200]!a} cannot be read: {reason}") from None
-    return _part(slot, head, path.name, status.st_size, partial(PathReader, str(path)))
+    return _part(slot, head, path.name, size, partial(PathReader, str(path)))
 
 
 def _examine_file(slot: Slot, file: Any) -> FilePart:
@@ -129,7 +81,7 @@ def _examine_file(slot: Slot, file: Any) -> FilePart:
     try:
         seekable = file.seekable() if hasattr(file, "seekable") else False
         start = file.tell() if seekable else 0
-        head = _head(file)
+        head = read_head(file)
         if not seekable:
             return _part(slot, head, name, None, PipeReader(head, file).open)
         size = file.seek(0, os.SEEK_END) - start
@@ -141,7 +93,8 @@ def _examine_file(slot: Slot, file: Any) -> FilePart:
     return _part(slot, head, name, size, partial(FileReader, file, start, Lock()))
 
 
-def _head(file: Any) -> bytes:
+def read_head(file: Any) -> bytes:
+    """Return as many bytes of an open file as tell what it is; fewer at its end."""
     head = b""
     while len(head) < SNIFFED and (more := file.read(SNIFFED - len(head))):
         head += more
@@ -155,17 +108,47 @@ def _part(
     size: int | None,
     source: bytes | Callable[[], Reader],
 ) -> FilePart:
-    if not head:
-        raise _refusal(slot, "is empty")
-    if size is not None and size > MAX_UPLOAD:
-        raise _refusal(slot, f"has {size:,} bytes; at most {MAX_UPLOAD:,} are sent")
-    media_type = media_type_of(head)
-    if slot.media and not (media_type or "").startswith(slot.media):
-        raise _refusal(slot, f"is not {slot.formats} (its first bytes are {head[:8]!r})")
-    media_type = media_type or "application/octet-stream"
+    kind = kind_of(head)
+    fault = fault_of_size(head, size) or (_misfit(kind, head, slot) if slot.media else None)
+    if fault is not None:
+        raise _refusal(slot, f"{name!a} {fault}" if name else fault)
+    media_type = "application/octet-stream" if kind is None else kind.media_type
     filename = re.sub(r"[^A-Za-z0-9._-]", "_", name or "")[-100:].lstrip(".")
     filename = filename or f"upload.{media_type.partition('/')[2]}"
     return FilePart(slot.field, filename, media_type, size, source)
+
+
+def fault_of_size(head: bytes, size: int | None) -> str | None:
+    """Return why no file of this size is sent; None when it is."""
+    if not head:
+        return "is empty"
+    if size is not None and size > MAX_UPLOAD:
+        return f"has {size:,} bytes; at most {MAX_UPLOAD:,} are sent"
+    return None
+
+
+def fault_of_kind(
+    kind: Kind | None, head: bytes, formats: str = f"{PICTURES}, nor {VIDEOS}"
+) -> str:
+    """Return why the API takes no file of this kind.
+
+    Args:
+        kind: What it is; None: nothing that is known.
+        head: Its first bytes.
+        formats: What it should be.
+    """
+    if kind is None:
+        return f"is not {formats} (its first bytes are {head[:8]!r})"
+    if kind.taken:
+        return f"is {kind.told}, not {formats}"
+    return f"is {kind.told}, which the API does not take"
+
+
+def _misfit(kind: Kind | None, head: bytes, slot: Slot) -> str | None:
+    if kind is not None and kind.taken and kind.media_type.startswith(slot.media):
+        return None
+    told = fault_of_kind(kind, head, slot.formats)
+    return told if kind is None or kind.taken else f"{told}; it takes {slot.formats}"
 
 
 def _refusal(slot: Slot, reason: str) -> InvalidRequestError:

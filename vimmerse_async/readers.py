@@ -4,8 +4,42 @@ An attempt may be cancelled while a thread reads for it. So a reader opens its f
 reads it, and no read of an attempt that is over moves the file of the next one.
 """
 
+import errno
+import io
+import os
+import stat
 import threading
 from typing import BinaryIO
+
+_NO_FILES = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def open_regular(path: str | os.PathLike[str]) -> io.FileIO:
+    """Open a file for reading, unbuffered, and nothing that might keep one waiting for ever.
+
+    Raises:
+        OSError: It cannot be opened, or is a pipe, a device or anything else than a regular file.
+    """
+    _check_regular(os.stat(path))  # noqa: PTH116 - to open a device may already do something
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        _check_regular(os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return io.FileIO(descriptor, "rb")
+
+
+def _check_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = next((words for holds, words in _NO_FILES if holds(status.st_mode)), "another thing")
+        raise OSError(errno.EINVAL, f"not a regular file, but {kind}")
 
 
 class PathReader:
@@ -13,7 +47,7 @@ class PathReader:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._file: BinaryIO | None = None
+        self._file: io.FileIO | None = None
         self._lock = threading.Lock()
         self._closed = False
 
@@ -22,7 +56,7 @@ class PathReader:
         try:
             with self._lock:
                 if self._file is None:
-                    self._file = open(self._path, "rb")  # noqa: PTH123, SIM115 - see `close`
+                    self._file = open_regular(self._path)
                 return self._file.read(size)
         finally:
             if self._closed:

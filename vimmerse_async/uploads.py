@@ -6,13 +6,14 @@ from typing import cast
 import attrs
 
 from vimmerse_async.errors import InvalidRequestError, brief
+from vimmerse_async.kinds import PICTURES, VIDEOS
 from vimmerse_async.models import Asset
 from vimmerse_async.parts import Slot, UploadSource, examine
 from vimmerse_async.session import VimmerseSession
 from vimmerse_async.wire import UPLOAD, Call, Form, Operation
 
-IMAGE = Slot("image_file", "image/", "JPEG, PNG or WebP")
-VIDEO = Slot("video_file", "video/", "MP4, MOV, AVI or WebM")
+IMAGE = Slot("image_file", "image/", PICTURES)
+VIDEO = Slot("video_file", "video/", VIDEOS)
 _ASSET_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]{1,200}").fullmatch
 UPLOAD_IMAGE = attrs.evolve(UPLOAD, name="upload_image", path="/v2/image")
 UPLOAD_VIDEO = attrs.evolve(UPLOAD, name="upload_video", path="/v2/video")

@@ -5,14 +5,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import attrs
 
 from vimmerse_async.batch.identity import RefusedRequest, digest_of, digest_of_refused, plain_digest
+from vimmerse_async.catalog.files import look, why
 from vimmerse_async.catalog.folder import FILE_COLUMN
 from vimmerse_async.catalog.forms import URL_COLUMN
-from vimmerse_async.catalog.hosting import (
-    KnownFiles,
-    is_video,
-    refused_upload,
-    state_of_file,
-)
+from vimmerse_async.catalog.hosting import KnownFiles, refused_upload
 from vimmerse_async.catalog.keys import Ask, asker_of
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.rows import CatalogRow
@@ -91,15 +87,16 @@ class Askers:
         if row.path is None or row.error is not None:
             return _asked(row, self.ask(row))
         try:
-            state = state_of_file(row.path)
-            known = None if self._files is None else self._files.digest_of(state)
+            file = look(row.path, convert=row.convert)
+            known = None if self._files is None else self._files.digest_of(file.state)
             digest = digest_of_file(row.path) if known is None else known
-            video = is_video(row.path)
-        except OSError as error:
-            return _asked(row, refusal(row, f"cannot be read: {error.strerror or error}"))
+        except (OSError, ValueError) as error:
+            return _asked(row, refusal(row, why(error)))
         url = None if self._files is None else self._files.uploaded(digest)
         row = attrs.evolve(row, fields={**row.fields, URL_COLUMN: url})
-        request = self._questions.ask_hosted(row, PLACEHOLDER, digest.hex(), video=video)
+        request = self._questions.ask_hosted(
+            row, PLACEHOLDER, digest.hex(), video=file.kind.is_video
+        )
         refused = digest_of_refused(refused_upload(row, "", digest))
         return attrs.evolve(_asked(row, request), upload=refused)
 
@@ -130,7 +127,8 @@ def reason(place: str, kind: str, message: str) -> str:
         message: What it said.
     """
     named = "" if kind in {"InvalidRequestError", "InvalidURLError", ""} else f"{kind}: "
-    return " ".join(f"{place}: {named}{message}".splitlines())
+    between = " " if not named and message.startswith(("is a ", "is an ")) else ": "
+    return " ".join(f"{place}{between}{named}{message}".splitlines())
 
 
 def is_untold(finding: Finding | None) -> bool:

@@ -3,15 +3,48 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import attrs
 
+from vimmerse_async.catalog.files import is_called_media, is_media
 from vimmerse_async.catalog.rows import CatalogRow
-from vimmerse_async.parts import SNIFFED, media_type_of
 
 FILE_COLUMN = "file"
-_KNOWN = frozenset((".avi", ".jpeg", ".jpg", ".mov", ".mp4", ".png", ".webm", ".webp"))
+_LITTER = (
+    "@eaDir", "@tmp", "@Recycle", "@Recently-Snapshot", "#recycle", "#snapshot", "$RECYCLE.BIN",
+    "RECYCLER", "System Volume Information", "__MACOSX", "lost+found", "Thumbs.db", "ehthumbs.db",
+    "desktop.ini", "*~",
+)  # fmt: skip
+"""What network storage, systems and editors leave in people's folders, trash and thumbnails."""
+_HIDDEN = "hidden"
+
+
+@attrs.frozen
+class FileOptions:
+    """What was said about local files.
+
+    Attributes:
+        convert: Whether what the API does not take is converted.
+        exclude: Patterns of names that are left out, or with a slash of paths below the folder.
+    """
+
+    convert: bool = False
+    exclude: tuple[str, ...] = ()
+
+    def left_out_by(self, name: str, below: str) -> str | None:
+        """Return the pattern by which a file or folder is left out; None: by none.
+
+        Args:
+            name: Its name.
+            below: Its path below the folder.
+        """
+        for pattern in self.exclude:
+            subject = below if "/" in pattern.rstrip("/") else name
+            if fnmatchcase(subject, pattern.strip("/")):
+                return pattern
+        return None
 
 
 @attrs.frozen
@@ -20,24 +53,42 @@ class Folder:
 
     Attributes:
         path: Where it is.
+        options: What was said about files.
         skipped: How many files were passed over as no picture or video, by ending.
+        litter: How many files and folders were left out as the system's own, by name.
+        excluded: How many were left out as it was said, by pattern.
     """
 
     path: Path
+    options: FileOptions = FileOptions()
     skipped: Counter[str] = attrs.field(factory=Counter[str])
+    litter: Counter[str] = attrs.field(factory=Counter[str])
+    excluded: Counter[str] = attrs.field(factory=Counter[str])
 
     def rows(self) -> Iterator[CatalogRow]:
-        """Yield a row for each picture and video, sorted by name in each folder.
+        """Yield a row for each picture and video, of any kind, sorted by name in each folder.
 
-        Hidden files and linked folders are left out. What looks like a picture by its name or by
-        its first bytes is one.
+        Hidden files, linked folders and what systems leave behind are left out. What looks like a
+        picture by its name or by its first bytes is one.
         """
-        self.skipped.clear()
+        for count in (self.skipped, self.litter, self.excluded):
+            count.clear()
         found = self._below(self.path) if self.path.is_dir() else iter((self.path,))
         for place, entry in enumerate(found, 1):
             path, error = (entry, None) if isinstance(entry, Path) else entry
             name = str(path.relative_to(self.path)) if path != self.path else path.name
-            yield CatalogRow(place, {FILE_COLUMN: name}, error, path)
+            yield CatalogRow(place, {FILE_COLUMN: name}, error, path, convert=self.options.convert)
+
+    def left_out(self) -> Iterator[str]:
+        """Yield a sentence about each sort of files that `rows` did not yield."""
+        for words, counted in (
+            ("skipped {} files that are no picture or video", self.skipped),
+            ("left out {} that are hidden or the system's own", self.litter),
+            ("left out {} that --exclude names", self.excluded),
+        ):
+            if counted:
+                listed = ", ".join(f"{count} {name}" for name, count in counted.most_common(5))
+                yield f"{words.format(f'{counted.total():,}')}: {listed}"
 
     def _below(self, folder: Path) -> Iterator[Path | tuple[Path, str]]:
         try:
@@ -50,22 +101,24 @@ class Folder:
             return
         for name, is_folder in listed:
             path = folder / name
-            if name.startswith("."):
+            if self._is_left_out(name, path):
                 continue
             if is_folder:
                 yield from self._below(path)
-            elif path.suffix.lower() in _KNOWN or is_media(path):
+            elif is_called_media(path) or is_media(path):
                 yield path
             elif path.is_file():
                 self.skipped[path.suffix.lower() or "no ending"] += 1
 
-
-def is_media(path: Path) -> bool:
-    """Return whether a file's first bytes say that it is a picture or a video."""
-    try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            return media_type_of(file.read(SNIFFED)) is not None
-    except OSError:
-        return False
+    def _is_left_out(self, name: str, path: Path) -> bool:
+        litter = next((pattern for pattern in _LITTER if fnmatchcase(name, pattern)), None)
+        if name.startswith("."):
+            litter = _HIDDEN
+        if litter is not None:
+            self.litter[litter] += 1
+            return True
+        below = path.relative_to(self.path).as_posix()
+        pattern = self.options.left_out_by(name, below)
+        if pattern is not None:
+            self.excluded[pattern] += 1
+        return pattern is not None

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import functools
+import tempfile
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
@@ -12,17 +14,18 @@ import anyio
 import attrs
 
 from vimmerse_async.batch.identity import RefusedRequest, question_of
+from vimmerse_async.catalog.convert import converted
+from vimmerse_async.catalog.files import LocalFile, look, why
 from vimmerse_async.catalog.forms import URL_COLUMN
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.control.retry import rule_of
-from vimmerse_async.errors import APIError, InvalidRequestError
+from vimmerse_async.errors import APIError
 from vimmerse_async.journal.origin import EMULATOR
 from vimmerse_async.journal.records import FileState, Finding, digest_of_file, stored_path
 from vimmerse_async.models import Asset, PromptRequest
-from vimmerse_async.parts import SNIFFED, examined, media_type_of
 from vimmerse_async.session import VimmerseSession
-from vimmerse_async.uploads import IMAGE, VIDEO, upload_image, upload_video
+from vimmerse_async.uploads import upload_image, upload_video
 from vimmerse_async.waiting import cancelled
 
 AHEAD = 8
@@ -104,36 +107,38 @@ async def hosted(
         await cancelled([*begun, *uploads])
 
 
-async def upload_file(session: VimmerseSession, path: Path) -> Asset:
-    """Upload a picture or a video, told by its first bytes.
+async def upload_file(session: VimmerseSession, file: LocalFile) -> Asset:
+    """Upload a picture or a video, converted first where the API does not take it.
 
     Args:
         session: An open session.
-        path: The file.
+        file: What was seen of it.
 
     Raises:
-        InvalidRequestError: It cannot be read or is neither; nothing was sent.
+        RowError: It cannot be converted; nothing was sent.
+        InvalidRequestError: It cannot be read; nothing was sent.
         APIError: The upload failed.
     """
-    return await (upload_video if is_video(path) else upload_image)(session, path)
+    upload = upload_video if file.kind.is_video else upload_image
+    if file.kind.taken:
+        return await upload(session, file.path)
+    with tempfile.TemporaryDirectory(prefix="vimmerse-", ignore_cleanup_errors=True) as folder:
+        work = functools.partial(converted, file, Path(folder))
+        return await upload(session, await anyio.to_thread.run_sync(work, abandon_on_cancel=True))
 
 
-def is_video(path: Path) -> bool:
-    """Return whether a file's first bytes say that it is a video."""
-    try:
-        with path.open("rb") as file:
-            return (media_type_of(file.read(SNIFFED)) or "").startswith("video/")
-    except (OSError, ValueError):
-        return False
+async def looked_at(path: Path, *, convert: bool) -> LocalFile:
+    """Look at a file in a thread, which is left alone where it is stuck and nobody waits any more.
 
-
-def check_file(path: Path) -> None:
-    """See to it that a file can be uploaded, as its upload does before anything is sent.
+    Args:
+        path: The file.
+        convert: Whether what the API does not take is converted.
 
     Raises:
-        InvalidRequestError: It cannot.
+        RowError: It cannot be read, is no regular file, empty, too large, or not taken.
     """
-    examined(VIDEO if is_video(path) else IMAGE, path)
+    work = functools.partial(look, path, convert=convert)
+    return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
 def state_of_file(path: Path) -> FileState:
@@ -174,11 +179,12 @@ class _Host:
             return self._questions.ask(row)
         begun = asyncio.get_running_loop().time()
         try:
-            digest = await self._digest(path)
-        except OSError as error:
+            file = await looked_at(path, convert=row.convert)
+            digest = await self._digest(file)
+        except (OSError, ValueError) as error:
             return refusal(row, why(error))
         try:
-            url = await self._known_url(row, digest) or await self._url(digest, path)
+            url = await self._known_url(row, file, digest) or await self._url(digest, file)
         except APIError as error:
             rule = rule_of(error)
             silent = rule.row == "unfinished" and self._session.gate.accepted_at < begun
@@ -191,36 +197,36 @@ class _Host:
         if url is None:
             told = "the upload was accepted, but the answer holds no URL"
             return refused_upload(row, told, digest)
-        return self._asked(row, url, digest)
+        return self._asked(row, file, url, digest)
 
-    async def _digest(self, path: Path) -> bytes:
-        state = state_of_file(path)
-        digest = None if self._known is None else self._known.digest_of(state)
+    async def _digest(self, file: LocalFile) -> bytes:
+        digest = None if self._known is None else self._known.digest_of(file.state)
         if digest is None:
-            digest = await anyio.to_thread.run_sync(digest_of_file, path)
-            settled = time.time_ns() - state[2] > _UNSETTLED
-            if self._known is not None and settled and state_of_file(path) == state:
-                self._known.add_file(state, digest)
+            digest = await anyio.to_thread.run_sync(
+                digest_of_file, file.path, abandon_on_cancel=True
+            )
+            settled = time.time_ns() - file.state[2] > _UNSETTLED
+            if self._known is not None and settled and state_of_file(file.path) == file.state:
+                self._known.add_file(file.state, digest)
         return digest
 
-    def _asked(self, row: CatalogRow, url: str, digest: bytes) -> PromptRequest:
-        video = row.path is not None and is_video(row.path)
+    def _asked(self, row: CatalogRow, file: LocalFile, url: str, digest: bytes) -> PromptRequest:
         row = attrs.evolve(row, fields={**row.fields, URL_COLUMN: url})
-        return self._questions.ask_hosted(row, url, digest.hex(), video=video)
+        return self._questions.ask_hosted(row, url, digest.hex(), video=file.kind.is_video)
 
-    async def _known_url(self, row: CatalogRow, digest: bytes) -> str | None:
+    async def _known_url(self, row: CatalogRow, file: LocalFile, digest: bytes) -> str | None:
         """Return where a file was uploaded to, if it is still there or no longer needed."""
         url = None if self._known is None else self._known.uploaded(digest)
         if url is None or self._known is None or self._known.origin != EMULATOR:
             return url  # what an emulator hosts is gone when it ends
-        question = question_of(self._asked(row, url, digest))
+        question = question_of(self._asked(row, file, url, digest))
         finding = (await self._known.find([question])).get(question)
         return url if finding is not None and finding[0] == "answered" else None
 
-    async def _url(self, digest: bytes, path: Path) -> str | None:
+    async def _url(self, digest: bytes, file: LocalFile) -> str | None:
         task = self._under_way.get(digest)
         if task is None:
-            task = asyncio.create_task(upload_file(self._session, path))
+            task = asyncio.create_task(upload_file(self._session, file))
             self._under_way[digest] = task
             self.begun.add(task)
             task.add_done_callback(self.begun.discard)
@@ -232,10 +238,3 @@ class _Host:
         if self._known is not None and asset.url is not None:
             self._known.add_upload(digest, asset.url, asset.id)
         return asset.url
-
-
-def why(error: OSError | ValueError) -> str:
-    """Return why a file's row cannot be asked."""
-    if isinstance(error, InvalidRequestError):
-        return error.message.removeprefix("source ")
-    return f"cannot be read: {getattr(error, 'strerror', None) or error}"

@@ -9,6 +9,7 @@ from typing import Any, Self
 import attrs
 
 from vimmerse_async.catalog.dialect import DialectOptions
+from vimmerse_async.catalog.folder import FileOptions
 from vimmerse_async.catalog.forms import URL_COLUMN, TableFormat
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.source import CatalogSource
@@ -29,6 +30,7 @@ class Recipe:
         encoding: Of a file; None: found out.
         dialect: What was said about how a CSV is written.
         questions: What is asked.
+        files: What was said about local files.
     """
 
     source: str
@@ -36,6 +38,7 @@ class Recipe:
     encoding: str | None
     dialect: DialectOptions
     questions: Questions
+    files: FileOptions = attrs.field(factory=FileOptions)
 
     def open(self) -> CatalogSource:
         """Open the catalog.
@@ -49,6 +52,7 @@ class Recipe:
             encoding=self.encoding,
             column=self.questions.text_column,
             dialect=self.dialect,
+            files=self.files,
         )
 
     def settled(self, source: CatalogSource, columns: Sequence[str]) -> "Recipe":
@@ -87,7 +91,15 @@ class Recipe:
         known = {field.name for field in attrs.fields(Questions)}
         asked = {name: value for name, value in kept["questions"].items() if name in known}
         dialect = DialectOptions(**kept.get("dialect") or {})
-        return cls(kept["source"], kept["form"], kept["encoding"], dialect, Questions(**asked))
+        files = kept.get("files") or {}
+        return cls(
+            kept["source"],
+            kept["form"],
+            kept["encoding"],
+            dialect,
+            Questions(**asked),
+            FileOptions(bool(files.get("convert")), tuple(files.get("exclude") or ())),
+        )
 
 
 def about_files(questions: Questions) -> Questions:

@@ -22,6 +22,7 @@ class CatalogRow:
         lead: What stands before it and is no row, such as blank lines, as the source has it.
         missing: How many cells it has less than the header; below 0: so many more.
         values: All columns, where the source is no text and something else is written.
+        convert: Whether a local file that the API does not take is converted.
     """
 
     line: int
@@ -33,3 +34,4 @@ class CatalogRow:
     lead: str = ""
     missing: int = 0
     values: Mapping[str, Any] | None = None
+    convert: bool = False

@@ -17,7 +17,8 @@ import attrs
 
 from vimmerse_async.catalog.content import Content, Encoding, Text
 from vimmerse_async.catalog.dialect import DialectOptions
-from vimmerse_async.catalog.folder import FILE_COLUMN, Folder, is_media
+from vimmerse_async.catalog.files import is_media
+from vimmerse_async.catalog.folder import FILE_COLUMN, FileOptions, Folder
 from vimmerse_async.catalog.forms import FORMS, TABS, URL_COLUMN, TableFormat, form_of, is_address
 from vimmerse_async.catalog.header import Beginning, beginning_of
 from vimmerse_async.catalog.rows import CatalogRow
@@ -58,6 +59,7 @@ class CatalogSource:
         encoding: Of a file; None: UTF-8, or UTF-16 with a mark.
         column: What the column of a plain text is called.
         dialect: What was said about how a CSV is written.
+        files: What was said about local files.
 
     Attributes:
         sample: The first rows, as many as are there without waiting, with all columns.
@@ -80,6 +82,7 @@ class CatalogSource:
         encoding: str | None = None,
         column: str = URL_COLUMN,
         dialect: DialectOptions | None = None,
+        files: FileOptions | None = None,
     ) -> None:
         self.name = name
         self.form: TableFormat | None = form
@@ -94,7 +97,7 @@ class CatalogSource:
         self._asked: frozenset[str] | None = None
         self._content: Content | None = None
         if name != "-" and _is_pictures(Path(name), form):
-            self.folder = Folder(Path(name))
+            self.folder = Folder(Path(name), files or FileOptions())
             return
         self._check_name()
         if (form or FORMS.get(Path(name).suffix.lower())) == "parquet":

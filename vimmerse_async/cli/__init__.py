@@ -23,4 +23,10 @@ def main() -> int:
             "vimmerse: the command line needs the extra `cli`: pip install 'vimmerse-async[cli]'\n"
         )
         return 2
-    return run(sys.argv[1:])
+    code = run(sys.argv[1:])
+    if code > 128:
+        from vimmerse_async.cli.runner import is_held, leave  # noqa: PLC0415
+
+        if is_held():
+            leave(code)
+    return code

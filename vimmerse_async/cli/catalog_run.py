@@ -14,6 +14,7 @@ from typing import Any
 
 from vimmerse_async.batch.engine import PromptStream, stream_prompts
 from vimmerse_async.catalog import money
+from vimmerse_async.catalog.convert import require
 from vimmerse_async.catalog.keys import Ask, asker_of, check_keys
 from vimmerse_async.catalog.recipe import DETAIL, PIPE, Recipe
 from vimmerse_async.catalog.source import CatalogSource
@@ -52,6 +53,8 @@ def start(job: CaptionOrder) -> int:
         OutputError: The results cannot be written.
     """
     job.check_paths()
+    if job.files.convert:
+        require()
     with job.recipe.open() as source:
         captioning = Captioning(job, source)
         if job.journal is None:
@@ -307,10 +310,9 @@ class Captioning:
         column = questions.column
         by = f" by column {column}" if column and self._source.form != "text" else ""
         note(f"captioning {count} of {name}{by}")
-        if self._source.folder is not None and self._source.folder.skipped:
-            skipped = self._source.folder.skipped
-            listed = ", ".join(f"{count} {ending}" for ending, count in skipped.most_common(5))
-            note(f"skipped {skipped.total():,} files that are no picture or video: {listed}")
+        if self._source.folder is not None:
+            for line in self._source.folder.left_out():
+                note(line)
 
 
 def no_rows(source: CatalogSource) -> InvalidRequestError:

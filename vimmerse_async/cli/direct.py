@@ -8,8 +8,11 @@ from typing import Any, TextIO
 import attrs
 
 from vimmerse_async.batch.engine import stream_prompts
+from vimmerse_async.catalog.convert import require
+from vimmerse_async.catalog.files import why
 from vimmerse_async.catalog.forms import is_address
-from vimmerse_async.catalog.hosting import upload_file
+from vimmerse_async.catalog.hosting import looked_at, upload_file
+from vimmerse_async.catalog.questions import RowError
 from vimmerse_async.cli.connection import connected
 from vimmerse_async.cli.errors import FAILED, OK, STOPPED, exit_code, explain
 from vimmerse_async.cli.options import Connection
@@ -23,21 +26,28 @@ from vimmerse_async.session import VimmerseSession
 
 
 async def ask(
-    connection: Connection, requests: Sequence[PromptRequest], _interrupts: Interrupts
+    connection: Connection,
+    requests: Sequence[PromptRequest],
+    _interrupts: Interrupts,
+    *,
+    convert: bool = False,
 ) -> int:
     """Print the answers, a line each, and return the exit code.
 
     Args:
         connection: Who is asked.
         requests: What is asked; a picture or video that is no URL is a file to upload.
+        convert: Whether a file that the API does not take is converted.
 
     Raises:
         VimmerseError: The run ended early, or a file could not be uploaded.
         ClosedError: Nobody reads the pipe any more.
     """
+    if convert:
+        require()
     async with connected(connection) as link:
         with Progress(len(requests), link, keep=False) as progress, printing(progress) as stream:
-            hosted = [await _hosted(link.session, request) for request in requests]
+            hosted = [await _hosted(link.session, request, convert=convert) for request in requests]
             errors = await _print_answers(link.session, hosted, progress, stream)
     return _conclude(errors, len(requests))
 
@@ -59,26 +69,44 @@ async def _print_answers(
     return errors
 
 
-async def _hosted(session: VimmerseSession, request: PromptRequest) -> PromptRequest:
+async def _hosted(
+    session: VimmerseSession, request: PromptRequest, *, convert: bool
+) -> PromptRequest:
     """Return the request with the files among its pictures and videos uploaded."""
     changed: dict[str, Any] = {}
     for field in URL_FIELDS:
         source = getattr(request, field)
         if source is not None and not is_address(source):
-            changed[field] = await _uploaded(session, source)
+            changed[field] = await _uploaded(session, source, convert=convert)
     return attrs.evolve(request, **changed)
 
 
-async def upload(connection: Connection, names: Sequence[str], _interrupts: Interrupts) -> int:
+async def upload(
+    connection: Connection,
+    names: Sequence[str],
+    _interrupts: Interrupts,
+    *,
+    convert: bool = False,
+) -> int:
     """Upload files, print their hosted URLs, a line each, and return the exit code.
+
+    Args:
+        connection: Who hosts them.
+        names: The files.
+        convert: Whether a file that the API does not take is converted.
 
     Raises:
         APIError: The account or the service takes no file at all.
         ClosedError: Nobody reads the pipe any more.
     """
+    if convert:
+        require()
     async with connected(connection) as link:
         with Progress(len(names), link, keep=False) as progress, printing(progress) as stream:
-            uploads = [asyncio.create_task(_uploaded(link.session, name)) for name in names]
+            uploads = [
+                asyncio.create_task(_uploaded(link.session, name, convert=convert))
+                for name in names
+            ]
             try:
                 errors = await _print_urls(uploads, progress, stream)
             finally:
@@ -103,12 +131,11 @@ async def _print_urls(
     return errors
 
 
-async def _uploaded(session: VimmerseSession, name: str) -> str:
+async def _uploaded(session: VimmerseSession, name: str, *, convert: bool) -> str:
     try:
-        asset = await upload_file(session, Path(name))
-    except InvalidRequestError as error:
-        reason = error.message.removeprefix("source ")
-        raise InvalidRequestError(f"{name!a:.200} {reason}", field="source") from None
+        asset = await upload_file(session, await looked_at(Path(name), convert=convert))
+    except (InvalidRequestError, RowError) as error:
+        raise InvalidRequestError(f"{name!a:.200} {why(error)}", field="source") from None
     if asset.url is None:
         raise APIResponseError(f"{name!a:.200}: the answer holds no URL", kind="type")
     return asset.url

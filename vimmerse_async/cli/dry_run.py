@@ -14,7 +14,7 @@ import attrs
 
 from vimmerse_async.batch.identity import RefusedRequest, digest_of, is_repeatable, key_of
 from vimmerse_async.catalog.answers import PLACEHOLDER, place_of
-from vimmerse_async.catalog.hosting import check_file, is_video, why
+from vimmerse_async.catalog.files import look, why
 from vimmerse_async.catalog.keys import Ask
 from vimmerse_async.catalog.money import Invoice, invoice, money
 from vimmerse_async.catalog.questions import Questions, refusal
@@ -189,11 +189,11 @@ def _asked(
             yield row, ask(row)
             continue
         try:
+            file = look(row.path, convert=row.convert)
             digest = digest_of_file(row.path)
-            video = is_video(row.path)
+            video = file.kind.is_video
             request = questions.ask_hosted(row, PLACEHOLDER, digest.hex(), video=video)
             if digest not in uploaded and not _is_hosted(journal, digest, request):
-                check_file(row.path)
                 made.uploads += 1
                 uploaded.add(digest)
         except (OSError, ValueError) as error:

@@ -18,7 +18,7 @@ from vimmerse_async.catalog.export import (
     reason_of,
     recipe_of,
 )
-from vimmerse_async.catalog.folder import is_media
+from vimmerse_async.catalog.files import is_media
 from vimmerse_async.catalog.pictures import Pictures
 from vimmerse_async.catalog.recipe import PIPE, Recipe
 from vimmerse_async.catalog.report import page

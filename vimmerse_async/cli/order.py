@@ -9,6 +9,7 @@ import attrs
 
 from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.dialect import DialectOptions
+from vimmerse_async.catalog.folder import FileOptions
 from vimmerse_async.catalog.forms import TableFormat
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.recipe import PIPE, Recipe
@@ -38,6 +39,7 @@ class CaptionOrder:
         rows: How many rows to take; None: all.
         sampling: How a sample of them is drawn, which alone is asked; None: all are.
         questions: What is asked about each.
+        files: What was said about local files.
         connection: Who is asked.
         journal: Where results are kept; None: nowhere.
         fresh: True sets an older journal aside.
@@ -56,6 +58,7 @@ class CaptionOrder:
     rows: int | None
     sampling: Sampling | None
     questions: Questions
+    files: FileOptions
     connection: Connection
     journal: Path | None
     fresh: bool
@@ -67,7 +70,9 @@ class CaptionOrder:
     @property
     def recipe(self) -> Recipe:
         """How the catalog is read and asked, as far as it was said."""
-        return Recipe(self.source, self.read_as, self.encoding, self.dialect, self.questions)
+        return Recipe(
+            self.source, self.read_as, self.encoding, self.dialect, self.questions, self.files
+        )
 
     @property
     def is_preview(self) -> bool:

@@ -2,12 +2,17 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 GRACE = 8.0
 """Seconds after a SIGTERM or SIGHUP; container runtimes kill after ten."""
+PATIENCE = 2.0
+"""Seconds after a second signal in which all may end in order."""
 
 
 class Interrupts:
@@ -21,6 +26,7 @@ class Interrupts:
         self.signal: signal.Signals | None = None
         self._task = task
         self._stop: Callable[[], None] | None = None
+        self._end: threading.Timer | None = None
 
     @contextlib.contextmanager
     def softly(self, stop: Callable[[], None]) -> Iterator[None]:
@@ -37,10 +43,35 @@ class Interrupts:
         self.signal = self.signal or number
         if not first or self._stop is None:
             self._task.cancel()
+            if not first and self._end is None:
+                self._end = threading.Timer(PATIENCE, leave, [128 + self.signal])
+                self._end.daemon = True
+                self._end.start()
             return
         self._stop()
         if number is not signal.SIGINT:
             asyncio.get_running_loop().call_later(GRACE, self._task.cancel)
+
+    def close(self) -> None:
+        """Let nothing end the process any more."""
+        if self._end is not None:
+            self._end.cancel()
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once, whatever its threads wait for."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def is_held() -> bool:
+    """Return whether a thread that is still at work would keep the process from ending."""
+    return any(
+        thread is not threading.main_thread() and not thread.daemon
+        for thread in threading.enumerate()
+    )
 
 
 def run(command: Callable[[Interrupts], Awaitable[int]]) -> int:
@@ -49,14 +80,20 @@ def run(command: Callable[[Interrupts], Awaitable[int]]) -> int:
     Returns:
         Its exit code, or 128 and the number of the signal that ended it.
     """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_guarded(command))
+    begun: list[Interrupts] = []
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_guarded(command, begun))
+    finally:
+        for interrupts in begun:
+            interrupts.close()
 
 
-async def _guarded(command: Callable[[Interrupts], Awaitable[int]]) -> int:
+async def _guarded(command: Callable[[Interrupts], Awaitable[int]], begun: list[Interrupts]) -> int:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine of a Runner has one
     interrupts = Interrupts(task)
+    begun.append(interrupts)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:

@@ -38,6 +38,7 @@ from vimmerse_async.emulator.host.listener import Listener
 from vimmerse_async.emulator.host.tls import Certificates
 from vimmerse_async.emulator.media.gallery import Gallery
 from vimmerse_async.emulator.media.hosting import Hosting
+from vimmerse_async.emulator.media.kinds import FILE_CAP
 
 UnknownMedia = Literal["refuse", "placeholder"]
 
@@ -106,8 +107,8 @@ class Emulator:
         prices: Mapping[str, float] | None = None,
         latency: Latency | float | str | None = None,
         seed: int = 0,
-        upload_cap: int = 100 << 20,
-        media_cap: int = 2 << 30,
+        upload_cap: int = FILE_CAP,
+        media_cap: int = 2 * FILE_CAP,
         log_size: int = 10_000,
         idle_timeout: float = 75.0,
     ) -> None:

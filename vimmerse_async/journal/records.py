@@ -10,6 +10,7 @@ import attrs
 from vimmerse_async import errors
 from vimmerse_async.control.retry import Verdict
 from vimmerse_async.errors import APIStatusError, InvalidRequestError, VimmerseError
+from vimmerse_async.readers import open_regular
 
 Finding = tuple[Verdict, str | None, str | None, str | None, int | None]
 """What a journal knows about a question: state, prompt, error class, error, HTTP status."""
@@ -30,7 +31,7 @@ def digest_of_file(path: Path) -> bytes:
     Raises:
         OSError: It cannot be read.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
 
 

@@ -65,6 +65,9 @@ def suggest_command(*, count: int, connection: Connection) -> int:
     help="What to do. Else: InspireMe, by what is given.",
 )
 @click.option("--mode", **choice(MODES), help="What it is for.")
+@click.option(
+    "--convert", is_flag=True, help="Convert files that the API does not take, such as HEIC."
+)
 @connection_options
 def prompt_command(
     *,
@@ -74,6 +77,7 @@ def prompt_command(
     video: str | None,
     option: str | None,
     mode: str | None,
+    convert: bool,
     connection: Connection,
 ) -> int:
     """Ask, and return the exit code."""
@@ -90,4 +94,4 @@ def prompt_command(
         video,
         None if mode is None else PromptMode(mode),
     )
-    return run(functools.partial(ask, connection, [request]))
+    return run(functools.partial(ask, connection, [request], convert=convert))

@@ -116,6 +116,19 @@ def _no_source(
 @click.option("--encoding", metavar="NAME", help="Of SOURCE. Else: UTF-8.", panel=CATALOG)
 @dialect_options
 @click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out files and folders of this name, such as '*_small.jpg'; can be repeated.",
+    panel=CATALOG,
+)
+@click.option(
+    "--convert",
+    is_flag=True,
+    help="Convert pictures and videos that the API does not take, such as HEIC.",
+    panel=CATALOG,
+)
+@click.option(
     "--option",
     **choice(OPTIONS[:3]),
     default=OPTIONS[0],
@@ -175,6 +188,8 @@ def caption_command(
     retry_errors: str | None,
     overwrite: bool,
     budget: "Budget",
+    exclude: Sequence[str],
+    convert: bool,
     dry_run: bool,
     **asked: Any,
 ) -> int:
@@ -183,6 +198,7 @@ def caption_command(
         raise click.UsageError("--journal and --no-journal exclude each other")
     if per is not None and sample is None:
         raise click.UsageError("--per says how a sample is drawn: give --sample N, too")
+    from vimmerse_async.catalog.folder import FileOptions  # noqa: PLC0415 - `--help` must not pay
     from vimmerse_async.catalog.questions import Questions  # noqa: PLC0415 - `--help` must not pay
     from vimmerse_async.catalog.sample import Sampling  # noqa: PLC0415
     from vimmerse_async.cli.catalog_run import dry_run as plan  # noqa: PLC0415
@@ -200,6 +216,7 @@ def caption_command(
         rows=rows,
         sampling=None if sample is None else Sampling(sample, per, seed),
         questions=Questions(**asked),
+        files=FileOptions(convert=convert, exclude=tuple(exclude)),
         connection=connection,
         journal=journal_path(output, journal, wanted=not no_journal),
         fresh=fresh,

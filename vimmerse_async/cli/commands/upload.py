@@ -18,10 +18,13 @@ from vimmerse_async.cli.options import Connection, connection_options
     """,
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--convert", is_flag=True, help="Convert files that the API does not take, such as HEIC."
+)
 @connection_options
-def upload_command(*, files: Sequence[str], connection: Connection) -> int:
+def upload_command(*, files: Sequence[str], convert: bool, connection: Connection) -> int:
     """Upload, and return the exit code."""
     from vimmerse_async.cli.direct import upload  # noqa: PLC0415 - `--help` must not pay
     from vimmerse_async.cli.runner import run  # noqa: PLC0415
 
-    return run(functools.partial(upload, connection, files))
+    return run(functools.partial(upload, connection, files, convert=convert))

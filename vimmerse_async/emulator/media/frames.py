@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from PIL import Image
 
+from vimmerse_async.emulator.media.kinds import HEAD, kind_of
+
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
@@ -26,7 +28,7 @@ MAX_SECONDS = 20.0
 
 _LONGER_SIDE = 960
 _READ_SIZE = 1 << 18
-_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
+_DEMUXERS = {"MP4": "mov", "MOV": "mov", "AVI": "avi", "WebM": "matroska"}
 
 
 class UnreadableVideoError(ValueError):
@@ -82,13 +84,10 @@ def _read_nothing_else(*_: Any) -> NoReturn:
 
 def _demuxer(data: bytes) -> str:
     """The demuxer is named here and never guessed: playlists and scripts name other files."""
-    if data[4:8] in _BOXES:
-        return "mov"
-    if data.startswith(b"RIFF") and data[8:12] == b"AVI ":
-        return "avi"
-    if data.startswith(b"\x1aE\xdf\xa3") and b"webm" in data[:64]:
-        return "matroska"
-    raise UnreadableVideoError("the video is not an MP4, MOV, AVI or WebM file")
+    kind = kind_of(data[:HEAD], "video")
+    if kind is None:
+        raise UnreadableVideoError("the video is not an MP4, MOV, AVI or WebM file")
+    return _DEMUXERS[kind.name]
 
 
 def _middle(container: "InputContainer", deadline: float) -> "VideoFrame":

@@ -1,13 +1,23 @@
 """The kind of a file, read from its first bytes; its name is never asked."""
 
+from codecs import utf_8_decode
 from collections.abc import Callable, Mapping
 
 import attrs
 
-HEAD = 64
+HEAD = 512
 """Bytes that suffice to tell every kind."""
+FILE_CAP = 2 << 30
+"""Bytes. unknown: assumed because the API names no cap; clients send no larger file."""
 
-_MP4_BRANDS = (b"isom", b"iso", b"mp4", b"avc1", b"M4V", b"dash", b"MSNV", b"3gp", b"f4v")
+_PICTURES = (
+    b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs",
+    b"mif1", b"mif2", b"msf1", b"miaf", b"avci", b"avcs", b"jpeg", b"jpgs", b"crx ", b"jp2 ",
+    b"jpx ", b"jpm ", b"j2ki", b"j2is", b"jxl ",
+)  # fmt: skip
+"""Brands of pictures in the box format of MP4; any other, whoever wrote it, is a film's."""
+_SOUNDS = (b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B ", b"aax ")
+_QUICKTIME = (b"qt  ", b"MQT ")
 
 
 @attrs.frozen
@@ -41,30 +51,44 @@ def _brand(*brands: bytes) -> Callable[[bytes], bool]:
     return lambda head: head[4:8] == b"ftyp" and head[8:12].startswith(brands)
 
 
+def _film(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" and not head[8:12].startswith((*_PICTURES, *_SOUNDS, *_QUICKTIME))
+
+
 def _old_movie(head: bytes) -> bool:
-    return head[4:8] in {b"moov", b"mdat", b"wide"}
+    """Old QuickTime files begin with any atom."""
+    size, name = int.from_bytes(head[:4], "big"), head[4:8]
+    if name not in {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}:
+        return False
+    return size >= 8 or (size < 2 and name == b"mdat")
+
+
+def _spelled(head: bytes) -> bool:
+    try:
+        text, _ = utf_8_decode(head, "strict", False)
+    except UnicodeDecodeError:
+        return False
+    return all(letter.isprintable() or letter.isspace() for letter in text)
+
+
+def _web_film(head: bytes) -> bool:
+    return head.startswith(b"\x1aE\xdf\xa3") and b"\x42\x82\x84webm" in head
 
 
 KINDS = (
     MediaKind("JPEG", "image", "image/jpeg", ".jpg", _starts(b"\xff\xd8\xff")),
     MediaKind("PNG", "image", "image/png", ".png", _starts(b"\x89PNG\r\n\x1a\n")),
     MediaKind("WebP", "image", "image/webp", ".webp", _riff(b"WEBP")),
-    MediaKind("MP4", "video", "video/mp4", ".mp4", _brand(*_MP4_BRANDS)),
-    MediaKind("MOV", "video", "video/quicktime", ".mov", _brand(b"qt  ")),
+    MediaKind("MP4", "video", "video/mp4", ".mp4", _film),
+    MediaKind("MOV", "video", "video/quicktime", ".mov", _brand(*_QUICKTIME)),
     MediaKind("MOV", "video", "video/quicktime", ".mov", _old_movie),
     MediaKind("AVI", "video", "video/x-msvideo", ".avi", _riff(b"AVI ")),
-    MediaKind(
-        "WebM",
-        "video",
-        "video/webm",
-        ".webm",
-        lambda head: head.startswith(b"\x1aE\xdf\xa3") and b"webm" in head,
-    ),
+    MediaKind("WebM", "video", "video/webm", ".webm", _web_film),
     # unknown: assumed because the API names no audio formats; these are the usual ones
     MediaKind("WAV", "audio", "audio/wav", ".wav", _riff(b"WAVE")),
     MediaKind("FLAC", "audio", "audio/flac", ".flac", _starts(b"fLaC")),
     MediaKind("Ogg", "audio", "audio/ogg", ".ogg", _starts(b"OggS")),
-    MediaKind("M4A", "audio", "audio/mp4", ".m4a", _brand(b"M4A ")),
+    MediaKind("M4A", "audio", "audio/mp4", ".m4a", _brand(*_SOUNDS)),
     MediaKind(
         "MP3", "audio", "audio/mpeg", ".mp3", _starts(b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
     ),
@@ -84,7 +108,12 @@ NAMES = _names()
 
 
 def kind_of(head: bytes, family: str) -> MediaKind | None:
-    """Return the kind of a file of this family that begins with these bytes; None: not taken."""
+    """Return the kind of a file of this family that begins with these bytes; None: not taken.
+
+    What begins as a text is none, whatever it spells.
+    """
+    if _spelled(head):
+        return None
     for kind in KINDS:
         if kind.family == family and kind.matches(head):
             return kind
