@@ -176,11 +176,19 @@ def _as_asset(operation: Operation, reply: Reply, value: Any) -> Any:
     )
 
 
+def _as_upload(operation: Operation, reply: Reply, value: Any) -> Any:
+    asset = _as_asset(operation, reply, value)
+    if isinstance(asset, Asset) and not asset.results:
+        words = f"the upload has no URL (asset {asset.id}, status {asset.status})"
+        return _mistake(operation, reply, "type", _clean(words)[:MAX_MESSAGE])
+    return asset
+
+
 def _as_json(_operation: Operation, _reply: Reply, value: Any) -> Any:
     return value["data"] if type(value) is dict and value.keys() == {"data"} else value
 
 
-_CONVERT = {"text": _as_text, "asset": _as_asset, "json": _as_json}
+_CONVERT = {"text": _as_text, "asset": _as_asset, "upload": _as_upload, "json": _as_json}
 
 
 def _word(value: Any) -> str | None:
@@ -191,7 +199,9 @@ def _words(value: Any) -> tuple[str, ...]:
     return tuple(item for item in value if type(item) is str) if type(value) is list else ()
 
 
-_WANTED: dict[Expects, str] = {"text": "a prompt", "asset": "an asset", "json": "JSON"}
+_WANTED: dict[Expects, str] = {
+    "text": "a prompt", "asset": "an asset", "upload": "an asset", "json": "JSON",
+}  # fmt: skip
 
 
 def _other_type(operation: Operation, reply: Reply, value: Any) -> APIResponseError:

@@ -25,7 +25,7 @@ No error holds the API key, an HTTP object or anything else that does not pickle
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
@@ -55,6 +55,20 @@ def brief(value: object) -> str:
         return f"some {type(value).__name__}"
 
 
+_PLAIN = (str, int, float, type(None))
+_UNTOLD: dict[str, Any] = {"body": "", "details": (), "message": ""}
+"""What an error has, and JSON of it may not have."""
+
+
+def _class_of(name: object) -> type["VimmerseError"]:
+    waiting: list[type[VimmerseError]] = [VimmerseError]
+    for each in waiting:
+        if each.__name__ == name:
+            return each
+        waiting += each.__subclasses__()
+    return VimmerseError
+
+
 def _rebuild(cls: type["VimmerseError"], args: tuple[Any, ...], state: dict[str, Any]) -> Any:
     error = cls.__new__(cls, *args)
     error.args = args
@@ -71,6 +85,24 @@ class VimmerseError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the error as JSON: its class, its words, and its facts, without bodies."""
+        facts = {name: each for name, each in vars(self).items() if name not in _UNTOLD}
+        told = {name: each for name, each in facts.items() if isinstance(each, _PLAIN)}
+        return {"type": type(self).__name__, **told, "message": self.message}
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> "VimmerseError":
+        """Return the error that `to_dict` told of; of an unknown class the nearest that there is.
+
+        Args:
+            facts: What `to_dict` returned, as it is or from JSON.
+        """
+        told = {**_UNTOLD, **facts}
+        found = _class_of(told.pop("type", None))
+        error: VimmerseError = _rebuild(found, (told["message"],), told)
+        return error
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__.copy())

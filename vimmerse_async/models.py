@@ -1,12 +1,13 @@
 """The records a caller gives and gets: frozen, slotted, without behaviour."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import attrs
 
 from vimmerse_async.control.limit import LimitSnapshot
-from vimmerse_async.errors import VimmerseError
+from vimmerse_async.errors import APIResponseError, VimmerseError
 
 
 class PromptOption(StrEnum):
@@ -66,8 +67,75 @@ URL_FIELDS = tuple(name for name in FIELDS if name.endswith("_url"))
 """Those that hold the address of a picture or video."""
 
 
+def _is_json(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_json, value))
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_json(each) for name, each in value.items())
+    return value is None or isinstance(value, (str, int, float))
+
+
+class Travelling:
+    """A record that becomes JSON and comes back; pydantic, and so FastAPI, knows how."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` told of.
+
+        Args:
+            told: What `to_dict` returned, as it is or from JSON.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
+        from pydantic_core import core_schema as schema  # noqa: PLC0415 - pydantic's is asking
+
+        told = schema.no_info_after_validator_function(cls.from_dict, schema.dict_schema())
+        return schema.json_or_python_schema(
+            json_schema=told,
+            python_schema=schema.union_schema([schema.is_instance_schema(cls), told]),
+            serialization=schema.plain_serializer_function_ser_schema(
+                cls.to_dict, return_schema=schema.dict_schema()
+            ),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _schema: Any, _handler: Any) -> dict[str, Any]:
+        fields = {each.name: _SHAPES.get(str(each.type), {}) for each in attrs.fields(cls)}  # type: ignore[arg-type]
+        return {
+            "title": cls.__name__,
+            "type": "object",
+            "properties": {name: dict(shape) for name, shape in (fields | cls._shapes()).items()},
+            "required": list(fields),
+        }
+
+    @classmethod
+    def _shapes(cls) -> dict[str, dict[str, Any]]:
+        return {}
+
+
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+_TEXT_OR_NOT: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+_SHAPES: Mapping[str, Mapping[str, Any]] = {
+    str(int): {"type": "integer"},
+    str(float): {"type": "number"},
+    str(bool): {"type": "boolean"},
+    str(str | None): _TEXT_OR_NOT,
+    str(tuple[str, ...]): _TEXTS,
+    str(VimmerseError | None): {"anyOf": [{"type": "object"}, {"type": "null"}]},
+    str(dict[str, Any]): {"type": "object"},
+}
+
+
 @attrs.frozen
-class PromptResult:
+class PromptResult(Travelling):
     """What became of one row of a batch.
 
     Attributes:
@@ -101,9 +169,45 @@ class PromptResult:
         """The `tag` of the row's `PromptRequest`; None for a plain string."""
         return getattr(self.request, "tag", None)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as JSON holds it; a tag that is no JSON stays behind.
+
+        Example:
+            >>> import json
+            >>> json.loads(json.dumps(PromptResult(0, "a fox", "a fox, in ink").to_dict()))["ok"]
+            True
+        """
+        told = attrs.asdict(self, recurse=False)
+        if isinstance(self.request, PromptRequest):
+            asked = attrs.asdict(self.request, recurse=False)
+            told["request"] = {
+                name: each for name, each in asked.items() if each is not None and _is_json(each)
+            }
+        told["error"] = None if self.error is None else self.error.to_dict()
+        return {**told, "ok": self.ok}
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Self:
+        """Return the row that `to_dict` told of.
+
+        Args:
+            told: What `to_dict` returned, as it is or from JSON.
+        """
+        fields = {each.name: told[each.name] for each in attrs.fields(cls) if each.name in told}
+        if isinstance(fields.get("request"), Mapping):
+            fields["request"] = PromptRequest(**fields["request"])
+        if isinstance(fields.get("error"), Mapping):
+            fields["error"] = VimmerseError.from_dict(fields["error"])
+        return cls(**fields)
+
+    @classmethod
+    def _shapes(cls) -> dict[str, dict[str, Any]]:
+        asked = {"anyOf": [{"type": "string"}, {"type": "object"}]}
+        return {"request": asked, "ok": {"type": "boolean", "readOnly": True}}
+
 
 @attrs.frozen
-class Asset:
+class Asset(Travelling):
     """An uploaded picture or video, as the API describes it.
 
     Attributes:
@@ -127,9 +231,44 @@ class Asset:
     extra: dict[str, Any] = attrs.field(factory=dict, hash=False)
 
     @property
-    def url(self) -> str | None:
-        """The first hosted address: what the text routes take; None when there is none."""
-        return self.results[0] if self.results else None
+    def url(self) -> str:
+        """The first hosted address: what the text routes take.
+
+        Raises:
+            APIResponseError: There is none, or none yet: look at `status`.
+        """
+        if not self.results:
+            words = f"the asset {self.id} has no URL (status {self.status})"
+            raise APIResponseError(words, kind="type")
+        return self.results[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the asset as JSON holds it, its `url` with it.
+
+        Example:
+            >>> Asset("a", ("https://a.example/1",)).to_dict()["url"]
+            'https://a.example/1'
+        """
+        told = attrs.asdict(self, recurse=False)
+        told |= {"results": [*self.results], "thumbnails": [*self.thumbnails]}
+        return {**told, "url": self.results[0] if self.results else None}
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Self:
+        """Return the asset that `to_dict` told of.
+
+        Args:
+            told: What `to_dict` returned, as it is or from JSON.
+        """
+        fields = {each.name: told[each.name] for each in attrs.fields(cls) if each.name in told}
+        for name in ("results", "thumbnails"):
+            if name in fields:
+                fields[name] = tuple(fields[name])
+        return cls(**fields)
+
+    @classmethod
+    def _shapes(cls) -> dict[str, dict[str, Any]]:
+        return {"url": {**_TEXT_OR_NOT, "readOnly": True}}
 
 
 @attrs.frozen

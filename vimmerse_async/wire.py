@@ -25,7 +25,7 @@ from vimmerse_async.models import (
 )
 from vimmerse_async.urls import check_url, is_plain
 
-Expects = Literal["text", "asset", "json"]
+Expects = Literal["text", "asset", "upload", "json"]
 
 MAX_PROMPT = 1_000_000
 """Characters. unknown: assumed because a longer prompt is a file that was passed by mistake."""
@@ -219,7 +219,7 @@ IMAGE_2_PROMPT = Operation(
     "image_2_prompt", "POST", "/v2/text/image-2-prompt", attempt=120.0, latency="vision"
 )
 UPLOAD = Operation(
-    "upload", "POST", "/", attempt=None, total=3600.0, idle=60.0, latency="upload", expects="asset"
+    "upload", "POST", "/", attempt=None, total=3600.0, idle=60.0, latency="upload", expects="upload"
 )
 """unknown: an hour, and a minute of standstill, assumed because proxies wait no longer."""
 

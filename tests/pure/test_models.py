@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from vimmerse_async import (
+    APIResponseError,
     Asset,
     PromptMode,
     PromptOption,
@@ -62,7 +63,8 @@ def test_a_result_is_ok_without_an_error():
 
 
 def test_an_asset_s_address():
-    """It is the first of the results; None when there is none."""
+    """It is the first of the results, and always a str; without one, an error says so."""
     assert Asset("a", ("https://a.example/1", "https://a.example/2")).url == "https://a.example/1"
-    assert Asset("a").url is None
+    with pytest.raises(APIResponseError, match=r"asset a has no URL \(status processing\)"):
+        _ = Asset("a", status="processing").url
     assert hash(Asset("a", extra={"unhashable": []})) == hash(Asset("a"))

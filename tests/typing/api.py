@@ -15,7 +15,10 @@ async def routes(session: va.VimmerseSession) -> None:
     await va.text_prompt(session, option=va.PromptOption.INSPIRE_ME, mode=va.PromptMode.AUDIO)
     await va.text_prompt(session, option="image2prompt")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await va.refine_prompt(session, 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    assert_type(await va.upload_image(session, b"..."), va.Asset)
+    asset = await va.upload_image(session, b"...")
+    assert_type(asset.url, str)
+    await va.image_2_prompt(session, asset.url)
+    assert_type(va.Asset.from_dict(asset.to_dict()), va.Asset)
     assert_type(await legacy.text_prompt(session, image_file="photo.jpg"), str)
 
 

@@ -13,6 +13,7 @@ from fault_server import ASSET
 
 from vimmerse_async import (
     APIConnectionError,
+    APIResponseError,
     APIStatusError,
     APITimeoutError,
     InternalServerError,
@@ -458,11 +459,21 @@ async def test_an_asset_id_that_cannot_be_one(asset_id, serve, connect):
     assert server.connections == 0
 
 
+@pytest.mark.parametrize("results", [None, [], [None]])
+async def test_an_upload_without_an_address(results, serve, connect):
+    """Who uploads wants a URL: an answer without one is an error that names the asset."""
+    value = {"id": "a-7", "status": "processing", "results": results}
+    server = await serve({"do": "say", "value": value})
+    with pytest.raises(APIResponseError, match=r"has no URL \(asset a-7, status processing\)"):
+        await upload_image(await connect(server), PNG)
+    assert len(server.requests) == 1
+
+
 async def test_an_asset_with_unknown_fields(serve, connect):
     """New fields end in `.extra`, and missing ones are None."""
     server = await serve({"do": "say", "value": {"id": 7, "new": [1], "results": None}})
     asset = await get_asset(await connect(server), "7")
-    assert (asset.id, asset.url, asset.results, asset.extra) == ("7", None, (), {"new": [1]})
+    assert (asset.id, asset.results, asset.extra) == ("7", (), {"new": [1]})
     assert server.requests[0].target == "/asset/7"
 
 

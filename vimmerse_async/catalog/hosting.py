@@ -235,6 +235,6 @@ class _Host:
         finally:
             if task.done():
                 self._under_way.pop(digest, None)
-        if self._known is not None and asset.url is not None:
+        if self._known is not None:
             self._known.add_upload(digest, asset.url, asset.id)
         return asset.url

@@ -20,7 +20,7 @@ from vimmerse_async.cli.output import printing
 from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.runner import Interrupts
 from vimmerse_async.cli.terminal import note
-from vimmerse_async.errors import APIResponseError, InvalidRequestError, VimmerseError
+from vimmerse_async.errors import InvalidRequestError, VimmerseError
 from vimmerse_async.models import URL_FIELDS, PromptRequest
 from vimmerse_async.session import VimmerseSession
 
@@ -136,8 +136,6 @@ async def _uploaded(session: VimmerseSession, name: str, *, convert: bool) -> st
         asset = await upload_file(session, await looked_at(Path(name), convert=convert))
     except (InvalidRequestError, RowError) as error:
         raise InvalidRequestError(f"{name!a:.200} {why(error)}", field="source") from None
-    if asset.url is None:
-        raise APIResponseError(f"{name!a:.200}: the answer holds no URL", kind="type")
     return asset.url
 
 
