@@ -145,7 +145,8 @@ def is_untold(finding: Finding | None) -> bool:
 
 def _answer(asked: Asked, found: Mapping[bytes, Finding]) -> Answer:
     if asked.question is None:
-        return Answer(None, reason(place_of(asked.row), "", asked.error or ""))
+        told = reason(place_of(asked.row), "", asked.error or "")
+        return Answer(None, told, missing=asked.row.unread)
     finding = found.get(asked.question)
     if finding is None and asked.upload is not None:
         finding = found.get(asked.upload)

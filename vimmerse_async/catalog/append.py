@@ -8,6 +8,7 @@ from typing import IO, Any, Protocol
 import attrs
 
 from vimmerse_async.catalog.dialect import Dialect
+from vimmerse_async.catalog.forms import OutputForm
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.values import ColumnType, own_columns
@@ -15,7 +16,6 @@ from vimmerse_async.catalog.write import (
     FORMULA,
     FORMULA_SIGNS,
     UNPRINTABLE,
-    OutputForm,
     RowWriter,
     cell_text,
     json_text,

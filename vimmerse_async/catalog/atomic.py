@@ -3,12 +3,15 @@
 import contextlib
 import fcntl
 import glob
+import io
 import os
 import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
+
+from vimmerse_async.catalog.packing import PACKINGS
 
 _DERIVED = ".tmp"
 
@@ -17,7 +20,7 @@ class AtomicFile:
     """What is written beside its name and renamed at the end.
 
     What is no regular file (a pipe, a device) is written to directly. Until `commit`, what was
-    written stands under `.temporary`.
+    written stands under `.temporary`. A name that ends so gets compressed bytes.
 
     Args:
         path: The name it gets; a link is followed.
@@ -26,7 +29,7 @@ class AtomicFile:
         encoding: Of text, and what is done with what it does not know.
 
     Attributes:
-        stream: Where to write; whoever made this closes it.
+        stream: Where to write, until `close`.
         path: The name it has, or will have.
         temporary: Where it is meanwhile; None when it is written directly.
 
@@ -44,15 +47,18 @@ class AtomicFile:
     ) -> None:
         self.path: Path = Path(os.path.realpath(path))
         self.temporary: Path | None = None
-        form: dict[str, Any] = (
-            {"mode": "wb"}
-            if binary
-            else {"mode": "w", "encoding": encoding[0], "errors": encoding[1], "newline": ""}
-        )
-        self.stream: IO[Any]
         if self.path.exists() and not self.path.is_file():
-            self.stream = self.path.open(**form)
-            return
+            self._file: IO[bytes] = self.path.open("wb")
+        else:
+            self._file = self._beside(derived=derived)
+        packing = PACKINGS.get(Path(path).suffix.lower())
+        self._packed = self._file if packing is None else packing.packs(self._file)
+        self.stream: IO[Any] = self._packed
+        if not binary:
+            name, errors = encoding
+            self.stream = io.TextIOWrapper(self._packed, name, errors, newline="")
+
+    def _beside(self, *, derived: bool) -> IO[bytes]:
         if derived:
             _remove_left(self.path)
         ending = _DERIVED if derived else ".part"
@@ -61,7 +67,7 @@ class AtomicFile:
         with contextlib.suppress(OSError):  # some network file systems have no locks
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.fchmod(descriptor, self._permissions())
-        self.stream = os.fdopen(descriptor, **form)
+        return os.fdopen(descriptor, "wb")
 
     def commit(self, name: Callable[[Path], Path] | None = None) -> Path:
         """Give the file its name, after it has reached the disk, and return the name.
@@ -74,15 +80,25 @@ class AtomicFile:
             OSError: It cannot be written.
         """
         self.stream.flush()
+        if self._packed is not self._file:
+            self.stream.close()  # an archive has an end of its own
+        self._file.flush()
         if self.temporary is None:
             return self.path
-        os.fsync(self.stream.fileno())
+        os.fsync(self._file.fileno())
         if name is not None:
             self.path = name(self.temporary)
         self.temporary.replace(self.path)
         self.temporary = None
         _sync_folder(self.path.parent)
         return self.path
+
+    def close(self) -> None:
+        """Close the file, whatever becomes of it."""
+        try:
+            self.stream.close()
+        finally:
+            self._file.close()
 
     def discard(self) -> None:
         """Forget what was written."""

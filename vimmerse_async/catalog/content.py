@@ -6,6 +6,7 @@ import stat
 import tempfile
 from typing import IO
 
+from vimmerse_async.catalog.packing import Bytes, Packing, Unpacked, packing_of
 from vimmerse_async.errors import InvalidRequestError
 
 _PIECE = 1 << 16
@@ -26,16 +27,22 @@ class Content:
     Attributes:
         descriptor: As given.
         regular: False for a pipe or terminal, which may have nothing to read at the moment.
+        packing: How the bytes are packed; None: not at all.
     """
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         self.regular: bool = stat.S_ISREG(os.fstat(descriptor).st_mode)
         self._begin = os.lseek(descriptor, 0, os.SEEK_CUR) if self.regular else 0
-        self._state = self._seen()
         self._copy: IO[bytes] | None = None
         self._copied = 0
         self._ended = False
+        self.packing: Packing | None = packing_of(self.read(0))
+
+    def unpacked(self) -> Bytes:
+        """Return the bytes from the first on, unpacked where they are packed."""
+        own = _Bytes(self)
+        return own if self.packing is None else Unpacked(own, self.packing)
 
     def read(self, offset: int) -> bytes:
         """Return some bytes from an offset; none at the end. A pipe's may have to be waited for."""
@@ -54,10 +61,6 @@ class Content:
         """Return whether `read` may have to wait."""
         return not (self.regular or self._ended or offset < self._copied)
 
-    def has_changed(self) -> bool:
-        """Return whether a file was written since it was opened."""
-        return self._state != self._seen()
-
     def close(self) -> None:
         """Give up the copy."""
         if self._copy is not None:
@@ -68,11 +71,26 @@ class Content:
             self._copy = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `close`
         self._copied += self._copy.write(piece)
 
-    def _seen(self) -> tuple[int, int] | None:
-        if not self.regular:
-            return None
-        found = os.fstat(self.descriptor)
-        return found.st_size, found.st_mtime_ns
+
+class _Bytes:
+    """The bytes of a content as they are."""
+
+    def __init__(self, content: Content) -> None:
+        self.ended: bool = False
+        self.cut: str | None = None
+        self.damaged: bool = False
+        self._content = content
+        self._offset = 0
+
+    @property
+    def waits(self) -> bool:
+        return self._content.waits(self._offset)
+
+    def read(self) -> bytes:
+        piece = self._content.read(self._offset)
+        self._offset += len(piece)
+        self.ended = not piece
+        return piece
 
 
 class Encoding:
@@ -118,27 +136,40 @@ class Text:
     Args:
         content: The bytes.
         encoding: What they stand for.
+
+    Attributes:
+        ended: Whether all was read.
+        cut: Why there should be more; None: this is all.
+        damaged: Whether what was read may be wrong, too.
     """
 
     def __init__(self, content: Content, encoding: Encoding) -> None:
-        self._content = content
+        self._bytes = content.unpacked()
         self._decoder = encoding.decoder()
-        self._offset = 0
+        self._begun = False
         self.ended: bool = False
+        self.cut: str | None = None
 
     @property
     def waits(self) -> bool:
         """True when `next_piece` may have to wait."""
-        return self._content.waits(self._offset)
+        return self._bytes.waits
+
+    @property
+    def whole(self) -> bool:
+        """True when all was read, and nothing is missing behind it."""
+        return self.ended and self.cut is None
 
     def next_piece(self) -> str:
         """Return some text, without the mark at the beginning; at the end `ended` is true."""
-        piece = self._content.read(self._offset)
-        first = not self._offset
-        self._offset += len(piece)
-        self.ended = not piece
-        text = self._decoder.decode(piece, self.ended)
-        return text.removeprefix("\ufeff") if first else text
+        piece = self._bytes.read()
+        self.ended = self._bytes.ended
+        self.cut, self.damaged = self._bytes.cut, self._bytes.damaged
+        text = self._decoder.decode(piece, self.whole)
+        if self._begun or not text:
+            return text
+        self._begun = True
+        return text.removeprefix("\ufeff")
 
 
 def _canonical(name: str) -> str:

@@ -1,14 +1,17 @@
 """Pictures and videos in a folder, found in a fixed order."""
 
+import itertools
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import attrs
 
 from vimmerse_async.catalog.files import is_called_media, is_media
+from vimmerse_async.catalog.reading import Survey
 from vimmerse_async.catalog.rows import CatalogRow
 
 FILE_COLUMN = "file"
@@ -47,7 +50,7 @@ class FileOptions:
         return None
 
 
-@attrs.frozen
+@attrs.define
 class Folder:
     """A folder and all below it, or one file.
 
@@ -57,6 +60,7 @@ class Folder:
         skipped: How many files were passed over as no picture or video, by ending.
         litter: How many files and folders were left out as the system's own, by name.
         excluded: How many were left out as it was said, by pattern.
+        columns, sample, regular, tail: As of every `Reader`; a folder has no rows to look at.
     """
 
     path: Path
@@ -64,6 +68,18 @@ class Folder:
     skipped: Counter[str] = attrs.field(factory=Counter[str])
     litter: Counter[str] = attrs.field(factory=Counter[str])
     excluded: Counter[str] = attrs.field(factory=Counter[str])
+    columns: tuple[str, ...] = attrs.field(default=(FILE_COLUMN,), init=False)
+    sample: list[CatalogRow] = attrs.field(factory=list[CatalogRow], init=False)
+    regular: bool = attrs.field(default=True, init=False)
+    tail: str = attrs.field(default="", init=False)
+
+    def survey(self, limit: int | None) -> Survey:
+        """Return how many files there are."""
+        total = sum(1 for _ in itertools.islice(self.rows(), limit))
+        return Survey.of_texts(total, self.columns)
+
+    def ask(self, asked: Collection[str], *, whole: bool) -> None:
+        """Do nothing: there is one column."""
 
     def rows(self) -> Iterator[CatalogRow]:
         """Yield a row for each picture and video, of any kind, sorted by name in each folder.
@@ -89,6 +105,22 @@ class Folder:
             if counted:
                 listed = ", ".join(f"{count} {name}" for name, count in counted.most_common(5))
                 yield f"{words.format(f'{counted.total():,}')}: {listed}"
+
+    async def arriving(self) -> AsyncIterator[CatalogRow]:
+        """Yield a row for each picture and video."""
+        for row in self.rows():
+            yield row
+
+    def records(self) -> Iterator[CatalogRow]:
+        """Yield a row for each picture and video again."""
+        return self.rows()
+
+    def values(self, row: CatalogRow) -> Mapping[str, Any]:
+        """Return all columns of a row."""
+        return row.fields
+
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
 
     def _below(self, folder: Path) -> Iterator[Path | tuple[Path, str]]:
         try:

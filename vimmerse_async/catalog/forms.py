@@ -2,26 +2,68 @@
 
 import re
 from collections.abc import Mapping
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
 
 TextForm = Literal["csv", "jsonl", "text"]
-TableFormat = TextForm | Literal["parquet"]
+TableFormat = TextForm | Literal["tsv", "parquet"]
+OutputForm = Literal["csv", "tsv", "jsonl", "parquet"]
 
 URL_COLUMN = "url"
 TEXT_COLUMN = "text"
-FORMS: Mapping[str, TableFormat] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".tab": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".txt": "text",
+
+
+@attrs.frozen
+class Form:
+    """A form that tables have.
+
+    Attributes:
+        endings: Of names.
+        reads: True where catalogs may have it.
+        writes: True where outputs may have it.
+        binary: True where it is no text.
+    """
+
+    endings: tuple[str, ...]
+    reads: bool = True
+    writes: bool = True
+    binary: bool = False
+
+
+FORMS: Mapping[str, Form] = {
+    "csv": Form((".csv",)),
+    "tsv": Form((".tsv", ".tab")),
+    "jsonl": Form((".jsonl", ".ndjson")),
+    "parquet": Form((".parquet", ".pq"), binary=True),
+    "text": Form((".txt",), writes=False),
 }
-"""By the ending of the name; other files are told by their first line."""
-TABS = frozenset((".tsv", ".tab"))
-"""Endings that say that tabs part the cells."""
+"""By the word that `--from` and `--to` take; the first line tells what a name does not."""
+READ: tuple[str, ...] = tuple(name for name, form in FORMS.items() if form.reads)
+WRITTEN: tuple[str, ...] = tuple(name for name, form in FORMS.items() if form.writes)
+PACKED = frozenset((".bz2", ".gz", ".xz", ".zst"))
+"""Endings of compressed files."""
+_BY_ENDING = {ending: name for name, form in FORMS.items() for ending in form.endings}
+
+
+def form_named(name: str) -> Any:
+    """Return the form that a file has by its name, whether it is packed or not; None: no ending.
+
+    Example:
+        >>> form_named("feed.CSV.gz"), form_named("photo.jpg")
+        ('csv', None)
+    """
+    return _BY_ENDING.get(ending_of(name))
+
+
+def ending_of(name: str) -> str:
+    """Return the ending of a name that says what a file is, without that of its packing."""
+    path = Path(name)
+    if path.suffix.lower() in PACKED:
+        path = Path(path.stem)
+    return path.suffix.lower()
+
 
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE).match
 _UNDECODED = re.compile("[\udc80-\udcff]").search

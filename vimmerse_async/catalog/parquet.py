@@ -4,7 +4,7 @@ import base64
 import itertools
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from vimmerse_async.catalog.cells import Unreadable, is_text, values_of
+from vimmerse_async.catalog.reading import SAMPLE, Survey
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.values import ColumnType, own_columns
 from vimmerse_async.errors import InvalidRequestError
@@ -30,6 +31,8 @@ class ParquetRows:
 
     Attributes:
         columns: Their names.
+        sample: The first rows, of which only the columns of text are read.
+        regular, tail: As of every `Reader`.
         total: How many rows it has.
         schema: Its types, with all that it says about itself.
         file: As pyarrow opens it.
@@ -55,6 +58,12 @@ class ParquetRows:
         self.columns: tuple[str, ...] = tuple(dict.fromkeys(self.schema.names))
         self._asked: tuple[str, ...] = self.columns
         self._whole = False
+        self.regular: bool = True
+        self.tail: str = ""
+        texts = tuple(field.name for field in self.schema if is_text(arrow, field.type))
+        self.sample: list[CatalogRow] = list(
+            itertools.islice(self._rows(texts, whole=False), SAMPLE)
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -82,14 +91,27 @@ class ParquetRows:
         self._asked = tuple(name for name in self.columns if name in asked)
         self._whole = whole
 
-    def sample(self, most: int) -> list[CatalogRow]:
-        """Return the first rows, of which only the columns of text are read."""
-        texts = tuple(field.name for field in self.schema if is_text(self.arrow, field.type))
-        return list(itertools.islice(self._rows(texts, whole=False), most))
+    def survey(self, limit: int | None) -> Survey:
+        """Return what its foot says."""
+        total = self.total if limit is None else min(limit, self.total)
+        return Survey.of_texts(total, self.columns)
 
     def rows(self) -> Iterator[CatalogRow]:
         """Yield each row, from the first; of a damaged part each row with an error."""
         return self._rows(self._asked, whole=self._whole)
+
+    async def arriving(self) -> AsyncIterator[CatalogRow]:
+        """Yield each row, from the first."""
+        for row in self.rows():
+            yield row
+
+    def records(self) -> Iterator[CatalogRow]:
+        """Yield each row, from the first."""
+        return self.rows()
+
+    def values(self, row: CatalogRow) -> Mapping[str, Any]:
+        """Return all columns of a row."""
+        return row.fields if row.values is None else row.values
 
     def _rows(self, asked: tuple[str, ...], *, whole: bool) -> Iterator[CatalogRow]:
         end = 0

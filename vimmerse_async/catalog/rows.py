@@ -23,6 +23,7 @@ class CatalogRow:
         missing: How many cells it has less than the header; below 0: so many more.
         values: All columns, where the source is no text and something else is written.
         convert: Whether a local file that the API does not take is converted.
+        unread: Whether it stands for what is missing from here on: its catalog is not whole.
     """
 
     line: int
@@ -35,3 +36,4 @@ class CatalogRow:
     missing: int = 0
     values: Mapping[str, Any] | None = None
     convert: bool = False
+    unread: bool = False

@@ -43,6 +43,10 @@ class Table(Protocol):
         """Return all columns of a row."""
         ...
 
+    def cut(self, reason: str) -> CatalogRow:
+        """Return the row at which a text is cut off, without what there is of it."""
+        ...
+
 
 class CsvTable:
     """Rows of CSV.
@@ -100,6 +104,10 @@ class CsvTable:
             name: cells[place] if place < len(cells) else ""
             for place, name in enumerate(self.columns)
         }
+
+    def cut(self, reason: str) -> CatalogRow:
+        """Return the row at which a text is cut off, without what there is of it."""
+        return _cut_row(self._line, reason, len(self.columns) - 1)
 
     def _row(self, line: int, cut: Cut, lead: str) -> CatalogRow:
         raw, end, _, error = cut
@@ -181,6 +189,10 @@ class JsonlTable:
         fields = _parsed(row.raw)
         return fields if isinstance(fields, dict) else {}
 
+    def cut(self, reason: str) -> CatalogRow:
+        """Return the row at which a text is cut off, without what there is of it."""
+        return _cut_row(self._line + 1, reason)
+
     def _row(self, raw: str, end: str, lead: str) -> CatalogRow:
         if len(raw) > LONGEST:
             return CatalogRow(self._line, {}, _TOO_LONG, None, raw, end, lead)
@@ -232,6 +244,14 @@ class TextTable:
     def values(self, row: CatalogRow) -> Mapping[str, Any]:
         """Return all columns of a row."""
         return {self.columns[0]: (row.raw or "").strip()}
+
+    def cut(self, reason: str) -> CatalogRow:
+        """Return the row at which a text is cut off, without what there is of it."""
+        return _cut_row(self._line + 1, reason)
+
+
+def _cut_row(line: int, reason: str, missing: int = 0) -> CatalogRow:
+    return CatalogRow(line, {}, reason, raw="", missing=missing, unread=True)
 
 
 def _parsed(raw: str) -> dict[str, Any] | str | None:

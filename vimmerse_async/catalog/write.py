@@ -4,22 +4,11 @@ import csv
 import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import IO, Any, Literal, Protocol
+from typing import IO, Any, Protocol
 
+from vimmerse_async.catalog.forms import FORMS, WRITTEN, OutputForm, form_named
 from vimmerse_async.catalog.values import ColumnType, own_columns
 from vimmerse_async.errors import InvalidRequestError
-
-OutputForm = Literal["csv", "tsv", "jsonl", "parquet"]
-
-ENDINGS: Mapping[str, OutputForm] = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-}
 
 FORMULA_SIGNS = r"\t\r\n=@\uff1d\uff20"
 # A spreadsheet computes a cell that begins like this; plain numbers and lone signs are harmless.
@@ -125,13 +114,15 @@ def output_form(name: str) -> OutputForm:
     Raises:
         InvalidRequestError: The ending is none that is written.
     """
-    form = ENDINGS.get(Path(name).suffix.lower())
-    if form is None:
+    form = form_named(name)
+    if form not in WRITTEN:
+        endings = ", ".join(FORMS[each].endings[0] for each in WRITTEN)
         raise InvalidRequestError(
-            f"{name!a:.200} does not end in .csv, .tsv, .jsonl or .parquet: choose with --to csv",
+            f"{name!a:.200} does not end in one of {endings}: choose with --to csv",
             field="output",
         )
-    return form
+    found: OutputForm = form
+    return found
 
 
 def cell_text(value: Any) -> str:

@@ -15,10 +15,11 @@ from typing import Any
 from vimmerse_async.batch.engine import PromptStream, stream_prompts
 from vimmerse_async.catalog import money
 from vimmerse_async.catalog.convert import require
+from vimmerse_async.catalog.forms import OutputForm
 from vimmerse_async.catalog.keys import Ask, asker_of, check_keys
 from vimmerse_async.catalog.recipe import DETAIL, PIPE, Recipe
 from vimmerse_async.catalog.source import CatalogSource
-from vimmerse_async.catalog.write import OutputForm, output_form
+from vimmerse_async.catalog.write import output_form
 from vimmerse_async.cli import dry_run as planning
 from vimmerse_async.cli import journaling
 from vimmerse_async.cli.budget import FailureBudget

@@ -26,7 +26,7 @@ from vimmerse_async.errors import InvalidRequestError, JournalError, VimmerseErr
 from vimmerse_async.journal.reader import JournalReader
 
 if TYPE_CHECKING:
-    from vimmerse_async.catalog.write import OutputForm
+    from vimmerse_async.catalog.forms import OutputForm
     from vimmerse_async.cli.replacing import Placement, Target
 
 SHOWN = 50

@@ -19,12 +19,13 @@ from vimmerse_async.catalog.export import (
     recipe_of,
 )
 from vimmerse_async.catalog.files import is_media
+from vimmerse_async.catalog.forms import OutputForm
 from vimmerse_async.catalog.pictures import Pictures
 from vimmerse_async.catalog.recipe import PIPE, Recipe
 from vimmerse_async.catalog.report import page
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.weave import Woven, weave, woven
-from vimmerse_async.catalog.write import OutputForm, output_form, writer_for
+from vimmerse_async.catalog.write import output_form, writer_for
 from vimmerse_async.cli.errors import OK
 from vimmerse_async.cli.journaling import ENDING
 from vimmerse_async.cli.output import Output, fault, kinds_of_output, output_of
@@ -176,11 +177,11 @@ def _write_page(
 ) -> Path:
     file = AtomicFile(path, derived=True)
     try:
-        with file.stream as stream:
-            for piece in page(reader, rows, title, pictures):
-                stream.write(piece)
-            file.commit()
+        for piece in page(reader, rows, title, pictures):
+            file.stream.write(piece)
+        file.commit()
     finally:
+        file.close()
         file.discard()
     return path
 

@@ -10,11 +10,11 @@ import attrs
 from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.dialect import DialectOptions
 from vimmerse_async.catalog.folder import FileOptions
-from vimmerse_async.catalog.forms import TableFormat
+from vimmerse_async.catalog.forms import OutputForm, TableFormat
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.recipe import PIPE, Recipe
 from vimmerse_async.catalog.sample import Sampling
-from vimmerse_async.catalog.write import OutputForm, output_form
+from vimmerse_async.catalog.write import output_form
 from vimmerse_async.cli.budget import Budget
 from vimmerse_async.cli.journaling import ENDING
 from vimmerse_async.cli.options import Connection
@@ -115,7 +115,7 @@ class CaptionOrder:
             file = AtomicFile(Path(self.output), derived=True)
         except OSError as error:
             raise fault(self.output, error) from None
-        file.stream.close()
+        file.close()
         file.discard()
 
     def target(self, recipe: Recipe) -> Target:

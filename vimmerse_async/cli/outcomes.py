@@ -58,7 +58,7 @@ class Record:
         row: CatalogRow = result.tag
         text = None if error is None else _reason(row, error)
         if self._stream is not None:
-            self._stream.take(result.index, Answer(result.prompt, text))
+            self._stream.take(result.index, Answer(result.prompt, text, missing=row.unread))
         if text is not None and len(self._examples) < _EXAMPLES:
             self._examples.append(text)
         self.retriable = self.retriable or not isinstance(error, InvalidRequestError | None)

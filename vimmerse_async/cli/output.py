@@ -17,12 +17,11 @@ from vimmerse_async.catalog.append import (
     text_encoding,
 )
 from vimmerse_async.catalog.atomic import AtomicFile
-from vimmerse_async.catalog.forms import URL_COLUMN
+from vimmerse_async.catalog.forms import FORMS, URL_COLUMN, OutputForm
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.values import ColumnType
-from vimmerse_async.catalog.write import OutputForm
 from vimmerse_async.cli.errors import ClosedError, OutputError
 from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.terminal import note, visible
@@ -65,13 +64,14 @@ class Output:
         self._flushed = time.monotonic()
         self._file: AtomicFile | None = None
         try:
-            if name == "-" and form == "parquet":
-                raise InvalidRequestError("Parquet goes into a file: give -o FILE", field="output")
+            binary = FORMS[form].binary
+            if name == "-" and binary:
+                raise InvalidRequestError(f"{form} goes into a file: give -o FILE", field="output")
             if name == "-":
                 self._stream: IO[Any] = standard_output(progress, encoding)
             else:
                 self._file = AtomicFile(
-                    Path(name), binary=form == "parquet", derived=derived, encoding=encoding
+                    Path(name), binary=binary, derived=derived, encoding=encoding
                 )
                 self._stream = self._file.stream
             self._writer: Appender = make(self._stream)
@@ -89,7 +89,7 @@ class Output:
     ) -> None:
         """Close it; what was not given its name stays beside it, if it holds any row."""
         with contextlib.suppress(OSError):
-            self._stream.close()
+            (self._file or self._stream).close()
         if self._file is None or self._file.temporary is None:
             return
         if self.rows and not self._derived:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from vimmerse_async.catalog.forms import READ, WRITTEN
 from vimmerse_async.cli.options import (
     CATALOG,
     EVERY,
@@ -102,14 +103,14 @@ def _no_source(
 @click.option(
     "--from",
     "read_as",
-    **choice(("csv", "jsonl", "parquet", "text")),
+    **choice(READ),
     help="What SOURCE is.",
     panel=CATALOG,
 )
 @click.option(
     "--to",
     "write_as",
-    **choice(("csv", "tsv", "jsonl", "parquet")),
+    **choice(WRITTEN),
     help="What to write.",
     panel=CATALOG,
 )

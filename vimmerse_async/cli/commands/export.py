@@ -4,6 +4,7 @@ from typing import Any
 
 import rich_click as click
 
+from vimmerse_async.catalog.forms import WRITTEN
 from vimmerse_async.cli.options import choice, reading_options
 
 
@@ -25,7 +26,7 @@ from vimmerse_async.cli.options import choice, reading_options
     metavar="FILE",
     help="Write .csv, .jsonl or .parquet. Else: stdout.",
 )
-@click.option("--to", "write_as", **choice(("csv", "jsonl", "parquet")), help="What to write.")
+@click.option("--to", "write_as", **choice(WRITTEN), help="What to write.")
 @reading_options
 def export_command(*, write_as: Any, **given: Any) -> int:
     """Export, and return the exit code."""
