@@ -1,14 +1,11 @@
 """Cancellation at every single await of a journal and of batches: nothing is left, all goes on."""
 
 import asyncio
-import threading
-from collections.abc import Callable, Coroutine, Generator
 from pathlib import Path
-from types import coroutine
 from typing import Any
 
-import anyio
 import pytest
+from every_await import WAYS, nothing_left, open_files, tasks_end
 from loop_kinds import LOOPS, run
 from scripted_server import ScriptedServer
 
@@ -23,70 +20,7 @@ from vimmerse_async import (
 )
 from vimmerse_async.emulator import Emulator
 
-DESCRIPTORS = Path("/proc/self/fd")
 URLS = [f"https://a.example/{number}" for number in range(3)]
-
-
-def open_files() -> int:
-    """Return how many descriptors this process has."""
-    return len(list(DESCRIPTORS.iterdir()))
-
-
-@coroutine
-def watched(
-    work: Coroutine[Any, Any, None], turn: Callable[[int], None]
-) -> Generator[Any, Any, None]:
-    """Await something, and tell the number of every await in it before it waits."""
-    number, step = 0, lambda: work.send(None)
-    while True:
-        try:
-            waits_for = step()
-        except StopIteration:
-            return
-        number += 1
-        turn(number)
-        try:
-            yield waits_for
-        except BaseException as error:  # noqa: BLE001 - whatever is thrown in goes on in
-            step = lambda error=error: work.throw(error)  # type: ignore[misc] # noqa: E731
-        else:
-            step = lambda: work.send(None)  # noqa: E731
-
-
-async def natively(work: Coroutine[Any, Any, None], numbers: set[int]) -> int:
-    """Cancel the task at these awaits, and return how many there were."""
-    most = 0
-
-    def turn(number: int) -> None:
-        nonlocal most
-        most = number
-        if number in numbers:
-            task = asyncio.current_task()  # an eager one has run before it was given back
-            assert task is not None
-            task.cancel()
-
-    async def whole() -> None:
-        await watched(work, turn)
-
-    task = asyncio.get_running_loop().create_task(whole())
-    await asyncio.wait([task])
-    assert task.cancelled() or task.exception() is None
-    return most
-
-
-async def by_scope(work: Coroutine[Any, Any, None], numbers: set[int]) -> int:
-    """Cancel a scope around it at these awaits, and return how many there were."""
-    most = 0
-
-    def turn(number: int) -> None:
-        nonlocal most
-        most = number
-        if number in numbers:
-            scope.cancel()
-
-    with anyio.CancelScope() as scope:
-        await watched(work, turn)
-    return most
 
 
 async def keep(_session: VimmerseSession, path: Path) -> None:
@@ -128,28 +62,18 @@ WORKS = {
 def test_D1_D2_cancelled_at_every_await(kind: str, work: str, tmp_path: Path) -> None:
     """Wherever it is cancelled, once or again while it cleans up, the next one works at once."""
 
-    async def check(session: VimmerseSession, path: Path, others: set[Any]) -> None:
-        threads = [each.name for each in threading.enumerate()]
-        assert not [name for name in threads if name.startswith(("journal", "lookup"))]
-        assert asyncio.all_tasks() == others
-        assert session.gate.in_flight == session.gate.waiting == 0
-        async with PromptJournal(path):  # not locked
-            pass
-        assert not list(path.parent.glob("*-lock"))
-        assert await image_2_prompt(session, URLS[0])
-
     async def main() -> None:
         async with ScriptedServer() as server, server.session(limit=2) as session:
             await image_2_prompt(session, URLS[0])
             others = asyncio.all_tasks()
-            for way in (natively, by_scope):
+            for way in WAYS:
                 for again in (False, True):
                     number, most = 1, 1
                     while number <= most:
                         path = tmp_path / f"{way.__name__}-{again}-{number}.db"
                         numbers = {number, number + 1} if again else {number}
                         most = await way(WORKS[work](session, path), numbers)
-                        await check(session, path, others)
+                        await nothing_left(session, path, others)
                         number += 1
                     assert number > 3
 
@@ -173,17 +97,13 @@ def test_D1_emulator_and_session_cancelled_at_every_await(
         await emulate()
         await asyncio.sleep(0.05)
         others, opened = asyncio.all_tasks(), open_files()
-        for way in (natively, by_scope):
+        for way in WAYS:
             for again in (False, True):
                 number, most = 1, 1
                 while number <= most:
                     numbers = {number, number + 1} if again else {number}
                     most = await way(emulate(), numbers)
-                    for _ in range(100):
-                        if asyncio.all_tasks() == others:
-                            break
-                        await asyncio.sleep(0.001)
-                    assert asyncio.all_tasks() == others
+                    await tasks_end(others)
                     number += 1
                 assert number > 3
         await asyncio.sleep(0.05)
