@@ -82,6 +82,9 @@ def test_ten_million_events_break_no_law():
         play(AdaptiveLimit(rng=rng), steps, rng)
 
 
+ROUND_TRIP = 0.05  # s
+
+
 def serve(limit, *, rows, in_flight=math.inf, per_second=math.inf, latency=2.0, seed=1):
     """Ask a server with one hidden limit, and return (seconds, share refused, limit)."""
     rng, now, out, done, sends, refused = Random(seed), 0.0, [], 0, 0, 0
@@ -91,9 +94,10 @@ def serve(limit, *, rows, in_flight=math.inf, per_second=math.inf, latency=2.0, 
         if not isinstance(answer, float):
             sends += 1
             tokens, filled = min(10.0, tokens + (now - filled) * min(per_second, 1e6)), now
-            busy = sum(outcome is Outcome.OK for _, _, outcome, _ in out)
+            there = now + ROUND_TRIP  # as seen from where answers come back
+            busy = sum(outcome is Outcome.OK and back > there for back, _, outcome, _ in out)
             if busy >= in_flight or tokens < 1.0:
-                out.append((now + 0.05, now, Outcome.THROTTLE, answer))
+                out.append((there, now, Outcome.THROTTLE, answer))
             else:
                 tokens -= 1.0
                 out.append((now + latency * rng.uniform(0.7, 1.3), now, Outcome.OK, answer))

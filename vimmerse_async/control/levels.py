@@ -8,6 +8,7 @@ from vimmerse_async.control.limit import Outcome
 from vimmerse_async.control.meter import Bin
 
 FADE = 0.9998  # factor per accepted request by which the highest level is forgotten: half in 3,500
+TURN = 0.002  # s that a turn of the loop takes: what has come is read after the next was sent
 RISE = 1 / 16  # share of the way to a higher level, while the window is suspected: one may be luck
 
 
@@ -45,12 +46,15 @@ class Levels:
     Attributes:
         top: The highest level accepted lately, fading.
         refused: The level of the last refusal that was blamed; `inf` before the first.
+        round_trip: Seconds that an answer and the next request are under way.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, round_trip: float) -> None:
         self.top: float = 0.0
         self.refused: float = float("inf")
+        self.round_trip: float = round_trip
         self._refused = 0
+        self._answered_at: deque[float] = deque()
         self._young: deque[LearnedPermit] = deque()
 
     def enter(self, permit: LearnedPermit) -> None:
@@ -58,9 +62,24 @@ class Levels:
         permit.settled = False
         self._young.append(permit)
 
-    def refuse(self, permit: LearnedPermit) -> None:
-        """Take note of a refusal that comes after the request had counted as accepted."""
+    def refuse(self, permit: LearnedPermit, now: float) -> None:
+        """Take note of a refusal, which may come after the request had counted as accepted."""
         self._refused += permit.settled
+        self.round_trip = min(self.round_trip, max(TURN, now - permit.sent))
+
+    def answer(self, now: float) -> None:
+        """Take note of an answer: until it came it was in flight here, but not there any more."""
+        self._answered_at.append(now)
+
+    def beside(self, permit: LearnedPermit) -> int:
+        """Return how many were in flight for the server when a request reached it, with itself."""
+        wired = 0
+        until = permit.sent + self.round_trip
+        for when in self._answered_at:
+            if when > until:
+                break
+            wired += when > permit.sent
+        return permit.level - wired
 
     def oldest(self) -> float | None:
         """When the oldest request left whose fate is unknown; None when there is none."""
@@ -77,16 +96,19 @@ class Levels:
             slowly: Whether a higher level is believed only when it comes again.
             note: Called for each; None: nothing is.
         """
-        young = self._young
+        young, answered_at = self._young, self._answered_at
         while young and (young[0].outcome is not None or young[0].sent <= now - silence):
             permit = young.popleft()
             permit.settled = True
+            while answered_at and answered_at[0] <= permit.sent:
+                answered_at.popleft()
             if permit.outcome is Outcome.THROTTLE:
                 self._refused += 1
             elif permit.outcome is None or permit.outcome is Outcome.OK:
                 self.top *= FADE
-                level = permit.level - (self._refused - permit.refusals)
-                if level > self.top:
-                    self.top += (level - self.top) * (RISE if slowly else 1.0)
+                off = self._refused - permit.refusals
+                if permit.level - off > self.top:
+                    level = self.beside(permit) - off
+                    self.top += max(0.0, level - self.top) * (RISE if slowly else 1.0)
                 if note:
                     note()

@@ -69,7 +69,7 @@ class Suspicion:
         self._breaker.refusal = FIRST_REFUSAL
         self._window = Ceiling(float(start), 1.0)
         self._rate = Ceiling(math.inf, LOWEST_RATE, RATE_STEEPNESS, RATE_ALONE)
-        self._levels = Levels()
+        self._levels = Levels(FIRST_REFUSAL)
         self._lanes: dict[str, QueueDetector] = {}
         self._evidence, self._answered = Evidence(), Meter()
         self._latency = self._announced = self._work = self._answered_at = 0.0
@@ -125,6 +125,7 @@ class Suspicion:
         """Learn from an answer that took `latency` seconds."""
         self.answers += 1
         self._answered.add(now)
+        self._levels.answer(now)
         weight = STALE if self.answers > 1 / STALE else 1 / self.answers
         self._latency += (latency - self._latency) * weight
         lane = self._lanes.get(permit.route)
@@ -146,7 +147,7 @@ class Suspicion:
     def refuse(self, permit: LearnedPermit, now: float, *, blame: bool) -> None:
         """Learn from a refusal; `blame` a limit for it when an episode begins with it."""
         permit.bin.count -= 1
-        self._levels.refuse(permit)
+        self._levels.refuse(permit, now)
         if blame:
             self.confirm(now)
             self._blame(permit, now)
@@ -233,8 +234,9 @@ class Suspicion:
     def _blame(self, permit: LearnedPermit, now: float) -> None:
         """Decide which limit refused a request, and cut it."""
         self._lined = False
-        novel = permit.level * ON_THE_WIRE > self._levels.top + 0.5
-        again = permit.level <= self._levels.refused + 1
+        level = self._levels.beside(permit)
+        novel = level * ON_THE_WIRE > self._levels.top + 0.5
+        again = level <= self._levels.refused + 1
         if not self._evidence.is_enough(now):
             return
         if self.suspect is not Suspect.NONE and novel and again:
@@ -245,7 +247,7 @@ class Suspicion:
             self._cut_rate(permit.sent)
             self.suspect = Suspect.RATE
             self._levels.top *= ERODE
-        self._levels.refused = permit.level
+        self._levels.refused = level
 
     def _cut_rate(self, sent: float) -> None:
         self._is_first_guess = self.suspect is Suspect.NONE
