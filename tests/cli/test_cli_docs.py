@@ -37,6 +37,7 @@ def test_every_command_and_option_is_there() -> None:
 
 def test_nothing_else_is_there() -> None:
     """Every option that the page names exists."""
-    known = {name for command in commands(vimmerse) for one in command.params for name in one.opts}
+    whole = [vimmerse, *commands(vimmerse)]
+    known = {name for command in whole for one in command.params for name in one.opts}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", PAGE))
     assert named - known == {"--help"}

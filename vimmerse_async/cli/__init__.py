@@ -4,7 +4,7 @@ import sys
 
 from vimmerse_async._version import __version__
 
-_PARTS = frozenset(("click", "rich", "rich_click"))
+_PARTS = frozenset(("click", "dotenv", "rich", "rich_click"))
 
 
 def main() -> int:

@@ -19,6 +19,8 @@ _COMMANDS: Mapping[str, str] = {
     "upload": "upload",
     "export": "export",
     "report": "report",
+    "login": "login",
+    "logout": "login",
     "emulator": "emulator",
 }
 """In the order of the help page: the command and its module."""

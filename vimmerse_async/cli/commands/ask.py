@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import rich_click as click
 
+from vimmerse_async.cli.configured import ConfiguredCommand
 from vimmerse_async.cli.options import MODES, OPTIONS, Connection, choice, connection_options
 
 
 @click.command(
     "refine",
+    cls=ConfiguredCommand,
     short_help="Refine texts into prompts.",
     help="Refine each TEXT into a prompt and print it; - is all of stdin.",
 )
@@ -29,6 +31,7 @@ def refine_command(*, texts: Sequence[str], connection: Connection) -> int:
 
 @click.command(
     "suggest",
+    cls=ConfiguredCommand,
     short_help="Suggest a prompt out of nothing.",
     help="Suggest a prompt and print it.",
 )
@@ -48,6 +51,7 @@ def suggest_command(*, count: int, connection: Connection) -> int:
 
 @click.command(
     "prompt",
+    cls=ConfiguredCommand,
     short_help="Ask one question with every field of the API.",
     help="Describe a picture or video, refine TEXT, or suggest a prompt, and print it.",
 )

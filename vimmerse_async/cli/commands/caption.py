@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from vimmerse_async.catalog.forms import READ, WRITTEN
+from vimmerse_async.cli.configured import ConfiguredCommand
 from vimmerse_async.cli.options import (
     CATALOG,
     EVERY,
@@ -38,6 +39,7 @@ def _no_source(
 
 @click.command(
     "caption",
+    cls=ConfiguredCommand,
     short_help="Caption a catalog: CSV, JSONL, Parquet, text, or a folder.",
     help="""
     Ask for a prompt about every row of SOURCE.

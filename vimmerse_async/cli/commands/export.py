@@ -5,11 +5,13 @@ from typing import Any
 import rich_click as click
 
 from vimmerse_async.catalog.forms import WRITTEN
+from vimmerse_async.cli.configured import ConfiguredCommand
 from vimmerse_async.cli.options import choice, reading_options
 
 
 @click.command(
     "export",
+    cls=ConfiguredCommand,
     short_help="Write what a journal holds as CSV, JSONL or Parquet.",
     help="""
     Write the catalog of JOURNAL as it is now, with the prompts that JOURNAL has for it.

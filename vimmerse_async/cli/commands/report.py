@@ -4,11 +4,13 @@ from typing import Any
 
 import rich_click as click
 
+from vimmerse_async.cli.configured import ConfiguredCommand
 from vimmerse_async.cli.options import reading_options
 
 
 @click.command(
     "report",
+    cls=ConfiguredCommand,
     short_help="Show a journal as one page for the browser.",
     help="""
     Make a page to look at: every row of JOURNAL with its picture and prompt, to search and copy.

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 
 import rich_click as click
 
+from vimmerse_async.cli.configured import ConfiguredCommand
 from vimmerse_async.cli.options import Connection, connection_options
 
 
 @click.command(
     "upload",
+    cls=ConfiguredCommand,
     short_help="Upload pictures and videos and print their URLs.",
     help="""
     Upload each FILE and print its hosted URL, a line each, in the same order.
