@@ -78,7 +78,7 @@ class Askers:
 
     def see(self, row: CatalogRow) -> Asked:
         """Return what a row asks."""
-        if self._digest is not None and row.error is None and row.path is None:
+        if self._digest is not None and row.error is None and row.path is None and not row.again:
             url = row.fields.get(self._column)
             if isinstance(url, str) and "http" not in url[1:]:  # else perhaps several addresses
                 digest = self._digest(url)

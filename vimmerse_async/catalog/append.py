@@ -65,6 +65,8 @@ def appender_for(
     source: CatalogSource,
     kinds: Mapping[str, ColumnType],
     added: Sequence[str] = (),
+    *,
+    whole: bool = True,
 ) -> Appender:
     """Return what writes a source's rows.
 
@@ -74,11 +76,12 @@ def appender_for(
         source: Where the rows come from.
         kinds: Its columns and what they hold, as its survey found, and those that are added.
         added: Fields of the rows that are no columns of the source: they stand behind these.
+        whole: False when rows are left out.
 
     Raises:
         InvalidRequestError: Parquet is wanted and pyarrow is missing.
     """
-    if form == "parquet" and source.parquet is not None:
+    if form == "parquet" and source.parquet is not None and whole:
         from vimmerse_async.catalog.parquet_append import ParquetAppender  # noqa: PLC0415 - rare
 
         return ParquetAppender(stream, source.parquet, {name: kinds[name] for name in added})

@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from vimmerse_async.batch.identity import RefusedRequest
+from vimmerse_async.batch.identity import RefusedRequest, question_of
 from vimmerse_async.catalog.addresses import (
     IMAGE_COLUMN,
     SPLIT_KINDS,
@@ -119,9 +119,12 @@ class Questions:
     def ask(self, row: CatalogRow) -> PromptRequest:
         """Return what is asked about a row; of a row that cannot be asked, a refusal."""
         try:
-            return self._asked(row)
+            request = self._asked(row)
         except RowError as error:
             return refusal(row, str(error))
+        if not row.again:
+            return request
+        return attrs.evolve(request, key=repeated(request.key or question_of(request).hex(), row))
 
     def ask_hosted(self, row: CatalogRow, url: str, key: str, *, video: bool) -> PromptRequest:
         """Return what is asked about a row whose picture or video was uploaded.
@@ -133,6 +136,7 @@ class Questions:
             video: Whether it is a video.
         """
         image_url, video_url = (None, url) if video else (url, None)
+        key = repeated(key, row)
         return PromptRequest(
             self.option, self.prompt, image_url, None, video_url, self.mode, key=key, tag=row
         )
@@ -190,6 +194,11 @@ class Questions:
         raise InvalidRequestError(
             f"{fact}; choose with --column: {_listed(found or free)}", field="column"
         )
+
+
+def repeated(key: str, row: CatalogRow) -> str:
+    """Return what a row is known by where it asks the same once more."""
+    return f"{key}#{row.again}" if row.again else key
 
 
 def _cell(row: CatalogRow, column: str | None) -> str | None:

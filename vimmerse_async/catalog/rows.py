@@ -24,6 +24,7 @@ class CatalogRow:
         values: All columns, where the source is no text and something else is written.
         convert: Whether a local file that the API does not take is converted.
         unread: Whether it stands for what is missing from here on: its catalog is not whole.
+        again: Which repetition of the same question it asks; 0: the first.
     """
 
     line: int
@@ -37,3 +38,4 @@ class CatalogRow:
     values: Mapping[str, Any] | None = None
     convert: bool = False
     unread: bool = False
+    again: int = 0

@@ -110,10 +110,11 @@ def own_columns(taken: Container[str]) -> tuple[str, str]:
         >>> own_columns(["prompt", "vimmerse_prompt", "error"])
         ('vimmerse_prompt_2', 'vimmerse_error')
     """
-    return _free(PROMPT_COLUMN, taken), _free(ERROR_COLUMN, taken)
+    return free_name(PROMPT_COLUMN, taken), free_name(ERROR_COLUMN, taken)
 
 
-def _free(name: str, taken: Container[str]) -> str:
+def free_name(name: str, taken: Container[str]) -> str:
+    """Return the name of a column that is added, in an input that may have one already."""
     later = (f"vimmerse_{name}_{count}" for count in itertools.count(2))
     names = itertools.chain((name, f"vimmerse_{name}"), later)
     return next(each for each in names if each not in taken)

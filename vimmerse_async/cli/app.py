@@ -21,6 +21,8 @@ _COMMANDS: Mapping[str, str] = {
     "report": "report",
     "login": "login",
     "logout": "login",
+    "mark": "mark",
+    "status": "status",
     "emulator": "emulator",
 }
 """In the order of the help page: the command and its module."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from vimmerse_async.batch.engine import PromptStream, stream_prompts
 from vimmerse_async.catalog import money
+from vimmerse_async.catalog.again import DETAIL as AGAIN
 from vimmerse_async.catalog.convert import require
 from vimmerse_async.catalog.forms import OutputForm
 from vimmerse_async.catalog.keys import Ask, asker_of, check_keys
@@ -22,6 +23,7 @@ from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.write import output_form
 from vimmerse_async.cli import dry_run as planning
 from vimmerse_async.cli import journaling
+from vimmerse_async.cli.asking_again import resolved
 from vimmerse_async.cli.budget import FailureBudget
 from vimmerse_async.cli.connection import Link, connected
 from vimmerse_async.cli.errors import FAILED, OK, exit_code, explain
@@ -32,6 +34,7 @@ from vimmerse_async.cli.outcomes import Record
 from vimmerse_async.cli.output import kinds_of_output, output_of
 from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.runner import Interrupts, run
+from vimmerse_async.cli.status import WORDS
 from vimmerse_async.cli.streaming import InOrder
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.cli.timetable import Timetable, told, wait_until
@@ -53,6 +56,7 @@ def start(job: CaptionOrder) -> int:
         JournalError: The journal cannot be used; nothing was sent.
         OutputError: The results cannot be written.
     """
+    job = resolved(job)
     job.check_paths()
     if job.files.convert:
         require()
@@ -75,14 +79,16 @@ def dry_run(job: CaptionOrder) -> int:
         InvalidRequestError: The job makes no sense.
         JournalError: The journal cannot be read.
     """
+    job = resolved(job)
     with job.recipe.open() as source:
         captioning = Captioning(job, source)
-        questions = captioning.recipe.questions
-        rows = captioning.feed.rows()
+        again, rows = captioning.feed.round, captioning.feed.rows()
+        questions = captioning.recipe.questions if again is None else again.now
+        ask = captioning.ask if again is None else questions.ask
         known = None if job.fresh else job.journal
-        policy = Policy(dedupe=True, retry=job.retry_errors)
+        policy = Policy(dedupe=True, retry=job.retry_errors if again is None else True)
         keeps = job.journal is not None
-        plan = planning.plan(rows, questions, captioning.ask, known, policy, keeps=keeps)
+        plan = planning.plan(rows, questions, ask, known, policy, keeps=keeps)
         planning.show(plan, job.budget)
     return OK
 
@@ -131,6 +137,9 @@ class Captioning:
         if job.sampling is not None:
             with self._again() as again:
                 self._total = self.feed.draw(job.sampling, again, survey.columns)
+        if job.again is not None:
+            with self._again() as again:
+                self._total = self.feed.choose(again, survey.columns)
 
     def count(self, most: int) -> int:
         """Return how many rows the catalog has, or `most` when it has more or is a pipe."""
@@ -222,7 +231,8 @@ class Captioning:
         self, link: Link, interrupts: Interrupts, record: Record, journal: PromptJournal | None
     ) -> None:
         """Ask about every row; note what ended the run early, if not a signal."""
-        job, questions = self._job, self.recipe.questions
+        job, again = self._job, self.feed.round
+        questions = self.recipe.questions if again is None else again.now
         try:
             async with (
                 self.feed.inputs(link.session, journal, record) as inputs,
@@ -234,7 +244,7 @@ class Captioning:
                     ordered=journal is None,
                     journal=journal,
                     max_calls=job.budget.calls,
-                    retry_errors=job.retry_errors,
+                    retry_errors=job.retry_errors if again is None else True,
                 ) as results,
             ):
                 with interrupts.softly(functools.partial(_stop, results, record.progress)):
@@ -273,7 +283,9 @@ class Captioning:
                 note("no journal: nothing is kept; --journal FILE keeps what is paid for")
             yield None
             return
-        details: dict[str, Any] = {DETAIL: self.recipe.kept()}
+        details: dict[str, Any] = {DETAIL: self.recipe.kept(), WORDS: list(self._job.words)}
+        if self.feed.round is not None:
+            details[AGAIN] = self.feed.round.details
         if self._job.budget.price is not None:
             details[money.DETAIL] = str(self._job.budget.price)
         source = self._job.absolute_source()
@@ -306,7 +318,7 @@ class Captioning:
             note("it fetches nothing: pictures behind URLs get a placeholder")
         count = "the rows" if self._total is None else f"{self._total:,} rows"
         if self.feed.chosen is not None:
-            count = f"a sample of {count}"
+            count = f"a sample of {count}" if self.feed.round is None else f"{count} again"
         name = "the standard input" if self._job.source == PIPE else self._job.source
         column = questions.column
         by = f" by column {column}" if column and self._source.form != "text" else ""

@@ -20,12 +20,15 @@ from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.sample import RowKey, Sampling, chosen, key_of_row, sample
 from vimmerse_async.catalog.source import CatalogSource
+from vimmerse_async.cli.asking_again import Round
 from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.cli.outcomes import Record
 from vimmerse_async.cli.sifting import unknown
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.journal.journal import PromptJournal
+from vimmerse_async.journal.marks import ADD_VERSION
 from vimmerse_async.journal.records import Policy
+from vimmerse_async.journal.writer import JournalEntry
 from vimmerse_async.models import PromptRequest
 from vimmerse_async.session import VimmerseSession
 
@@ -47,6 +50,7 @@ class Feed:
     Attributes:
         stream: Where rows wait for what stands beside them; None: a journal keeps that.
         chosen: The rows that alone are taken; None: all are.
+        round: Rows that are asked again; None: it is no such run.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Feed:
     ) -> None:
         self.stream: InOrder | None = None
         self.chosen: Container[RowKey] | None = None
+        self.round: Round | None = None
         self._job = job
         self._source = source
         self._questions = questions
@@ -72,14 +77,19 @@ class Feed:
             record: Counts that.
         """
         source, questions = self._source, self._questions
+        rows = self._taken(source.rows())
+        if self.round is not None and journal is not None:
+            questions, rows = self.round.now, self._again(self.round, rows, journal)
         if source.folder is not None:
-            async with hosted(session, self._taken(source.rows()), questions, journal) as requests:
+            async with hosted(session, rows, questions, journal) as requests:
                 yield requests
+        elif self.round is not None:
+            yield map(questions.ask, rows)
         elif source.regular and journal is not None and not journal.began_empty:
             policy = Policy(dedupe=True, retry=self._job.retry_errors)
-            yield unknown(self._taken(source.rows()), questions, journal, policy, record)
+            yield unknown(rows, questions, journal, policy, record)
         elif source.regular:
-            yield map(self._ask, self._taken(source.rows()))
+            yield map(self._ask, rows)
         else:
             yield self._arriving()
 
@@ -109,9 +119,28 @@ class Feed:
         self._source.ask(questions.columns)
         return len(drawn)
 
+    def choose(self, again: CatalogSource, columns: Sequence[str]) -> int:
+        """Choose the rows that are asked again, alone, and return how many they are.
+
+        Args:
+            again: The catalog, opened again, or of a pipe what keeps its rows.
+            columns: All that it has.
+
+        Raises:
+            InvalidRequestError: It cannot be told which are meant.
+            JournalError: The journal cannot be read.
+        """
+        self.round = Round.begun(self._job, self._questions, again, columns)
+        self.chosen = self.round.selection
+        self._source.ask(self._questions.columns | self.round.now.columns)
+        return self.round.selection.count
+
     def rows(self) -> Iterable[CatalogRow]:
         """Return the rows that are asked about."""
-        return self._among(self._source.rows())
+        rows = self._among(self._source.rows())
+        if self.round is None:
+            return rows
+        return (self.round.row(row, key_of_row(row))[0] for row in rows)
 
     def rest(self) -> Iterable[CatalogRow]:
         """Return the rows that were not taken, of a catalog that does not keep one waiting."""
@@ -135,6 +164,16 @@ class Feed:
     def _among(self, rows: Iterable[CatalogRow]) -> Iterable[CatalogRow]:
         rows = self._questions.rows(itertools.islice(rows, self._job.rows))
         return rows if self.chosen is None else chosen(rows, self.chosen)
+
+    def _again(
+        self, again: Round, rows: Iterable[CatalogRow], journal: PromptJournal
+    ) -> Iterator[CatalogRow]:
+        """Yield rows as they are asked now, having told the journal of which they are versions."""
+        for row in rows:
+            asked, version = again.row(row, key_of_row(row))
+            if version is not None:
+                journal.put(JournalEntry(ADD_VERSION, version))
+            yield asked
 
     def _take(self, row: CatalogRow) -> CatalogRow:
         return row if self.stream is None else self.stream.pull(row)

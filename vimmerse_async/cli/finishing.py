@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vimmerse_async.catalog.answers import Answer, Asked, place_of
+from vimmerse_async.catalog.extras import Extras
 from vimmerse_async.catalog.money import Invoice, invoice
 from vimmerse_async.catalog.recipe import PIPE, Recipe
 from vimmerse_async.catalog.sample import RowKey, chosen, key_of_row
@@ -103,7 +104,7 @@ class Finish:
         tell_cost(record.progress.tally, charged, spent)
         if error is not None:
             note(f"vimmerse: {explain(error)}")
-        if not ended or done.missing:
+        if not ended or (done.missing and self._job.again is None):
             note(f"to go on{same}: {command}")
         elif record.retriable and self._job.retry_errors is False:
             note(f"to ask failed rows again: {command} --retry-errors")
@@ -113,16 +114,17 @@ class Finish:
         job, source = self._job, self._source
         questions = self._recipe.questions
         kinds = kinds_of_output(source, source.survey().kinds, questions)
+        extras = Extras.of(journal, kinds, checked=False)
         source.ask(questions.columns, whole=self._form != "parquet")
         most = job.rows if job.output == PIPE else None
         rows = questions.rows(itertools.islice(source.records(), most))
         if self._chosen is not None and job.output == PIPE:
             rows = chosen(rows, self._chosen)
         with output_of(
-            job.output, self._form, source, kinds, questions, None, derived=True
+            job.output, self._form, source, kinds, questions, None, derived=True, more=extras.kinds
         ) as output:
             try:
-                pairs = woven(rows, questions, journal, journal.findings)
+                pairs = extras.beside(woven(rows, questions, journal, journal.findings))
                 if self._chosen is not None:
                     pairs = self._looked_at(pairs, self._chosen)
                 done = weave(pairs, output)

@@ -3,10 +3,11 @@
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import attrs
 
+from vimmerse_async.catalog.answers import Answer, Asked
 from vimmerse_async.catalog.append import Appender, ValuesAppender
 from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.export import (
@@ -18,12 +19,17 @@ from vimmerse_async.catalog.export import (
     reason_of,
     recipe_of,
 )
+from vimmerse_async.catalog.extras import Extras
 from vimmerse_async.catalog.files import is_media
 from vimmerse_async.catalog.forms import OutputForm
 from vimmerse_async.catalog.pictures import Pictures
 from vimmerse_async.catalog.recipe import PIPE, Recipe
 from vimmerse_async.catalog.report import page
 from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.source import CatalogSource
+from vimmerse_async.catalog.values import ColumnType, free_name
+from vimmerse_async.catalog.versions import KINDS as VERSION_KINDS
+from vimmerse_async.catalog.versions import versions
 from vimmerse_async.catalog.weave import Woven, weave, woven
 from vimmerse_async.catalog.write import output_form, writer_for
 from vimmerse_async.cli.errors import OK
@@ -51,8 +57,16 @@ class Given:
     answers: bool
 
 
-def export(given: Given, write_as: OutputForm | None) -> int:
+Which = Literal["rows", "failed", "versions"]
+
+
+def export(given: Given, write_as: OutputForm | None, which: Which = "rows") -> int:
     """Write what a journal holds, and return the exit code.
+
+    Args:
+        given: What was typed.
+        write_as: What to write; None: by the ending.
+        which: Every row, those that failed, or every answer that a row has or had.
 
     Raises:
         InvalidRequestError: The catalog cannot be read again, or the output is it.
@@ -63,10 +77,14 @@ def export(given: Given, write_as: OutputForm | None) -> int:
     form = write_as or ("csv" if given.output == PIPE else output_form(given.output))
     with JournalReader(journal_of(given.journal)) as journal:
         recipe = None if given.answers else recipe_of(journal)
+        if recipe is None and which == "versions":
+            raise InvalidRequestError("the journal is of no catalog, whose rows have versions")
         if recipe is None:
-            path, done, left_out = _write_answers(journal, given.output, form)
+            path, done, left_out = _write_answers(journal, given.output, form, which)
+        elif which == "versions":
+            path, done, left_out = _write_versions(journal, recipe, given, form)
         else:
-            path, done, left_out = _write_catalog(journal, recipe, given, form)
+            path, done, left_out = _write_catalog(journal, recipe, given, form, which)
     place = "" if path is None else f" to {path}"
     missing = f"; {done.missing:,} have no answer yet" if done.missing else ""
     note(f"wrote {done.rows:,} rows{place}{missing}")
@@ -123,23 +141,63 @@ def journal_of(name: str) -> Path:
 
 
 def _write_catalog(
+    journal: JournalReader, recipe: Recipe, given: Given, form: OutputForm, which: Which
+) -> tuple[Path | None, Woven, Sequence[str]]:
+    with _again(recipe, given) as source:
+        questions, whole = recipe.questions, which == "rows"
+        kinds = kinds_of_output(source, source.survey().kinds, questions)
+        extras = Extras.of(journal, kinds, checked=journal.has_checks)
+        source.ask(questions.columns, whole=form != "parquet" or not whole)
+        with output_of(
+            given.output, form, source, kinds, questions, None,
+            derived=True, more=extras.kinds, whole=whole,
+        ) as output:  # fmt: skip
+            pairs = woven(questions.rows(source.records()), questions, journal, journal.findings)
+            done = weave(extras.beside(pairs if whole else _failed(pairs)), output)
+            return output.finish(), done, output.left_out
+
+
+def _write_versions(
     journal: JournalReader, recipe: Recipe, given: Given, form: OutputForm
 ) -> tuple[Path | None, Woven, Sequence[str]]:
+    with _again(recipe, given) as source:
+        questions, done = recipe.questions, Woven()
+        kinds = kinds_of_output(source, source.survey().kinds, questions)
+        names = {name: free_name(name, kinds) for name in VERSION_KINDS}
+        source.ask(questions.columns, whole=True)
+        every: dict[str, ColumnType] = dict(kinds)
+        every.update({names[name]: kind for name, kind in VERSION_KINDS.items()})
+
+        def make(stream: IO[Any]) -> Appender:
+            return ValuesAppender(
+                writer_for(form, stream, every), source.values, tuple(names.values())
+            )
+
+        with Output(given.output, form, make, None, derived=True) as output:
+            for each in versions(questions.rows(source.records()), questions, journal):
+                more = {names[name]: value for name, value in each.more.items()}
+                row = attrs.evolve(each.row, fields={**each.row.fields, **more})
+                output.write(row, each.prompt, each.error)
+                done.rows += 1
+            return output.finish(), done, output.left_out
+
+
+@contextlib.contextmanager
+def _again(recipe: Recipe, given: Given) -> Iterator[CatalogSource]:
+    """Open the catalog again, unless it is where the output would go."""
     with opened_again(recipe, given.source) as source:
         with contextlib.suppress(OSError):
             if given.output != PIPE and Path(given.output).samefile(source.name):
                 raise InvalidRequestError("the output is the source; give it another name")
-        questions = recipe.questions
-        kinds = kinds_of_output(source, source.survey().kinds, questions)
-        source.ask(questions.columns, whole=form != "parquet")
-        with output_of(given.output, form, source, kinds, questions, None, derived=True) as output:
-            pairs = woven(questions.rows(source.records()), questions, journal, journal.findings)
-            done = weave(pairs, output)
-            return output.finish(), done, output.left_out
+        yield source
+
+
+def _failed(pairs: Iterable[tuple[Asked, Answer]]) -> Iterator[tuple[Asked, Answer]]:
+    return (pair for pair in pairs if pair[1].prompt is None and not pair[1].missing)
 
 
 def _write_answers(
-    journal: JournalReader, output: str, form: OutputForm
+    journal: JournalReader, output: str, form: OutputForm, which: Which
 ) -> tuple[Path | None, Woven, Sequence[str]]:
     kinds = {} if form == "jsonl" else kinds_of(known_questions(journal))
     done = Woven()
@@ -150,6 +208,8 @@ def _write_answers(
     with Output(output, form, make, None, derived=True) as out:
         for place, row in enumerate(known_questions(journal), 1):
             prompt = None if row.result is None else row.result.prompt
+            if which == "failed" and prompt is not None:
+                continue
             out.write(CatalogRow(place, row.fields), prompt, reason_of(row))
             done.rows += 1
         return out.finish(), done, out.left_out

@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 import attrs
 import rich_click as click
+from click import get_current_context
+from click.core import ParameterSource
 
 OPTIONS = ("Image2Prompt", "RefinePrompt", "InspireMe", "SuggestPrompt")
 MODES = ("scene", "video", "image", "audio")
@@ -46,6 +48,13 @@ class Connection:
     limit: int | None
     timeout: float | None
     trust_env: bool
+
+
+def typed_options() -> frozenset[str]:
+    """Return the names of the options that were typed, not taken from a file or by default."""
+    context = get_current_context()
+    source = context.get_parameter_source
+    return frozenset(name for name in context.params if source(name) is ParameterSource.COMMANDLINE)
 
 
 def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:

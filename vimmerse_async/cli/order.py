@@ -40,6 +40,9 @@ class CaptionOrder:
         sampling: How a sample of them is drawn, which alone is asked; None: all are.
         questions: What is asked about each.
         files: What was said about local files.
+        again: Which rows are asked again, alone; None: it is no such run.
+        now: What these are asked; None: not found out yet.
+        typed: Options that were typed, by their names.
         connection: Who is asked.
         journal: Where results are kept; None: nowhere.
         fresh: True sets an older journal aside.
@@ -59,6 +62,9 @@ class CaptionOrder:
     sampling: Sampling | None
     questions: Questions
     files: FileOptions
+    again: str | None
+    now: Questions | None
+    typed: frozenset[str]
     connection: Connection
     journal: Path | None
     fresh: bool
@@ -77,7 +83,7 @@ class CaptionOrder:
     @property
     def is_preview(self) -> bool:
         """Whether only some rows are asked, to look at them first."""
-        return self.rows is not None or self.sampling is not None
+        return any(each is not None for each in (self.rows, self.sampling, self.again))
 
     def absolute_source(self) -> str | None:
         """Return a path that means the same from every folder; None of a pipe."""
@@ -85,6 +91,8 @@ class CaptionOrder:
 
     def check_paths(self) -> None:
         """Raise `InvalidRequestError` where the output cannot be meant."""
+        if self.again is not None and self.sampling is not None:
+            raise InvalidRequestError("--again and --sample exclude each other", field="again")
         if self.sampling is not None and self.journal is None:
             raise InvalidRequestError(
                 "a sample needs a journal, from which the others go on: give -o FILE or --journal "

@@ -156,6 +156,8 @@ def output_of(
     progress: Progress | None,
     *,
     derived: bool = False,
+    more: Mapping[str, ColumnType] | None = None,
+    whole: bool = True,
 ) -> Output:
     """Return an output that takes the rows of a catalog.
 
@@ -167,14 +169,17 @@ def output_of(
         questions: What is asked about each row.
         progress: Shares the terminal with rows that go there; None: nobody does.
         derived: True when the rows are kept elsewhere: a file that was not finished is removed.
+        more: Columns that stand behind the catalog's, and what they hold; None for none.
+        whole: False when rows are left out.
 
     Raises:
         OutputError: It cannot be created.
     """
-    added = tuple(SPLIT_KINDS) if questions.split == "all" else ()
+    more = more or {}
+    added = (*(SPLIT_KINDS if questions.split == "all" else ()), *more)
 
     def make(stream: IO[Any]) -> Appender:
-        return appender_for(form, stream, source, kinds, added)
+        return appender_for(form, stream, source, {**kinds, **more}, added, whole=whole)
 
     encoding = text_encoding(form, source)
     return Output(name, form, make, progress, encoding=encoding, derived=derived)

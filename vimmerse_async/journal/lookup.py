@@ -21,6 +21,18 @@ _FIND = (
     "FROM wanted CROSS JOIN results ON question = one"
 )
 """A list behind `IN` would be sorted into a table of its own first: a sixth of the time."""
+STANDS = (
+    "coalesce((SELECT asked FROM versions JOIN results AS later ON later.question = asked "
+    "WHERE versions.question = one AND later.state = 'answered' ORDER BY version DESC LIMIT 1), "
+    "one)"
+)
+"""What was asked for a question `one`: the last version that has an answer, else itself."""
+_STANDING = (
+    "WITH wanted (one) AS (VALUES {}) SELECT one, "  # noqa: S608 - ours
+    "CASE WHEN edited IS NULL THEN state ELSE 'answered' END, coalesce(edited, prompt), "
+    "error_class, error, status FROM wanted CROSS JOIN results AS answer ON answer.question = "
+    f"{STANDS} LEFT JOIN marks ON marks.question = answer.question"
+)
 
 
 @attrs.define(eq=False)
@@ -43,6 +55,7 @@ class Lookup(threading.Thread):
         self._path = path
         self._loop = loop
         self._queue: SimpleQueue[_Request | None] = SimpleQueue()
+        self._judged = False
 
     async def find(self, questions: Sequence[bytes]) -> dict[bytes, Finding]:
         """Return what is known about those of the questions of which anything is."""
@@ -72,7 +85,7 @@ class Lookup(threading.Thread):
                 try:
                     connection = connection or self._open()
                     answer = (
-                        find(connection, request.questions)
+                        find(connection, request.questions, judged=self._judged)
                         if request.counter is None
                         else _count(connection, request.counter, request.questions)
                     )
@@ -88,6 +101,7 @@ class Lookup(threading.Thread):
         connection = sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True)
         connection.isolation_level = None
         connection.execute("PRAGMA temp_store = FILE")
+        self._judged = has_judgements(connection)
         return connection
 
     async def _ask(self, questions: Sequence[bytes], counter: str | None) -> Any:
@@ -105,11 +119,38 @@ def _answer(future: asyncio.Future[object], answer: object) -> None:
         future.set_result(answer)
 
 
-def find(connection: sqlite3.Connection, questions: Sequence[bytes]) -> dict[bytes, Finding]:
-    """Return what a journal knows about those of the questions of which it knows anything."""
+def has_judgements(connection: sqlite3.Connection) -> bool:
+    """Return whether any answer was edited, or any question asked again in other words."""
+    if schema.version_of(connection) < schema.WITH_MARKS:
+        return False
+    sql = "SELECT EXISTS (SELECT 1 FROM versions) OR EXISTS (SELECT 1 FROM marks)"
+    return bool(connection.execute(sql).fetchone()[0])
+
+
+def find(
+    connection: sqlite3.Connection, questions: Sequence[bytes], *, judged: bool
+) -> dict[bytes, Finding]:
+    """Return what a journal knows about those of the questions of which it knows anything.
+
+    Args:
+        connection: To the journal.
+        questions: What rows ask.
+        judged: Whether another version, or what people wrote, may stand for an answer.
+    """
+    return _found(connection, _STANDING if judged else _FIND, questions)
+
+
+def results_of(connection: sqlite3.Connection, questions: Sequence[bytes]) -> dict[bytes, Finding]:
+    """Return what came of those of the questions that were asked themselves."""
+    return _found(connection, _FIND, questions) if questions else {}
+
+
+def _found(
+    connection: sqlite3.Connection, sql: str, questions: Sequence[bytes]
+) -> dict[bytes, Finding]:
     size = 1 << (len(questions) - 1).bit_length()  # few sizes are few statements to prepare
     found = connection.execute(
-        _FIND.format(",".join(["(?)"] * size)), [*questions, *[None] * (size - len(questions))]
+        sql.format(",".join(["(?)"] * size)), [*questions, *[None] * (size - len(questions))]
     )
     return {line[0]: line[1:] for line in found}
 

@@ -16,7 +16,8 @@ from vimmerse_async.control.retry import Verdict
 from vimmerse_async.errors import JournalError
 from vimmerse_async.journal import schema
 from vimmerse_async.journal.kept import JournalRow, RunRecord, Sample
-from vimmerse_async.journal.lookup import find
+from vimmerse_async.journal.lookup import STANDS, find, has_judgements
+from vimmerse_async.journal.marks import Judged, judged
 from vimmerse_async.journal.records import FIND_FILE, FileState, Finding
 
 _BUSY = 10.0
@@ -25,6 +26,10 @@ _AT_ONCE = 256
 _RESULT = ", ".join(schema.RESULT_COLUMNS)
 _RESULTS = f"SELECT {_RESULT} FROM results ORDER BY rowid"  # noqa: S608 - ours
 _FIND = f"SELECT {_RESULT} FROM results WHERE question IN "  # noqa: S608 - ours
+_FIND_STANDING = (
+    f"WITH wanted (one) AS (VALUES {{}}) SELECT one, {_RESULT} FROM wanted "  # noqa: S608 - ours
+    f"CROSS JOIN results ON question = {STANDS}"
+)
 
 
 class JournalReader:
@@ -45,6 +50,7 @@ class JournalReader:
         self.path: Path = Path(path).resolve()
         self._connection: sqlite3.Connection | None = None
         self._version = 0
+        self._judged = False
 
     def __enter__(self) -> Self:
         if not self.path.is_file():
@@ -52,6 +58,7 @@ class JournalReader:
         with self._reading():
             self._connection = self._open()
             self._version = schema.version_of(self._connection)
+            self._judged = has_judgements(self._connection)
         return self
 
     def __exit__(
@@ -119,21 +126,65 @@ class JournalReader:
         return self._each(_RESULTS, _journal_row)
 
     def find(self, questions: Sequence[bytes]) -> dict[bytes, JournalRow]:
-        """Return what became of those of the questions that were asked; of few thousand at most."""
+        """Return what became of those of the questions that were asked; of few thousand at most.
+
+        Where a question was asked again in other words, it is what became of these.
+        """
         marks = ",".join("?" * len(questions))
-        found = self._all(f"{_FIND} ({marks})", questions)
-        return {line[0]: _journal_row(line) for line in found}
+        if not self._judged:
+            found = self._all(f"{_FIND} ({marks})", questions)
+            return {line[0]: _journal_row(line) for line in found}
+        values = ",".join(["(?)"] * len(questions))
+        found = self._all(_FIND_STANDING.format(values), questions)
+        return {line[0]: _journal_row(line[1:]) for line in found}
+
+    def find_one(self, question: bytes) -> JournalRow | None:
+        """Return what became of a question itself; None when it was not asked."""
+        found = self._all(f"{_FIND} (?)", [question])
+        return _journal_row(found[0]) if found else None
 
     def findings(self, questions: Sequence[bytes]) -> dict[bytes, Finding]:
         """Return answers and errors only, in less time; of few thousand questions at most."""
         with self._reading():
-            return find(self._open_connection(), questions)
+            return find(self._open_connection(), questions, judged=self._judged)
+
+    def judged(self, questions: Iterable[bytes]) -> dict[bytes, Judged]:
+        """Return what stands for each of a few hundred questions, and what is thought of it."""
+        wanted = list(questions)
+        with self._reading():
+            if self._version >= schema.WITH_MARKS:
+                return judged(self._open_connection(), wanted)
+            found = find(self._open_connection(), wanted, judged=False) if wanted else {}
+            return {each: Judged(each, found.get(each)) for each in wanted}
+
+    @property
+    def has_checks(self) -> bool:
+        """Whether answers were looked at and any looked wrong."""
+        if self._version < schema.WITH_MARKS:
+            return False
+        return bool(self._all("SELECT EXISTS (SELECT 1 FROM checks)")[0][0])
+
+    @property
+    def has_edits(self) -> bool:
+        """Whether people wrote another text in place of any answer."""
+        if not self._judged:
+            return False
+        sql = "SELECT EXISTS (SELECT 1 FROM marks WHERE edited IS NOT NULL)"
+        return bool(self._all(sql)[0][0])
 
     def paid(self, run: int) -> tuple[int, int]:
         """Return how many answers a run wrote, and its calls that may have been charged as well."""
         sql = "SELECT sum(state = 'answered'), sum(possibly_charged) FROM results WHERE run = ?"
         answered, charged = self._all(sql, [run])[0]
         return answered or 0, charged or 0
+
+    def days(self) -> list[tuple[str, int]]:
+        """Return how many answers came on each day of this place, the oldest first."""
+        sql = (
+            "SELECT date(finished_at, 'unixepoch', 'localtime'), count(*) FROM results "
+            "WHERE state = 'answered' GROUP BY 1 ORDER BY 1"
+        )
+        return [(str(day), count) for day, count in self._all(sql)]
 
     def snapshot(self) -> LimitSnapshot | None:
         """Return the limit as it was learned; None when it was not."""

@@ -20,6 +20,7 @@ from vimmerse_async.cli.options import (
     choice,
     connection_options,
     dialect_options,
+    typed_options,
 )
 
 if TYPE_CHECKING:
@@ -164,6 +165,13 @@ def _no_source(
     help="Also ask again what was rejected, with any error or with these; stands behind SOURCE.",
     panel=MONEY,
 )
+@click.option(
+    "--again",
+    metavar="WHERE",
+    help="Ask once more, with another --prompt or --mode, what is marked (bad), flagged, failed, "
+    "or meant by an expression of SQL.",
+    panel=MONEY,
+)
 @budget_options
 @click.option(
     "--dry-run", is_flag=True, help="Say what it would ask and cost; send nothing.", panel=MONEY
@@ -189,6 +197,7 @@ def caption_command(
     no_journal: bool,
     fresh: bool,
     retry_errors: str | None,
+    again: str | None,
     overwrite: bool,
     budget: "Budget",
     exclude: Sequence[str],
@@ -220,6 +229,9 @@ def caption_command(
         sampling=None if sample is None else Sampling(sample, per, seed),
         questions=Questions(**asked),
         files=FileOptions(convert=convert, exclude=tuple(exclude)),
+        again=again,
+        now=None,
+        typed=typed_options(),
         connection=connection,
         journal=journal_path(output, journal, wanted=not no_journal),
         fresh=fresh,

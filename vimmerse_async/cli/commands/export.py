@@ -29,9 +29,18 @@ from vimmerse_async.cli.options import choice, reading_options
     help="Write .csv, .jsonl or .parquet. Else: stdout.",
 )
 @click.option("--to", "write_as", **choice(WRITTEN), help="What to write.")
+@click.option("--versions", is_flag=True, help="Every answer that a row has or had, a line each.")
+@click.option("--failed", is_flag=True, help="Rows without a prompt that were asked, only.")
 @reading_options
-def export_command(*, write_as: Any, **given: Any) -> int:
+def export_command(*, write_as: Any, versions: bool, failed: bool, **given: Any) -> int:
     """Export, and return the exit code."""
-    from vimmerse_async.cli.journal_views import Given, export  # noqa: PLC0415 - `--help` must not pay
+    if versions and (failed or given["answers"]):
+        raise click.UsageError("--versions goes neither with --failed nor with --answers")
+    from vimmerse_async.cli.journal_views import (  # noqa: PLC0415 - `--help` must not pay
+        Given,
+        Which,
+        export,
+    )
 
-    return export(Given(**given), write_as)
+    which: Which = "versions" if versions else "failed" if failed else "rows"
+    return export(Given(**given), write_as, which)
