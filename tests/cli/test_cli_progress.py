@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from vimmerse_async.cli.progress import clock, describe
+from vimmerse_async.cli.progress import clock, describe, plainly
 from vimmerse_async.cli.tally import Tally
 from vimmerse_async.cli.terminal import visible
 from vimmerse_async.control.limit import LimitSnapshot
@@ -57,6 +57,23 @@ def test_known_rows_and_calls_left() -> None:
     counted.done, counted.cached, counted.calls = 1_100, 1_000, 120
     counted.mark(10.0)
     assert describe(counted, IDLE) == "1,100 of 5,000, 1,000 known, 10/s, 6:30 left, 380 calls left"
+
+
+def test_what_is_waited_for() -> None:
+    """Where no row has ended for a while, the answers that are waited for stand for the time."""
+    busy = LimitSnapshot(window=16, rate=math.inf, in_flight=6)
+    counted = tally(470, (10, 464), (24, 464))
+    assert "waiting 0:14 for the last 6 answers" in describe(counted, busy)
+    assert "left" not in describe(counted, busy)
+    assert "waiting 0:14 for 6 answers" in describe(tally(900, (10, 464), (24, 464)), busy)
+    assert "left" in describe(tally(470, (10, 464), (12, 464)), busy)
+
+
+def test_a_plain_line_says_what_was_learned() -> None:
+    """A line that nobody sees grow has the limit that was found, and the refused share."""
+    rate = LimitSnapshot(64, 12.5, 3, refused=0.011, suspect="rate")
+    assert plainly(tally(9), rate).endswith("12.5/s allowed, 1.1% refused")
+    assert plainly(tally(9), IDLE).endswith("16 in flight tried so far, 0.0% refused")
 
 
 def test_rate_is_of_late() -> None:

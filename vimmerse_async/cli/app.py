@@ -10,6 +10,7 @@ import rich_click as click
 from vimmerse_async._version import __version__
 from vimmerse_async.cli.completion import completion_options
 from vimmerse_async.cli.errors import end_quietly, report
+from vimmerse_async.cli.terminal import speaking, tell
 
 _COMMANDS: Mapping[str, str] = {
     "caption": "caption",
@@ -88,6 +89,13 @@ def vimmerse() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; an error becomes one line on stderr."""
+    with speaking():
+        code = _run(arguments)
+        tell("exit", code=code)
+        return code
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         code = vimmerse.main(
             list(arguments), prog_name="vimmerse", standalone_mode=False, obj=tuple(arguments)

@@ -36,7 +36,7 @@ from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.runner import Interrupts, run
 from vimmerse_async.cli.status import WORDS
 from vimmerse_async.cli.streaming import InOrder
-from vimmerse_async.cli.terminal import note
+from vimmerse_async.cli.terminal import note, warn
 from vimmerse_async.cli.timetable import Timetable, told, wait_until
 from vimmerse_async.errors import (
     InvalidRequestError,
@@ -178,7 +178,7 @@ class Captioning:
                 tell_charges(self._charged, self._charged)
                 tell_cost(progress.tally, self._charged)
         if self._error is not None and journal is None:
-            note(f"vimmerse: {explain(self._error)}")
+            warn(f"vimmerse: {explain(self._error)}")
         if self._error is not None:
             return exit_code(self._error)
         return FAILED if progress.tally.failed else OK

@@ -7,6 +7,7 @@ import rich_click as click
 from click.exceptions import UsageError
 
 from vimmerse_async.cli.settings import PROFILE_VARIABLE, defaults
+from vimmerse_async.cli.speech import speech_options
 
 
 class ConfiguredCommand(click.RichCommand):
@@ -14,6 +15,7 @@ class ConfiguredCommand(click.RichCommand):
 
     def __init__(self, *words: Any, **options: Any) -> None:
         super().__init__(*words, **options)
+        self.params += speech_options()
         self.params.append(
             click.Option(
                 ("--profile",),

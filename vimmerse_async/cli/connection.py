@@ -1,6 +1,7 @@
 """The session of a command, and the emulator behind it where one is wanted."""
 
 import contextlib
+import logging
 from collections.abc import AsyncGenerator
 
 import attrs
@@ -12,6 +13,8 @@ from vimmerse_async.errors import APIError
 from vimmerse_async.hooks import CallEvent, RetryEvent
 from vimmerse_async.options import Timeouts
 from vimmerse_async.session import VimmerseSession
+
+_LOG = logging.getLogger("vimmerse_async")
 
 
 class Trouble:
@@ -28,9 +31,12 @@ class Trouble:
         self.error = event.error
 
     def on_call(self, event: CallEvent) -> None:
-        """Forget it when a call succeeds."""
+        """Forget it when a call succeeds, and log the call for whoever wants to know all."""
         if event.error is None:
             self.error = None
+        if _LOG.isEnabledFor(logging.DEBUG):
+            how = "cancelled" if event.cancelled else event.error or "answered"
+            _LOG.debug("%s: %s after %.3f s", event.operation, how, event.elapsed)
 
 
 @attrs.frozen

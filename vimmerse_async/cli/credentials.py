@@ -9,7 +9,7 @@ import attrs
 import rich_click as click
 from yarl import URL
 
-from vimmerse_async.cli.terminal import note
+from vimmerse_async.cli.terminal import warn
 from vimmerse_async.config import BASE_URL_VARIABLE, DEFAULT_BASE_URL, KEY_VARIABLE, Secret
 from vimmerse_async.errors import ConfigurationError
 
@@ -114,7 +114,7 @@ def read_key(name: str) -> Secret:
     if not key:
         raise ConfigurationError(f"the key file {name!a:.200} is empty", field="api_key")
     if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        note(f"warning: other users can read the key file {name}: chmod 600 {name}")
+        warn(f"warning: other users can read the key file {name}: chmod 600 {name}")
     return key
 
 

@@ -19,7 +19,7 @@ from vimmerse_async.cli.options import Connection
 from vimmerse_async.cli.output import printing
 from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.runner import Interrupts
-from vimmerse_async.cli.terminal import note
+from vimmerse_async.cli.terminal import warn
 from vimmerse_async.errors import InvalidRequestError, VimmerseError
 from vimmerse_async.models import URL_FIELDS, PromptRequest
 from vimmerse_async.session import VimmerseSession
@@ -141,7 +141,7 @@ async def _uploaded(session: VimmerseSession, name: str, *, convert: bool) -> st
 
 def _conclude(errors: Sequence[VimmerseError], count: int) -> int:
     for error in errors:
-        note(f"vimmerse: {explain(error)}")
+        warn(f"vimmerse: {explain(error)}")
     if not errors:
         return OK
     return exit_code(errors[0]) if count == 1 else FAILED

@@ -1,6 +1,7 @@
 """`--dry-run`: what a run would ask, and what it would cost, without asking anything."""
 
 import itertools
+import json
 import math
 import sqlite3
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, nullcontext
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -22,6 +24,7 @@ from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.cli.budget import Budget
 from vimmerse_async.cli.progress import clock, pace
 from vimmerse_async.cli.refusals import Refusals
+from vimmerse_async.cli.terminal import VOICE
 from vimmerse_async.cli.timetable import told
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.journal.origin import EMULATOR
@@ -75,6 +78,9 @@ def show(plan: DryRun, budget: Budget) -> None:
     """
     most, price = budget.calls, budget.price
     calls = plan.calls if most is None else min(most, plan.calls)
+    if VOICE.events:
+        sys.stdout.write(json.dumps(figures(plan, calls, price)) + "\n")
+        return
     lines = [
         ("rows", f"{plan.rows:,}"),
         ("cannot be asked", _told(plan.refusals) if plan.refusals else ""),
@@ -92,6 +98,30 @@ def show(plan: DryRun, budget: Budget) -> None:
     for name, text in lines:
         if text:
             sys.stdout.write(f"{name:<20}{text}\n")
+
+
+def figures(plan: DryRun, calls: int, price: Decimal | None) -> dict[str, Any]:
+    """Return a plan for programs.
+
+    Args:
+        plan: What a run would do.
+        calls: Those of its calls that it may make.
+        price: What a call costs; None: nobody knows.
+    """
+    return {
+        "event": "plan",
+        "rows": plan.rows,
+        "cannot_be_asked": len(plan.refusals),
+        "questions": plan.questions,
+        "answered": plan.answered,
+        "rejected": plan.rejected,
+        "uploads": plan.uploads,
+        "calls_needed": plan.calls,
+        "calls_needed_at_most": plan.calls + plan.again,
+        "calls": calls,
+        "cost": None if price is None else str(price * calls),
+        "seconds": round(calls / plan.rate, 1) if plan.rate else None,
+    }
 
 
 def plan(

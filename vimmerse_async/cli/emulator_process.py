@@ -16,7 +16,7 @@ import attrs
 import rich_click as click
 
 from vimmerse_async.cli.runner import Interrupts, run
-from vimmerse_async.cli.terminal import note
+from vimmerse_async.cli.terminal import note, warn
 from vimmerse_async.emulator.behaviour.limits import Limits
 from vimmerse_async.emulator.behaviour.spec import read_plan
 from vimmerse_async.emulator.server import Emulator
@@ -100,7 +100,7 @@ def build(flags: Mapping[str, Any]) -> Emulator:
     except (ValueError, OSError, RuntimeError) as error:
         raise click.UsageError(str(error)) from None
     for warning in caught:
-        note(f"warning: {warning.message}")
+        warn(f"warning: {warning.message}")
     return emulator
 
 
@@ -130,10 +130,10 @@ def _wait_for(words: Sequence[str], environment: Mapping[str, str]) -> int:
         try:
             child = subprocess.Popen(words, env=environment)  # noqa: S603 - what the user typed
         except FileNotFoundError:
-            note(f"vimmerse: there is no command {words[0]}")
+            warn(f"vimmerse: there is no command {words[0]}")
             return _NOT_FOUND
         except PermissionError:
-            note(f"vimmerse: {words[0]} cannot be executed")
+            warn(f"vimmerse: {words[0]} cannot be executed")
             return _NOT_EXECUTABLE
         with _handling(lambda number, _: child.send_signal(number), signal.SIGTERM, signal.SIGHUP):
             code = child.wait()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
-from vimmerse_async.cli.terminal import note
+from vimmerse_async.cli.terminal import warn
 from vimmerse_async.control.retry import rule_of
 from vimmerse_async.errors import (
     APIConnectionError,
@@ -59,9 +59,9 @@ def report(error: BaseException) -> int:
     if isinstance(error, ClosedError):
         return end_quietly()
     if isinstance(error, NoArgsIsHelpError):
-        note(error.format_message())
+        warn(error.format_message())
         return USAGE
-    note(f"vimmerse: {explain(error)}")
+    warn(f"vimmerse: {explain(error)}")
     if not any(isinstance(error, known) for known in _CODES) and sys.flags.dev_mode:
         raise error
     return exit_code(error)

@@ -22,7 +22,7 @@ from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.cli.outcomes import Record
 from vimmerse_async.cli.output import kinds_of_output, output_of
 from vimmerse_async.cli.tally import Tally
-from vimmerse_async.cli.terminal import note
+from vimmerse_async.cli.terminal import note, warn
 from vimmerse_async.errors import InvalidRequestError, JournalError, VimmerseError
 from vimmerse_async.journal.reader import JournalReader
 
@@ -93,8 +93,8 @@ class Finish:
         except (OutputError, JournalError, KeyboardInterrupt):
             record.tell(None, (), None, ended=ended)
             if error is not None:
-                note(f"vimmerse: {explain(error)}")
-            note(f"what was answered is kept in {journal}; to go on{same}: {command}")
+                warn(f"vimmerse: {explain(error)}")
+            warn(f"what was answered is kept in {journal}; to go on{same}: {command}")
             raise
         told = None if self._placed is None else self._placed.told(self._target)
         for line in self._shown:
@@ -103,11 +103,11 @@ class Finish:
         tell_charges(charged, ever)
         tell_cost(record.progress.tally, charged, spent)
         if error is not None:
-            note(f"vimmerse: {explain(error)}")
+            warn(f"vimmerse: {explain(error)}")
         if not ended or (done.missing and self._job.again is None):
-            note(f"to go on{same}: {command}")
+            warn(f"to go on{same}: {command}")
         elif record.retriable and self._job.retry_errors is False:
-            note(f"to ask failed rows again: {command} --retry-errors")
+            warn(f"to ask failed rows again: {command} --retry-errors")
         return FAILED if ended and done.missing and not self._job.is_preview else OK
 
     def _write(self, journal: JournalReader) -> tuple[Path | None, Iterable[str], Woven]:
@@ -187,10 +187,10 @@ def tell_lost(job: CaptionOrder, journal: Path, record: Record, error: VimmerseE
         error: What the run said of it; None when it went at the very end.
     """
     record.tell(None, (), None, ended=False)
-    note(f"vimmerse: {explain(error or journaling.gone(journal))}")
+    warn(f"vimmerse: {explain(error or journaling.gone(journal))}")
     same = ", with the same input" if job.source == PIPE else ""
     command = journaling.resume_command(job.words)
-    note(f"move it back to go on, or begin anew{same}: {command}")
+    warn(f"move it back to go on, or begin anew{same}: {command}")
     return OUTPUT
 
 

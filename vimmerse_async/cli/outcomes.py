@@ -9,7 +9,7 @@ from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.cli.progress import Progress, clock, counted
 from vimmerse_async.cli.runner import Interrupts
 from vimmerse_async.cli.streaming import InOrder
-from vimmerse_async.cli.terminal import note
+from vimmerse_async.cli.terminal import note, tell
 from vimmerse_async.control.retry import rule_of
 from vimmerse_async.errors import APIError, InvalidRequestError, VimmerseError
 from vimmerse_async.models import PromptResult
@@ -98,6 +98,17 @@ class Record:
             ended: False: the run was stopped.
         """
         tally = self.progress.tally
+        tell(
+            "end",
+            complete=ended,
+            rows=tally.done,
+            failed=tally.failed,
+            known=tally.cached,
+            calls=tally.calls,
+            possibly_charged=tally.doubtful,
+            seconds=round(tally.elapsed(time.monotonic()), 3),
+            output=None if path is None else str(path),
+        )
         word = "done" if ended else "stopped"
         known = f", {tally.cached:,} known already" if tally.cached else ""
         failed = f", {tally.failed:,} failed" if tally.failed else ""

@@ -24,7 +24,7 @@ from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.values import ColumnType
 from vimmerse_async.cli.errors import ClosedError, OutputError
 from vimmerse_async.cli.progress import Progress
-from vimmerse_async.cli.terminal import note, visible
+from vimmerse_async.cli.terminal import visible, warn
 from vimmerse_async.errors import InvalidRequestError
 
 _FLUSH_EVERY = 1.0
@@ -93,7 +93,7 @@ class Output:
         if self._file is None or self._file.temporary is None:
             return
         if self.rows and not self._derived:
-            note(f"the rows so far are in {self._file.temporary}")
+            warn(f"the rows so far are in {self._file.temporary}")
         else:
             self._file.discard()
 

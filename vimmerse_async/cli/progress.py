@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Any, Self
 from vimmerse_async.catalog.money import Invoice, money
 from vimmerse_async.cli.connection import Link
 from vimmerse_async.cli.tally import Tally
-from vimmerse_async.cli.terminal import note, visible
+from vimmerse_async.cli.terminal import VOICE, note, tell, visible
 from vimmerse_async.control.limit import LimitSnapshot
 
 if TYPE_CHECKING:
     from rich.live import Live
 
 HEARTBEAT = 30.0
-"""Seconds between two plain lines."""
+"""Seconds between two plain lines; the first comes sooner."""
+FIRST_BEAT = 5.0
+_STILL = 5.0
+"""Seconds without a result from which on it is said what is waited for."""
 _TICK = 0.25
 
 
@@ -33,13 +36,13 @@ def describe(tally: Tally, limit: LimitSnapshot, trouble: str = "") -> str:
         limit: What the limit does.
         trouble: What has gone wrong since anything went well; empty for nothing.
     """
-    left, spent = tally.left(), tally.invoice()
+    spent = tally.invoice()
     parts = [
         counted(tally),
         f"{tally.failed:,} failed" if tally.failed else "",
         f"{tally.cached:,} known" if tally.cached else "",
         f"{pace(tally.rate())}/s" if tally.done > tally.cached else "",
-        f"{clock(left)} left" if left is not None and tally.done != tally.total else "",
+        time_left(tally, limit),
         f"cost {money(spent.cost)}{_more(spent)}" if spent is not None else "",
         under_way(limit),
         held_by(limit),
@@ -47,6 +50,52 @@ def describe(tally: Tally, limit: LimitSnapshot, trouble: str = "") -> str:
         f"retrying: {trouble[:80]}" if trouble else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def time_left(tally: Tally, limit: LimitSnapshot) -> str:
+    """Return how long the rest takes, or for which answers nothing goes on; empty: not known."""
+    left = tally.left()
+    if tally.total is not None and tally.done == tally.total:
+        return ""
+    if tally.idle >= _STILL and limit.in_flight:
+        rest = None if tally.total is None else tally.total - tally.done
+        last = "the last " if rest is not None and rest <= limit.in_flight else ""
+        return f"waiting {clock(tally.idle)} for {last}{limit.in_flight} answers"
+    return "" if left is None else f"{clock(left)} left"
+
+
+def plainly(tally: Tally, limit: LimitSnapshot, trouble: str = "") -> str:
+    """Return the state of a run in a line that nobody sees grow: with what was learned so far."""
+    learned = f"{pace(limit.rate)}/s" if math.isfinite(limit.rate) else f"{limit.window:.0f}"
+    kind = "allowed" if limit.suspect else "tried so far"
+    return ", ".join(
+        (
+            describe(tally, limit, trouble),
+            f"{learned} {kind if math.isfinite(limit.rate) else f'in flight {kind}'}",
+            f"{limit.refused:.1%} refused",
+        )
+    )
+
+
+def figures(tally: Tally, limit: LimitSnapshot, trouble: str = "") -> dict[str, Any]:
+    """Return the state of a run for programs."""
+    left = tally.left()
+    return {
+        "done": tally.done,
+        "total": tally.total,
+        "failed": tally.failed,
+        "known": tally.cached,
+        "calls": tally.calls,
+        "possibly_charged": tally.doubtful,
+        "rate": round(tally.rate(), 3),
+        "seconds_left": None if left is None else round(left, 1),
+        "in_flight": limit.in_flight,
+        "window": round(limit.window, 1),
+        "rate_limit": round(limit.rate, 3) if math.isfinite(limit.rate) else None,
+        "refused": round(limit.refused, 4),
+        "held_by": limit.binding,
+        "trouble": trouble or None,
+    }
 
 
 def _more(spent: Invoice) -> str:
@@ -128,12 +177,13 @@ class Progress:
         self._link = link
         self._keep = keep
         self._heartbeat = heartbeat
-        self._last_beat = time.monotonic()
+        self._next_beat = time.monotonic() + min(FIRST_BEAT, heartbeat)
         self._live: Live | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}:
+        shown = sys.stderr.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}
+        if shown and not VOICE.plain:
             self._live = _bar(self._render, keep=self._keep)
             self._live.start()
         self._tick()
@@ -184,10 +234,10 @@ class Progress:
         else:
             self._above(visible(text).removesuffix("\n"))
 
-    def _state(self) -> str:
+    def _state(self, told: Callable[[Tally, LimitSnapshot, str], Any]) -> Any:
         error = self._link.trouble.error
         trouble = "" if error is None else error.message.partition("\n")[0]
-        return describe(self.tally, self._link.session.statistics().limit, trouble)
+        return told(self.tally, self._link.session.statistics().limit, trouble)
 
     def _above(self, text: str) -> None:
         if self._live is not None:
@@ -198,9 +248,11 @@ class Progress:
     def _tick(self) -> None:
         now = time.monotonic()
         self.tally.mark(now)
-        if self._live is None and now - self._last_beat >= self._heartbeat:
-            self._last_beat = now
-            note(self._state())
+        if self._live is None and now >= self._next_beat:
+            self._next_beat = now + self._heartbeat
+            tell("progress", **self._state(figures))
+            if not VOICE.events:
+                note(self._state(plainly))
         self._timer = asyncio.get_running_loop().call_later(_TICK, self._tick)
 
     def _render(self) -> Any:
@@ -213,7 +265,7 @@ class Progress:
         table = Table.grid(padding=(0, 1))
         table.add_row(
             ProgressBar(tally.total, tally.done, width=30, pulse=tally.total is None),
-            Text(visible(self._state())),
+            Text(visible(self._state(describe))),
         )
         width = 80 if self._live is None else self._live.console.width
         return Constrain(table, width - len("^C "))  # the echo of Ctrl-C must not wrap

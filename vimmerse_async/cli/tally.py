@@ -29,6 +29,7 @@ class Tally:
         calls: Calls that were made for them.
         doubtful: Those of them that may have been charged although no answer came.
         longest: Seconds that a row takes, the longest of late.
+        idle: Seconds since the last row ended.
     """
 
     def __init__(
@@ -49,7 +50,8 @@ class Tally:
         self.failed = 0
         self.cached = 0
         self.calls = 0
-        self._begun = now
+        self.idle = 0.0
+        self._begun = self._moved = now
         self._marks = deque([(now, 0)], _REMEMBERED)
 
     def invoice(self) -> Invoice | None:
@@ -66,7 +68,11 @@ class Tally:
 
     def mark(self, now: float) -> None:
         """Remember how far it was at this moment."""
+        before = self._marks[-1][1]
         self._marks.append((now, self.done - self.cached))
+        if before != self._marks[-1][1]:
+            self._moved = now
+        self.idle = now - self._moved
 
     def rate(self) -> float:
         """Return the rows a second that were asked, of late."""
