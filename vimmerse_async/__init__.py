@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         PromptRequest,
         PromptResult,
         SessionStatistics,
+        SharingStatistics,
     )
     from vimmerse_async.options import RetryPolicy, Timeouts
     from vimmerse_async.routes import image_2_prompt, refine_prompt, suggest_prompt, text_prompt
@@ -85,6 +86,7 @@ __all__ = [
     "RetryPolicy",
     "SessionError",
     "SessionStatistics",
+    "SharingStatistics",
     "StartEvent",
     "Timeouts",
     "TracingHook",
@@ -110,7 +112,7 @@ _HOMES = {
     "hooks": {"CallEvent", "Hook", "OpenEvent", "RetryEvent", "StartEvent", "TracingHook"},
     "models": {
         "Asset", "PromptMode", "PromptOption", "PromptRequest", "PromptResult",
-        "SessionStatistics",
+        "SessionStatistics", "SharingStatistics",
     },
     "options": {"RetryPolicy", "Timeouts"},
     "routes": {"image_2_prompt", "refine_prompt", "suggest_prompt", "text_prompt"},

@@ -34,8 +34,19 @@ def identity(base_url: str, key: str) -> bytes:
     return hashlib.blake2b(f"{base_url}\n{key}".encode(), key=_digest_key, digest_size=16).digest()
 
 
-def join_gate(name: object, make_limit: Callable[[], Limit]) -> Gate:
-    """Return the running loop's gate of that name, which sessions share; None: one of its own."""
+def join_gate(
+    name: object,
+    make_limit: Callable[[], Limit],
+    make_gate: Callable[[Callable[[], Limit], Callable[[], float]], Gate] | None = None,
+) -> Gate:
+    """Return the running loop's gate of that name, which sessions share; None: one of its own.
+
+    Args:
+        name: The account's.
+        make_limit: Makes the limit of a new gate.
+        make_gate: Makes one that other processes share, from `make_limit` and the clock; None: it
+            is this loop's alone.
+    """
     loop = asyncio.get_running_loop()
     if name is None:
         return Gate(make_limit(), loop.time)
@@ -49,7 +60,8 @@ def join_gate(name: object, make_limit: Callable[[], Limit]) -> Gate:
         del gates[old]
     entry = gates.get(name)
     if entry is None:
-        entry = gates[name] = _Shared(Gate(make_limit(), loop.time))
+        gate = make_gate(make_limit, loop.time) if make_gate else Gate(make_limit(), loop.time)
+        entry = gates[name] = _Shared(gate)
     entry.users += 1
     entry.unused_since = math.inf
     return entry.gate

@@ -11,13 +11,14 @@ import attrs
 from yarl import URL
 
 from vimmerse_async._version import __version__
-from vimmerse_async.errors import ConfigurationError
+from vimmerse_async.errors import ConfigurationError, brief
 from vimmerse_async.proxies import is_proxy, proxy_of
 from vimmerse_async.urls import host_objection, parse, shown
 
 DEFAULT_BASE_URL = "https://api.vimmerse.net"
 KEY_VARIABLE = "VIMMERSE_API_KEY"
 BASE_URL_VARIABLE = "VIMMERSE_BASE_URL"
+SHARE_VARIABLE = "VIMMERSE_SHARE"
 
 _VISIBLE = re.compile(r"[!-~]+").fullmatch
 _AUTHORITY = re.compile(r"[^?#\\]+(?<!:)").fullmatch
@@ -198,6 +199,24 @@ def _path_fault(host: str, path: str) -> str | None:
     if path and host == URL(DEFAULT_BASE_URL).host:
         return "must not have a path, because the routes bring their own"
     return None
+
+
+def choose_share(share: object) -> str | None:
+    """Return with whom a limit is shared; None: with nobody outside this process.
+
+    Raises:
+        ConfigurationError: There is no such way to share.
+    """
+    chosen = os.environ.get(SHARE_VARIABLE) or None if share is None else share
+    if chosen in {None, "off"}:
+        return None
+    if chosen != "host":
+        raise ConfigurationError(
+            f"share (or {SHARE_VARIABLE}) must be 'host', for all processes of this user on this "
+            f"machine, or 'off', not {brief(chosen)}",
+            field="share",
+        )
+    return "host"
 
 
 def choose_proxy(proxy: Any, base_url: str, *, trust_env: bool) -> Secret | None:

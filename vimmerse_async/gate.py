@@ -9,7 +9,6 @@ the limit named, asks again.
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Callable
 
 from vimmerse_async.control.adaptive import AdaptiveLimit
@@ -18,12 +17,12 @@ from vimmerse_async.control.fixed import FixedLimit
 from vimmerse_async.control.limit import Limit, LimitSnapshot, Outcome, Permit
 from vimmerse_async.control.refusals import DOUBTED, Scene, is_quick, is_refusal
 from vimmerse_async.control.retry import rule_of
+from vimmerse_async.control.turns import Turns
 from vimmerse_async.errors import APIError, APIStatusError
 from vimmerse_async.lanes import Lane, LaneClosedError, Waiter
+from vimmerse_async.models import SharingStatistics
 from vimmerse_async.wire import Operation
 
-BATCH_SHARE = 4
-"""Every so-manieth admission goes to a batch while calls wait too."""
 BLOCKED = 0.05
 """Seconds between a permit and its use after which the loop must have stood still."""
 STUCK_DELAY = 1.0
@@ -61,8 +60,7 @@ class Gate:
         self._clock = clock
         self._departures: dict[int, float] = {}
         self._calls = Lane()
-        self._batches: deque[Lane] = deque()
-        self._in_a_row = 0
+        self._turns = Turns(self._calls)
         self._served_at = 0.0
         self._waiting = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -82,6 +80,14 @@ class Gate:
             return self.limit.snapshot(self._clock())
         return self.limit.snapshot()
 
+    def has_room(self) -> bool:
+        """Return whether who waits is going to be admitted at once: here, nobody waits then."""
+        return False
+
+    def sharing(self) -> SharingStatistics | None:
+        """Return how the limit is shared with other processes; None: it is not."""
+        return None
+
     def expected_wait(self) -> float:
         """Return the seconds that a request made now has to wait for its turn."""
         return expected_wait(self.snapshot(), self._waiting, self.known.values())
@@ -89,14 +95,13 @@ class Gate:
     def open_lane(self) -> Lane:
         """Return a queue for a batch."""
         lane = Lane()
-        self._batches.append(lane)
+        self._turns.add(lane)
         return lane
 
     def close_lane(self, lane: Lane) -> None:
         """Turn away what waits in a batch's queue and forget it."""
         lane.close()
-        if lane in self._batches:
-            self._batches.remove(lane)
+        self._turns.remove(lane)
 
     def enter(self, route: str, until: float = math.inf) -> Permit | float:
         """Return a permit at once, or the seconds to wait.
@@ -243,22 +248,10 @@ class Gate:
             self.in_flight += 1
             self._served_at = self._departures[id(answer)] = self._clock()
             future.set_result(answer)
-            if lane is self._calls:
-                self._in_a_row += 1
-            else:
-                self._in_a_row = 0
-                self._batches.rotate(-1)
+            self._turns.taken(lane)
 
     def _next_turn(self) -> tuple[Lane, Waiter] | None:
-        call = self._next_call()
-        if call is not None and self._in_a_row < BATCH_SHARE - 1:
-            return self._calls, call
-        for _ in range(len(self._batches)):
-            lane = self._batches[0]
-            if (row := lane.head()) is not None:
-                return lane, row
-            self._batches.rotate(-1)
-        return None if call is None else (self._calls, call)
+        return self._turns.next(self._next_call(), Lane.head)
 
     def _next_call(self) -> Waiter | None:
         """Turn away what is too late, and return the call whose turn it is."""

@@ -272,6 +272,24 @@ class Asset(Travelling):
 
 
 @attrs.frozen
+class SharingStatistics:
+    """How a session shares its limit with other processes, right now.
+
+    Attributes:
+        scope: Where they are: `host`.
+        processes: How many share it; 1 while this one is alone.
+        leader: The process that leads; None while this one is alone.
+        alone: Why this process goes on with a limit of its own; empty while it shares, or is about
+            to.
+    """
+
+    scope: str
+    processes: int = 1
+    leader: int | None = None
+    alone: str = ""
+
+
+@attrs.frozen
 class SessionStatistics:
     """A read-only picture of a session.
 
@@ -283,9 +301,11 @@ class SessionStatistics:
         refused: Requests answered with 429.
         retried: Requests that repeated a failed one.
         possibly_charged: Sends that may have been billed although no answer arrived.
-        waiting: Requests that wait to be admitted, those of sessions sharing the limit included.
+        waiting: Requests that wait to be admitted, those of sessions and processes sharing the
+            limit included.
         expected_wait: Seconds that a call made now would wait for its turn, as far as is known.
-        limit: What the limit does right now.
+        limit: What the limit does right now, for all that share it.
+        sharing: How it is shared with other processes; None: it is this process's own.
     """
 
     calls: int
@@ -298,3 +318,4 @@ class SessionStatistics:
     waiting: int
     expected_wait: float
     limit: LimitSnapshot
+    sharing: SharingStatistics | None = None

@@ -48,6 +48,7 @@ from vimmerse_async.wire import WHO_CALL, Call, Lease
 
 if TYPE_CHECKING:
     from vimmerse_async.lanes import Lane
+    from vimmerse_async.sharing.opening import OpenGate
 
 _PATIENCE = 10.0
 
@@ -103,6 +104,7 @@ class Runtime:
         limit: int | Limit | None,
         hooks: Sequence[Hook],
         budget: float,
+        share: str | None = None,
         **connection: Any,
     ) -> None:
         self.life: Lifecycle = Lifecycle()
@@ -117,13 +119,21 @@ class Runtime:
         self.trouble: APIError | None = None
         self._contact: asyncio.TimerHandle | None = None
         self._limit = FixedLimit(limit) if isinstance(limit, int) else limit
-        self._gate_name = (
+        self._gate_name: object = (
             identity(config.base_url, config.secrets[0])
             if limit is None
             else None
             if isinstance(limit, int)
             else id(limit)
         )
+        self._open_gate: OpenGate | None = None
+        if share is not None:
+            from vimmerse_async.sharing.opening import opener  # noqa: PLC0415 - few sessions share
+
+            self._open_gate = opener(config, limit)
+            account = identity(config.base_url, config.secrets[0])
+            self._gate_name, self._limit = (share, account, limit), None
+        self._keeps = self._limit is None and self._open_gate is None
         self._connection = connection
         self._idle: asyncio.Future[None] | None = None
         self._emulated = None if is_loopback(URL(config.base_url).host or "") else False
@@ -137,7 +147,7 @@ class Runtime:
         loop = self.life.bind()
         self.now = loop.time
         self.transport = Transport(self.config, **self._connection)  # first: it may refuse
-        self.gate = join_gate(self._gate_name, self._make_limit)
+        self.gate = join_gate(self._gate_name, self._make_limit, self._open_gate)
         self.deadlines = Deadlines(loop)
         self._asking = asyncio.Lock()
         self.life.state = SessionState.OPEN
@@ -316,6 +326,7 @@ class Runtime:
             waiting=0 if gate is None else gate.waiting,
             expected_wait=0.0 if gate is None else gate.expected_wait(),
             limit=self._make_limit().snapshot() if gate is None else gate.snapshot(),
+            sharing=None if gate is None else gate.sharing(),
         )
 
     def __del__(self) -> None:
@@ -328,7 +339,7 @@ class Runtime:
         if not life.loop.is_closed():
             self._forget_contact()
             self.deadlines.close()
-            leave_gate(life.loop, self._gate_name, self.gate, keep=self._limit is None)
+            leave_gate(life.loop, self._gate_name, self.gate, keep=self._keeps)
         self.transport.drop()
         warnings.warn(
             f"VimmerseSession of {life.place} was not closed; use `async with`",
@@ -347,9 +358,7 @@ class Runtime:
                 await self._calls_end(1.0)
         finally:
             self.deadlines.close()
-            leave_gate(
-                asyncio.get_running_loop(), self._gate_name, self.gate, keep=self._limit is None
-            )
+            leave_gate(asyncio.get_running_loop(), self._gate_name, self.gate, keep=self._keeps)
             closing = asyncio.ensure_future(self.transport.close())
             try:
                 await finished(closing)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from vimmerse_async.config import build_config, choose_proxy, conceal
+from vimmerse_async.config import build_config, choose_proxy, choose_share, conceal
 from vimmerse_async.control.limit import Limit, Outcome, Permit
 from vimmerse_async.control.retry import Attempts, rule_of
 from vimmerse_async.deadlines import Deadline
@@ -55,6 +55,9 @@ class VimmerseSession:
         retry: What is sent again.
         max_waiting: Calls that may wait for their turn, batches apart; one more fails at once with
             an `OverloadedError`, unsent. None: any number waits.
+        share: `"host"`: all processes of this user on this machine with the same key and
+            `base_url` have one limit and one queue; `limit` is then the most that they have in
+            flight together. `"off"`: they do not. None: the variable `VIMMERSE_SHARE`, else off.
         hooks: Who is told of retries and ended calls.
         ssl: A TLS context, for a private authority; None: the system's trust.
         proxy: Address of an HTTP proxy; None for none.
@@ -83,6 +86,7 @@ class VimmerseSession:
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         max_waiting: int | None = None,
+        share: str | None = None,
         hooks: Sequence[Hook] = (),
         ssl: tls.SSLContext | None = None,
         proxy: str | None = None,
@@ -106,6 +110,7 @@ class VimmerseSession:
             limit,
             hooks,
             retry.budget,
+            choose_share(share),
             ssl=ssl,
             proxy=choose_proxy(proxy, config.base_url, trust_env=trust_env),
             trace_configs=trace_configs,
@@ -370,7 +375,7 @@ class VimmerseSession:
 
     def _check_crowd(self, most: int) -> None:
         gate = self._runtime.gate
-        if gate.calls_waiting < most:
+        if gate.calls_waiting < most or gate.has_room():
             return
         raise OverloadedError(
             f"{gate.calls_waiting} calls wait already (max_waiting {most}): the call was not sent",

@@ -72,6 +72,7 @@ async def connected(connection: Connection) -> AsyncGenerator[Link, None]:
             key,
             base_url=base_url,
             limit=connection.limit,
+            share="off" if connection.emulator else connection.share,
             timeouts=Timeouts(attempt=patience, total=patience),
             hooks=(trouble,),
             trust_env=connection.trust_env and not connection.emulator,

@@ -38,6 +38,7 @@ class Connection:
         base_url: The server's address; None: the environment's, else the vendor's.
         api_key_file: Where the key is; None: in the environment.
         limit: Requests in flight; None: found out.
+        share: With whom the limit is shared; None: what `VIMMERSE_SHARE` says, else nobody.
         timeout: Seconds for a row, and for a server that accepts nothing; None: the usual.
         trust_env: True honours proxy variables and `.netrc`.
     """
@@ -46,6 +47,7 @@ class Connection:
     base_url: str | None
     api_key_file: str | None
     limit: int | None
+    share: str | None
     timeout: float | None
     trust_env: bool
 
@@ -209,6 +211,12 @@ _CONNECTION = (
         type=click.IntRange(1, 10_000),
         metavar="N",
         help="At most N requests in flight. Else: as many as the account allows.",
+        panel=SERVER,
+    ),
+    click.option(
+        "--share",
+        metavar="[host|off]",
+        help="host: one limit with this machine's other processes. Else: $VIMMERSE_SHARE, or off.",
         panel=SERVER,
     ),
     click.option(

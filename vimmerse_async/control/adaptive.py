@@ -94,6 +94,28 @@ class AdaptiveLimit:
         if snapshot.suspect is not None and not self._learned.answers and not self._refusals:
             self._learned.settle(snapshot)
 
+    def resume(self, snapshot: LimitSnapshot) -> None:
+        """Go on at once from where another limit of the same account stopped, guesses included."""
+        self._learned.resume(snapshot)
+
+    def hold(self, route: str, sent: float) -> LearnedPermit:
+        """Return a permit for a request that left at `sent` by another limit's leave.
+
+        It counts as in flight, but neither for the pace nor as accepted: who admitted it has
+        learned from its departure already.
+        """
+        permit = LearnedPermit(route, sent)
+        permit.paced, permit.refusals, permit.outcome = False, self._refusals, None
+        permit.number = self._breaker.passed
+        self._breaker.passed += 1
+        self._learned.hold(permit)
+        return permit
+
+    def withdraw(self, permit: LearnedPermit, now: float) -> None:
+        """Take a permit back with which nothing was sent: it is no evidence of acceptance."""
+        permit.bin.count -= 1
+        self.release(permit, now, Outcome.CANCEL, 0.0)
+
     def admit(self, now: float, route: str = "text") -> LearnedPermit | float:
         """Return a permit, or the seconds after which to ask again; `inf`: after a release."""
         learned, breaker, pace = self._learned, self._breaker, self._pace
@@ -170,6 +192,7 @@ class AdaptiveLimit:
             refused=self._refusals / max(1, self._breaker.passed),
             binding=self._binding(),
             suspect=learned.suspect.value,
+            latency=learned.latency,
         )
 
     def _binding(self) -> Binding | None:

@@ -43,6 +43,7 @@ class LimitSnapshot:
         binding: What holds requests back; None when nothing does.
         suspect: The limit that was found to bind last, from which a warm start goes on; None while
             none is known.
+        latency: Seconds that an answer takes on average; 0.0 while none is known.
     """
 
     window: float
@@ -52,6 +53,7 @@ class LimitSnapshot:
     refused: float = 0.0
     binding: Binding | None = None
     suspect: Literal["window", "rate"] | None = None
+    latency: float = 0.0
 
 
 class Permit(Protocol):

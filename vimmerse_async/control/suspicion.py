@@ -8,7 +8,7 @@ from vimmerse_async.control.ceiling import Ceiling
 from vimmerse_async.control.evidence import QUOTA, Evidence
 from vimmerse_async.control.levels import LearnedPermit, Levels
 from vimmerse_async.control.limit import LimitSnapshot
-from vimmerse_async.control.meter import Meter
+from vimmerse_async.control.meter import Bin, Meter
 from vimmerse_async.control.queueing import QueueDetector
 
 PERIOD = 70.0  # s x sqrt(requests/s): back at the peak; CUBIC's own takes seconds, but pays nothing
@@ -81,15 +81,35 @@ class Suspicion:
         self.suspect = Suspect(snapshot.suspect)
         if self.suspect is Suspect.RATE:
             self._rate.settle(snapshot.rate)
-        else:
+        elif self.suspect is Suspect.WINDOW:
             self._window.settle(snapshot.window)
         self._tie()
+
+    @property
+    def latency(self) -> float:
+        """Seconds that an answer takes on average; 0.0 before the first."""
+        return self._latency
+
+    def resume(self, snapshot: LimitSnapshot) -> None:
+        """Begin where another learner stopped a moment ago, though it may suspect nothing yet."""
+        if snapshot.latency:
+            self._latency, self.answers = snapshot.latency, 1
+        if snapshot.suspect is None:
+            self._window.guess(snapshot.window)
+        self.settle(snapshot)
 
     def enter(self, permit: LearnedPermit, now: float) -> None:
         """Take note of a request that leaves."""
         self.in_flight += 1
         permit.level, permit.full = self.in_flight, self.in_flight >= self.size
         permit.bin = self._evidence.add(now)
+        self._levels.enter(permit)
+
+    def hold(self, permit: LearnedPermit) -> None:
+        """Take note of a request under way that another learner has counted."""
+        self.in_flight += 1
+        permit.level, permit.full = self.in_flight, False
+        permit.bin = Bin(permit.sent)
         self._levels.enter(permit)
 
     def leave(self, now: float) -> None:

@@ -1,0 +1,1 @@
+"""Several processes on one account: strangers, and those that share what one of them learns."""

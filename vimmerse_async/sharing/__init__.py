@@ -1,0 +1,1 @@
+"""One limit and one queue for several processes: whoever leads admits, the others ask."""

@@ -1,0 +1,229 @@
+"""How a member finds whoever leads, leads itself, or goes on alone.
+
+    JOINING -- the leader answers ------------------------------> JOINED
+            -- nobody has the right to lead --------------------> leads, and joins itself
+            -- who has it did not answer for a second ----------> takes it, and joins itself
+            -- neither within a second -------------------------> ALONE
+    JOINED  -- the leader goes away, or says nothing for 1 s ---> JOINING
+    ALONE   -- the leader answers again ------------------------> JOINED
+
+What cannot mend (another version, an unsafe folder) is told once and never tried again.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from random import Random
+from typing import Protocol
+
+from vimmerse_async.hooks import logger
+from vimmerse_async.sharing.folder import CannotShareError
+from vimmerse_async.sharing.leader import Leader
+from vimmerse_async.sharing.meeting import Channel, Claim, Meeting
+from vimmerse_async.sharing.records import (
+    VERSION,
+    Kind,
+    ProtocolError,
+    Record,
+    Standing,
+    pack,
+    told,
+)
+
+PATIENCE = 1.0
+"""Seconds without a word of the leader after which it hangs."""
+ALONE = 1.5
+"""The same after which a member goes alone that could not take its place."""
+ANSWER = 0.3
+"""Seconds in which a leader answers that does not hang."""
+LOOK = 0.25
+"""Seconds between two looks whether it hangs, and, alone, whether there is one again."""
+PULSE = 1.0
+"""Seconds after which a member says that it is there."""
+LATER = 5.0
+"""Seconds after which a folder is tried again that had no room."""
+_rng = Random()  # noqa: S311 - spreads processes, hides nothing
+
+
+class Part(Protocol):
+    """What a member does with what it is told."""
+
+    def joins(self, send: Callable[[bytes], None]) -> None:
+        """Say what is under way, to a leader that may not answer."""
+        ...
+
+    def joined(self) -> None:
+        """Ask the leader from now on."""
+        ...
+
+    def lost(self) -> None:
+        """Wait for another leader."""
+        ...
+
+    def granted(self, record: Record) -> None:
+        """Let one go."""
+        ...
+
+    def stands(self, standing: Standing) -> None:
+        """Take note of how the limit stands."""
+        ...
+
+    def alone(self) -> None:
+        """Go on alone."""
+        ...
+
+
+class Membership:
+    """One member's place among those that share.
+
+    Args:
+        meeting: Where they meet.
+        part: Who is told.
+        pid: This process.
+        number: The most requests in flight that it wants for all together; 0: any number.
+
+    Attributes:
+        is_joined: Whether the leader answers.
+        reason: Why it is alone; empty while it is not.
+    """
+
+    def __init__(self, meeting: Meeting, part: Part, pid: int, number: int) -> None:
+        self.is_joined: bool = False
+        self.reason: str = ""
+        self._meeting = meeting
+        self._part = part
+        self._hello = pack(Record(Kind.HELLO, flag=VERSION, lane=number, number=pid))
+        self._loop = asyncio.get_running_loop()
+        self._channel: Channel | None = None
+        self._leader: Leader | None = None
+        self._standing: Standing | None = None
+        self._learned: Record | None = None
+        self._changed = asyncio.Event()
+        self._refused = False
+        self._heard = self._loop.time()
+        self._pulsed = 0.0
+        self._task = self._loop.create_task(self._stay())
+
+    def close(self) -> None:
+        """Leave the others, and let another lead."""
+        self._task.cancel()
+        self._drop()
+        if self._leader is not None:
+            self._leader.stop()
+            self._leader = None
+
+    async def _stay(self) -> None:
+        try:
+            while True:
+                await self._join()
+                await self._listen()
+        except CannotShareError as error:
+            self._go_alone(str(error))
+
+    async def _listen(self) -> None:
+        while self._channel is not None:
+            before = self._loop.time()
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK):
+                    await self._changed.wait()
+            now = self._loop.time()
+            stood_still = now - before > 2 * LOOK  # what came meanwhile is read first
+            if self._channel is not None and now - self._heard > PATIENCE and not stood_still:
+                self._drop()
+
+    async def _join(self) -> None:
+        holder, since, tries = self._meeting.holder(), 0.0, 0
+        while True:
+            pause = _rng.uniform(0.002, 0.01)
+            mute = self._loop.time() - max(since, self._heard)
+            try:
+                if await self._try(holder if tries and mute > PATIENCE else None):
+                    return
+                tries += 1
+                if self._meeting.holder() != holder:
+                    holder, since, tries = self._meeting.holder(), self._loop.time(), 0
+                elif mute > ALONE:
+                    self._go_alone("whoever leads does not answer")
+            except CannotShareError as error:
+                if error.lasting:
+                    raise
+                self._go_alone(str(error))
+                pause = LATER
+            await asyncio.sleep(max(pause, LOOK) if self.reason else pause)
+
+    async def _try(self, hanging: object) -> bool:
+        claim = await self._meeting.claim()
+        if claim is None and hanging is not None:
+            claim = await self._meeting.overthrow(hanging)
+        if claim is not None:
+            self._lead(claim)
+        self._refused, self._learned = False, None
+        self._changed.clear()
+        try:
+            self._channel = await self._meeting.connect(self._on_records, self._drop)
+        except OSError:
+            return False
+        self._channel.send(self._hello)
+        self._part.joins(self._channel.send)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER):
+                await self._changed.wait()
+        if self._refused:
+            self._drop()
+            raise CannotShareError("a process with another version of vimmerse-async leads")
+        if not self.is_joined:
+            self._drop()
+        return self.is_joined
+
+    def _lead(self, claim: Claim) -> None:
+        if self._leader is not None:
+            self._leader.stop()
+        self._leader = Leader(claim, self._standing)
+
+    def _on_records(self, records: list[Record]) -> None:
+        self._heard = self._loop.time()
+        for record in records:
+            if record.kind == Kind.GRANT:
+                self._part.granted(record)
+            elif record.kind == Kind.LEARNED:
+                self._learned = record
+            elif record.kind == Kind.CROWD and self._learned is not None:
+                self._stand(told(self._learned, record))
+            elif record.kind == Kind.REFUSED:
+                self._refused = True
+                self._changed.set()
+            else:
+                raise ProtocolError
+
+    def _stand(self, standing: Standing) -> None:
+        self._standing = standing
+        self._part.stands(standing)
+        if not self.is_joined:
+            self.is_joined = True
+            if self.reason:
+                logger.info("the limit is shared again")
+            self.reason = ""
+            self._part.joined()
+            self._changed.set()
+        if self._heard > self._pulsed + PULSE and self._channel is not None:
+            self._pulsed = self._heard
+            self._channel.send(pack(Record(Kind.PULSE)))
+
+    def _drop(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+            self.is_joined = False
+            self._part.lost()
+            self._changed.set()
+
+    def _go_alone(self, reason: str) -> None:
+        if self.reason:
+            return
+        self.reason = reason
+        logger.warning(
+            "the limit is not shared with other processes of this %s: %s; this one goes on with "
+            "a limit of its own", self._meeting.scope, reason,
+        )  # fmt: skip
+        self._part.alone()

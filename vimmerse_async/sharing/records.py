@@ -1,0 +1,175 @@
+"""What processes that share a limit say to each other: records of one size, and no I/O.
+
+    a member says                            the leader says
+    HELLO   version, pid, own number         LEARNED  window, rate, latency, members
+    HOLD    a permit that is under way       CROWD    in flight, waiting, gate, refused
+    ASK     so many of a lane want to go     GRANT    one of that lane may go
+    UNASK   so many of them do not           REFUSED  its version, to another one's HELLO
+    DONE    how one ended                    MEMBER   one process, to LOOK
+    UNUSED  a permit that nobody wanted      END      no more members
+    SHUT    a lane has ended
+    WARM    what an earlier run learned
+    PULSE   it is there
+    LOOK    who shares?
+
+Times are ages and spans, never moments: clocks differ between time namespaces.
+"""
+
+import math
+from enum import IntEnum
+from struct import Struct
+from typing import Literal, NamedTuple
+
+from vimmerse_async.control.limit import Binding, LatencyClass, LimitSnapshot, Outcome
+
+VERSION = 1
+"""Changes with the records' meaning; who speaks another goes on alone."""
+LAYOUT = Struct("=BBBxIQddd")
+ROUTES: tuple[LatencyClass, ...] = ("text", "vision", "upload")
+ROUTE_NUMBERS: dict[str, int] = {route: number for number, route in enumerate(ROUTES)}
+OUTCOMES = tuple(Outcome)
+OUTCOME_NUMBERS = {outcome: number for number, outcome in enumerate(OUTCOMES)}
+BINDINGS: tuple[Binding | None, ...] = (None, "window", "rate", "gate", "server")
+SUSPECTS: tuple[Literal["window", "rate"] | None, ...] = (None, "window", "rate")
+
+
+class Kind(IntEnum):
+    """What a record says."""
+
+    HELLO = 1
+    HOLD = 2
+    ASK = 3
+    UNASK = 4
+    DONE = 5
+    UNUSED = 6
+    SHUT = 7
+    WARM = 8
+    PULSE = 9
+    LOOK = 10
+    LEARNED = 16
+    CROWD = 17
+    GRANT = 18
+    REFUSED = 19
+    MEMBER = 20
+    END = 21
+
+
+class Record(NamedTuple):
+    """One record; what its fields mean depends on its kind.
+
+    Attributes:
+        kind: What it says.
+        route: A latency class, or what is suspected.
+        flag: A version, an outcome, what binds, or a yes.
+        lane: A lane, or a number of members or waiting requests.
+        number: A permit, a process, or how many.
+        a, b, c: Figures.
+    """
+
+    kind: int
+    route: int = 0
+    flag: int = 0
+    lane: int = 0
+    number: int = 0
+    a: float = 0.0
+    b: float = 0.0
+    c: float = 0.0
+
+
+class ProtocolError(Exception):
+    """What arrived is no record."""
+
+
+_MOST = {  # of route and flag
+    Kind.HOLD: (len(ROUTES), 1),
+    Kind.ASK: (len(ROUTES), 1),
+    Kind.DONE: (len(ROUTES), len(OUTCOMES)),
+    Kind.WARM: (len(SUSPECTS), 1),
+    Kind.LEARNED: (len(SUSPECTS), len(BINDINGS)),
+}
+_KINDS = frozenset(Kind)
+_ANY = (256, 256)
+
+
+def pack(record: Record) -> bytes:
+    """Return a record as it is sent."""
+    return LAYOUT.pack(*record)
+
+
+class Reader:
+    """Cuts what arrives into records."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[Record]:
+        """Return the records that are whole now.
+
+        Raises:
+            ProtocolError: There is one among them that nobody says.
+        """
+        data = self._rest + data if self._rest else data
+        whole = len(data) - len(data) % LAYOUT.size
+        self._rest = data[whole:]
+        records = [Record._make(each) for each in LAYOUT.iter_unpack(data[:whole])]
+        for record in records:
+            _check(record)
+        return records
+
+
+def _check(record: Record) -> None:
+    if record.kind not in _KINDS:
+        raise ProtocolError
+    routes, flags = _MOST.get(Kind(record.kind), _ANY)
+    if record.route >= routes or record.flag >= flags:
+        raise ProtocolError
+    if not (record.a >= 0.0 and record.b >= 0.0 and record.c >= 0.0):  # nor NaN
+        raise ProtocolError
+
+
+class Standing(NamedTuple):
+    """What the leader tells all members, again and again.
+
+    Attributes:
+        limit: What the shared limit does; its requests in flight are everybody's.
+        waiting: Requests that wait, everybody's.
+        processes: How many share.
+        leader: The process that leads.
+        leaders_own: Requests in flight of the leader's own process.
+    """
+
+    limit: LimitSnapshot
+    waiting: int
+    processes: int
+    leader: int
+    leaders_own: int
+
+
+def tell(standing: Standing) -> bytes:
+    """Return a standing as two records."""
+    limit = standing.limit
+    learned = Record(
+        Kind.LEARNED, SUSPECTS.index(limit.suspect), BINDINGS.index(limit.binding),
+        standing.processes, standing.leader, limit.window, limit.rate, limit.latency,
+    )  # fmt: skip
+    gate = min(limit.gate, 1e9)  # a probe is out: nobody knows
+    crowd = Record(
+        Kind.CROWD, 0, 0, standing.waiting, limit.in_flight, gate, limit.refused,
+        float(standing.leaders_own),
+    )  # fmt: skip
+    return pack(learned) + pack(crowd)
+
+
+def told(learned: Record, crowd: Record) -> Standing:
+    """Return the standing that two records tell."""
+    limit = LimitSnapshot(
+        window=learned.a,
+        rate=learned.b,
+        in_flight=crowd.number,
+        gate=math.inf if crowd.a >= 1e9 else crowd.a,
+        refused=crowd.b,
+        binding=BINDINGS[learned.flag],
+        suspect=SUSPECTS[learned.route],
+        latency=learned.c,
+    )
+    return Standing(limit, crowd.lane, learned.lane, learned.number, int(crowd.c))
