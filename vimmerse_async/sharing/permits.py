@@ -66,7 +66,8 @@ class SharedLimit:
         self.held: dict[int, SharedPermit] = {}
         self._make = make
         self._clock = clock
-        self._cap = min(make().cap, number) if number else make().cap
+        self._cap = make().cap
+        self._number = number
         self._last = 0
         self._warm: LimitSnapshot | None = None
 
@@ -142,7 +143,7 @@ class SharedLimit:
         if self.own is not None:
             return
         self.own = limit = self._make()
-        limit.cap = self._cap
+        limit.cap = min(self._cap, self._number) if self._number else self._cap
         standing = self.standing
         if isinstance(limit, AdaptiveLimit):
             if standing is not None:
