@@ -3,7 +3,7 @@
 A free limit admits in one synchronous step. Otherwise a request waits for a future in its queue:
 calls are served before batches, but while both wait every fourth admission goes to a batch, and
 batches take turns. A call that no answer can reach in the time it has left is turned away; while
-the oldest has too little to be sure of one, the newest goes first. One timer, set for the moment
+the oldest has not ample time for one, the newest goes first. One timer, set for the moment
 the limit named, asks again.
 """
 
@@ -23,6 +23,8 @@ from vimmerse_async.lanes import Lane, LaneClosedError, Waiter
 from vimmerse_async.models import SharingStatistics
 from vimmerse_async.wire import Operation
 
+AMPLE = 2.0
+"""Times as long as an answer is expected to take: who has less left goes after the newest."""
 BLOCKED = 0.05
 """Seconds between a permit and its use after which the loop must have stood still."""
 STUCK_DELAY = 1.0
@@ -259,7 +261,7 @@ class Gate:
         while (call := next_of()) is not None:
             future, route, until = call
             known = self.known.get(route)
-            if known is None or until - now >= known.enough:
+            if known is None or until - now >= AMPLE * known.enough:
                 return call
             if known.is_hopeless(now, until - now):
                 future.set_exception(TooLateError())

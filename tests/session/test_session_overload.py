@@ -2,11 +2,12 @@
 
 import asyncio
 import time
+from random import Random
 
 import pytest
 from scripted_server import NEVER, Answer, Request, ScriptedServer, slow
 
-from benchmarks.overload import ACCOUNTS, ours
+from benchmarks.overload import ACCOUNTS, LATENCY, Server, ours
 from vimmerse_async import (
     APITimeoutError,
     ConfigurationError,
@@ -28,6 +29,39 @@ async def test_capacity_is_used(account, total: float) -> None:
     score = await ours(account, 60, total, 8, seconds=2.0)
     assert score.useful >= 0.9
     assert score.wasted <= 0.03
+
+
+@pytest.mark.parametrize("account", ACCOUNTS[:2], ids=lambda account: account.name)
+@pytest.mark.parametrize("limit", [None, 8], ids=["adaptive", "fixed"])
+async def test_impatient_visitors_are_served(account, limit: int | None) -> None:
+    """Twice as many as can be served, gone after .5 s: .8 of capacity, 5 % paid for nobody."""
+    loop, rng, seconds, served = asyncio.get_running_loop(), Random(7), 4.0, 0
+    async with (
+        Server(account, lambda: LATENCY + rng.expovariate(150)) as server,
+        VimmerseSession(
+            "demo-key", base_url=server.url, limit=limit, timeouts=Timeouts(total=0.5)
+        ) as session,
+    ):
+
+        async def handle() -> None:
+            await asyncio.sleep(rng.expovariate(30))  # what a busy application takes itself
+            await refine_prompt(session, FOX)
+            await asyncio.sleep(rng.expovariate(30))
+
+        async def visit() -> None:
+            nonlocal served
+            visit = asyncio.ensure_future(handle())
+            await asyncio.wait([visit], timeout=0.5)
+            served += visit.done() and visit.exception() is None
+            visit.cancel()
+
+        begun = loop.time()
+        async with asyncio.TaskGroup() as visitors:
+            for number in range(int(seconds * 160)):
+                await asyncio.sleep(begun + number / 160 - loop.time())
+                visitors.create_task(visit())
+        assert served >= 0.8 * 80 * seconds
+        assert 1 - served / server.accepted <= 0.05
 
 
 async def test_a_deadline_is_no_outage(server: ScriptedServer) -> None:
