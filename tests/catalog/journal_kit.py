@@ -56,7 +56,7 @@ def make_journal(
         state = row.get("state", "answered" if name is None else "rejected")
         request = json.dumps(row.get("request", {"image_url": row["fields"].get("image")}))
         connection.execute(
-            "INSERT INTO results VALUES (?, ?, ?, ?, ?, NULL, ?, 1, 0, 2.5, 1, ?)",
+            "INSERT INTO results VALUES (NULL, ?, ?, ?, ?, ?, NULL, ?, 1, 0, 2.5, 1, ?, 1)",
             (question, state, row.get("prompt"), name, text, request, BEGUN + place),
         )
         count += 1

@@ -173,6 +173,9 @@ def test_a_journal_of_version_2_is_marked(vimmerse, emulator, place: Path):
     with sqlite3.connect("o.csv.journal") as connection:
         for table in ("marks", "versions", "checks", "similar", "orders", "moments"):
             connection.execute(f"DROP TABLE {table}")
+        connection.execute("DROP INDEX placed")
+        connection.execute("CREATE UNIQUE INDEX questions ON results (question)")
+        connection.execute("ALTER TABLE results DROP COLUMN placed")
         connection.execute("PRAGMA user_version = 2")
     connection.close()
     assert vimmerse("export", "o.csv").code == 0

@@ -23,7 +23,7 @@ from vimmerse_async import (
     gather_prompts,
     stream_prompts,
 )
-from vimmerse_async.journal.writer import JournalEntry
+from vimmerse_async.journal.commits import JournalEntry
 
 ROWS = [f"https://a.example/{number}" for number in range(400)]
 

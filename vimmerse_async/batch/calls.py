@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from vimmerse_async.batch.identity import RefusedRequest, key_of
+from vimmerse_async.batch.identity import ReadRow, RefusedRequest, key_of
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.models import ModeLike, OptionLike, PromptOption, PromptRequest
 from vimmerse_async.urls import shown
@@ -43,6 +43,8 @@ def row_reader(template: PromptRequest) -> Callable[[object], Call]:
     def read(item: object) -> Call:
         if type(item) is str:
             return read_text(item)
+        if type(item) is ReadRow:
+            return item.call
         if isinstance(item, RefusedRequest):
             raise InvalidRequestError(item.reason)
         if isinstance(item, PromptRequest):

@@ -8,7 +8,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from vimmerse_async.batch.identity import digest_of, digest_of_refused, is_repeatable
+from vimmerse_async.batch.identity import (
+    ReadRow,
+    digest_of,
+    digest_of_refused,
+    is_repeatable,
+)
 from vimmerse_async.batch.pipeline import Pipeline
 from vimmerse_async.batch.plan import BatchPlan
 from vimmerse_async.batch.row import Row
@@ -202,8 +207,12 @@ class Intake:
         return known
 
     def _prepared(self, row: Row) -> bool:
+        item = row.item
+        if type(item) is ReadRow and self._plan.policy.dedupe:
+            row.call, row.question = item.call, item.question
+            return True
         try:
-            row.call = self._plan.read(row.item)
+            row.call = self._plan.read(item)
         except InvalidRequestError as error:
             row.question = digest_of_refused(row.item)
             result = PromptResult(row.index, row.item, error=error.at(row.index))

@@ -16,15 +16,16 @@ from vimmerse_async.batch.source import RowSource
 from vimmerse_async.control.retry import Attempts, verdict_of
 from vimmerse_async.errors import JournalError
 from vimmerse_async.gate import Gate
+from vimmerse_async.journal.commits import Done, JournalEntry
 from vimmerse_async.journal.journal import PromptJournal
 from vimmerse_async.journal.origin import Binding
 from vimmerse_async.journal.records import error_values
-from vimmerse_async.journal.writer import Done, JournalEntry
 from vimmerse_async.models import PromptResult
 
 SAMPLE = 5.0
 """Seconds between the points of the timeline."""
 
+_NO_ERROR = error_values(None)
 _UPDATE = (
     "UPDATE runs SET calls = ?, refused = ?, answered = ?, failed = ?, cached = ?, "
     "possibly_charged = ?"
@@ -132,8 +133,9 @@ class Ledger:
     ) -> None:
         call = row.call
         request = described_refused(row.item) if call is None else described(row.item, call)
+        told = _NO_ERROR if error is None else error_values(error)
         values = (
-            row.question, verdict_of(error), result.prompt, *error_values(error), request,
+            row.question, verdict_of(error), result.prompt, *told, request,
             result.attempts, result.possibly_charged, result.elapsed, self._run, self._now(),
         )  # fmt: skip
         self._journal.add_result(values, written, (row, result))

@@ -4,12 +4,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import attrs
 
-from vimmerse_async.batch.identity import RefusedRequest, digest_of, digest_of_refused, plain_digest
+from vimmerse_async.batch.identity import RefusedRequest, digest_of, digest_of_refused
 from vimmerse_async.catalog.files import look, why
 from vimmerse_async.catalog.folder import FILE_COLUMN
 from vimmerse_async.catalog.forms import URL_COLUMN
 from vimmerse_async.catalog.hosting import KnownFiles, refused_upload
 from vimmerse_async.catalog.keys import Ask, asker_of
+from vimmerse_async.catalog.plain import PlainUrls
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.control.retry import rule_of_status
@@ -72,18 +73,13 @@ class Askers:
         self._questions = questions
         self._files = files
         self.ask: Ask = asker_of(questions)
-        self._column = questions.only_column or ""
-        template = PromptRequest(questions.option, questions.prompt, mode=questions.mode)
-        self._digest = plain_digest(template) if self._column else None
+        self._urls = PlainUrls(questions)
 
     def see(self, row: CatalogRow) -> Asked:
         """Return what a row asks."""
-        if self._digest is not None and row.error is None and row.path is None and not row.again:
-            url = row.fields.get(self._column)
-            if isinstance(url, str) and "http" not in url[1:]:  # else perhaps several addresses
-                digest = self._digest(url)
-                if digest is not None:
-                    return Asked(row, digest)
+        digest = None if row.again else self._urls.digest(row)
+        if digest is not None:
+            return Asked(row, digest)
         if row.path is None or row.error is not None:
             return _asked(row, self.ask(row))
         try:

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import attrs
 
@@ -86,14 +86,7 @@ class RecordSplitter:
         self._rest = ""
         self._enough = 0
         self._feeder = _Feeder()
-        self._reader = csv.reader(
-            self._feeder,
-            delimiter=dialect.delimiter,
-            quotechar=dialect.quote or None,
-            escapechar=dialect.escape or None,
-            quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
-            strict=True,
-        )
+        self._reader = _reader(dialect, self._feeder)
 
     def feed(self, text: str, *, final: bool) -> list[Cut]:
         """Return the records that are whole now.
@@ -109,7 +102,10 @@ class RecordSplitter:
         if not any(sign != self._dialect.end and sign in text for sign in self._signs):
             cuts, place = self._lines(text)
         else:
-            cuts, place = self._records(text, final=final)
+            cuts, place = self._plain_records(text)
+            if not cuts or final:  # one at a time: the last, and where one has lines of its own
+                more, size = self._records(text[place:], final=final)
+                cuts, place = cuts + more, place + size
         self._rest = text[place:]
         # to look again only at twice as much keeps a long record from costing its square
         self._enough = 2 * len(self._rest) if len(self._rest) > _PATIENCE else 0
@@ -123,6 +119,21 @@ class RecordSplitter:
         place = len(text) - len(lines.pop())
         end = self._dialect.end
         return [_cut(line, end) for line in lines], place
+
+    def _plain_records(self, text: str) -> tuple[list[Cut], int]:
+        """Return records of which each stands in a line of its own; none where one does not."""
+        cuts, place = self._lines(text)
+        try:
+            records = list(_reader(self._dialect, [cut[0] for cut in cuts]))
+        except csv.Error:
+            return [], 0
+        if len(records) != len(cuts):
+            return [], 0
+        one, other = self._signs
+        return [
+            (raw, end, cells if one in raw or other in raw else None, None)
+            for (raw, end, _, _), cells in zip(cuts, records, strict=True)
+        ], place
 
     def _records(self, text: str, *, final: bool) -> tuple[list[Cut], int]:
         cuts: list[Cut] = []
@@ -200,6 +211,17 @@ class RecordSplitter:
     def _parted(self, text: str, place: int, stop: int) -> tuple[str, str]:
         cut = _cut(text[place:stop], self._dialect.end if stop < len(text) else "")
         return cut[0], cut[1]
+
+
+def _reader(dialect: Dialect, records: Iterable[str]) -> Iterator[list[str]]:
+    return csv.reader(
+        records,
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote or None,
+        escapechar=dialect.escape or None,
+        quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
+        strict=True,
+    )
 
 
 def _check_hope(text: str, place: int) -> None:

@@ -23,6 +23,7 @@ from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.write import output_form
 from vimmerse_async.cli import dry_run as planning
 from vimmerse_async.cli import journaling
+from vimmerse_async.cli.ahead import Ahead
 from vimmerse_async.cli.asking_again import resolved
 from vimmerse_async.cli.budget import FailureBudget
 from vimmerse_async.cli.connection import Link, connected
@@ -60,8 +61,7 @@ def start(job: CaptionOrder) -> int:
     job.check_paths()
     if job.files.convert:
         require()
-    with job.recipe.open() as source:
-        captioning = Captioning(job, source)
+    with job.recipe.open() as source, contextlib.closing(Captioning(job, source)) as captioning:
         if job.journal is None:
             job.check_output(captioning.recipe, captioning.count)
             return run(captioning.run)
@@ -117,6 +117,7 @@ class Captioning:
         self._ended = False
         self._charged = 0
         self._outputs: list[OutputRecord] = []
+        self._open = contextlib.ExitStack()
         survey = source.survey(job.rows)
         if survey.total == 0:
             raise no_rows(source)
@@ -140,6 +141,10 @@ class Captioning:
         if job.again is not None:
             with self._again() as again:
                 self._total = self.feed.choose(again, survey.columns)
+
+    def close(self) -> None:
+        """Forget what was written and not given its name."""
+        self._open.close()
 
     def count(self, most: int) -> int:
         """Return how many rows the catalog has, or `most` when it has more or is a pipe."""
@@ -200,7 +205,9 @@ class Captioning:
         if not path.exists():
             return tell_lost(self._job, path, record, self._error)
         with self._again() as source:
-            finish = Finish(self._job, self.recipe, source, self._form(), self.feed.chosen)
+            finish = Finish(
+                self._job, self.recipe, source, self._form(), self.feed.chosen, self.feed.ahead
+            )
             return finish.finish(record, self._error, self._charged, ended=self._ended)
 
     async def _stream_rows(
@@ -233,6 +240,8 @@ class Captioning:
         """Ask about every row; note what ended the run early, if not a signal."""
         job, again = self._job, self.feed.round
         questions = self.recipe.questions if again is None else again.now
+        if journal is not None and not journal.began_empty:
+            self.feed.ahead = self._write_ahead()
         try:
             async with (
                 self.feed.inputs(link.session, journal, record) as inputs,
@@ -264,6 +273,20 @@ class Captioning:
             if unsent or (isinstance(error, JournalError) and error.kind != "write"):
                 raise
             self._error = job.budget.told(error)
+
+    def _write_ahead(self) -> Ahead | None:
+        """Return what writes rows as they are looked up; None where they are read once more."""
+        job, source, form = self._job, self._source, self._form()
+        if job.is_preview or self.feed.round is not None or job.output == PIPE:
+            return None
+        if source.folder is not None or not source.regular:
+            return None
+        if source.parquet is not None and form != "parquet":
+            return None
+        output = output_of(
+            job.output, form, source, self._kinds, self.recipe.questions, None, derived=True
+        )
+        return Ahead(self._open.enter_context(output))
 
     async def _read(self, results: PromptStream, record: Record) -> None:
         """Count what comes, and stop it where the budget says so."""

@@ -11,11 +11,12 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vimmerse_async.batch.identity import RefusedRequest
 from vimmerse_async.catalog.hosting import hosted
 from vimmerse_async.catalog.keys import Ask
+from vimmerse_async.catalog.plain import PlainUrls
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.sample import RowKey, Sampling, chosen, key_of_row, sample
@@ -25,14 +26,15 @@ from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.cli.outcomes import Record
 from vimmerse_async.cli.sifting import unknown
 from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.journal.commits import JournalEntry
 from vimmerse_async.journal.journal import PromptJournal
 from vimmerse_async.journal.marks import ADD_VERSION
 from vimmerse_async.journal.records import Policy
-from vimmerse_async.journal.writer import JournalEntry
 from vimmerse_async.models import PromptRequest
 from vimmerse_async.session import VimmerseSession
 
 if TYPE_CHECKING:
+    from vimmerse_async.cli.ahead import Ahead
     from vimmerse_async.cli.streaming import InOrder
 
 Inputs = Iterable[PromptRequest] | AsyncIterable[PromptRequest]
@@ -51,6 +53,7 @@ class Feed:
         stream: Where rows wait for what stands beside them; None: a journal keeps that.
         chosen: The rows that alone are taken; None: all are.
         round: Rows that are asked again; None: it is no such run.
+        ahead: Writes rows of which everything is known; None: nothing does.
     """
 
     def __init__(
@@ -59,11 +62,13 @@ class Feed:
         self.stream: InOrder | None = None
         self.chosen: Container[RowKey] | None = None
         self.round: Round | None = None
+        self.ahead: Ahead | None = None
         self._job = job
         self._source = source
         self._questions = questions
         self._ask = ask
         self._rows: Iterator[CatalogRow] = iter(())
+        self._urls = PlainUrls(questions)
 
     @contextlib.asynccontextmanager
     async def inputs(
@@ -87,9 +92,10 @@ class Feed:
             yield map(questions.ask, rows)
         elif source.regular and journal is not None and not journal.began_empty:
             policy = Policy(dedupe=True, retry=self._job.retry_errors)
-            yield unknown(rows, questions, journal, policy, record)
+            asked = self._asked
+            yield unknown(rows, questions, asked, journal, policy, record, self.ahead)
         elif source.regular:
-            yield map(self._ask, rows)
+            yield map(self._asked, rows)
         else:
             yield self._arriving()
 
@@ -156,10 +162,15 @@ class Feed:
         async for row in self._source.arriving():
             for each in self._questions.rows((row,)):
                 if self.chosen is None or key_of_row(each) in self.chosen:
-                    yield self._ask(self._take(each))
+                    yield self._asked(self._take(each))
             taken += 1
             if taken == self._job.rows:
                 return
+
+    def _asked(self, row: CatalogRow) -> PromptRequest:
+        """Return what is asked about a row, which need not be known by more than the batch does."""
+        read: Any = self._urls.read(row)
+        return read or self._ask(row)
 
     def _among(self, rows: Iterable[CatalogRow]) -> Iterable[CatalogRow]:
         rows = self._questions.rows(itertools.islice(rows, self._job.rows))

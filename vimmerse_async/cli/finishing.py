@@ -17,10 +17,11 @@ from vimmerse_async.catalog.sample import RowKey, chosen, key_of_row
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.weave import Woven, weave, woven
 from vimmerse_async.cli import journaling
+from vimmerse_async.cli.ahead import Ahead
 from vimmerse_async.cli.errors import FAILED, OK, OUTPUT, OutputError, explain
 from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.cli.outcomes import Record
-from vimmerse_async.cli.output import kinds_of_output, output_of
+from vimmerse_async.cli.output import Output, kinds_of_output, output_of
 from vimmerse_async.cli.tally import Tally
 from vimmerse_async.cli.terminal import note, warn
 from vimmerse_async.errors import InvalidRequestError, JournalError, VimmerseError
@@ -45,6 +46,7 @@ class Finish:
         source: The catalog, opened again.
         form: What to write.
         chosen: The rows that alone were asked about; None: all were.
+        ahead: What was written meanwhile; None: nothing was.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class Finish:
         source: CatalogSource,
         form: "OutputForm",
         chosen: Container[RowKey] | None = None,
+        ahead: Ahead | None = None,
     ) -> None:
         self._job = job
         self._recipe = recipe
         self._source = source
         self._form: OutputForm = form
+        self._ahead = ahead
         self._placed: Placement | None = None
         self._chosen = chosen
         self._shown: list[str] = []
@@ -111,6 +115,8 @@ class Finish:
         return FAILED if ended and done.missing and not self._job.is_preview else OK
 
     def _write(self, journal: JournalReader) -> tuple[Path | None, Iterable[str], Woven]:
+        if self._ahead is not None and self._ahead.whole and not journal.has_edits:
+            return self._given(self._ahead.output, self._ahead.woven)
         job, source = self._job, self._source
         questions = self._recipe.questions
         kinds = kinds_of_output(source, source.survey().kinds, questions)
@@ -124,7 +130,7 @@ class Finish:
             job.output, self._form, source, kinds, questions, None, derived=True, more=extras.kinds
         ) as output:
             try:
-                pairs = extras.beside(woven(rows, questions, journal, journal.findings))
+                pairs = extras.beside(woven(rows, questions, journal, journal.sweep()))
                 if self._chosen is not None:
                     pairs = self._looked_at(pairs, self._chosen)
                 done = weave(pairs, output)
@@ -132,9 +138,13 @@ class Finish:
                 raise OutputError(f"the catalog cannot be read again: {error.message}") from None
             if not done.rows:
                 raise InvalidRequestError("there are no rows; no output is written", field="source")
-            path = None
-            if self._target.deserves(done):
-                path = output.finish(functools.partial(self._name, done))
+            return self._given(output, done)
+
+    def _given(self, output: Output, done: Woven) -> tuple[Path | None, Iterable[str], Woven]:
+        """Give what was written its name, if it deserves one."""
+        path = None
+        if self._target.deserves(done):
+            path = output.finish(functools.partial(self._name, done))
         if path is not None and self._placed is not None:
             self._tidy(done)
         return path, output.left_out, done

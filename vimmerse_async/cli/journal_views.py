@@ -152,7 +152,7 @@ def _write_catalog(
             given.output, form, source, kinds, questions, None,
             derived=True, more=extras.kinds, whole=whole,
         ) as output:  # fmt: skip
-            pairs = woven(questions.rows(source.records()), questions, journal, journal.findings)
+            pairs = woven(questions.rows(source.records()), questions, journal, journal.sweep())
             done = weave(extras.beside(pairs if whole else _failed(pairs)), output)
             return output.finish(), done, output.left_out
 

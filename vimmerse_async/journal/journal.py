@@ -16,11 +16,12 @@ import attrs
 from vimmerse_async.control.limit import LimitSnapshot
 from vimmerse_async.errors import JournalError
 from vimmerse_async.hooks import logger
+from vimmerse_async.journal.commits import Done, JournalEntry
 from vimmerse_async.journal.newness import Newness
 from vimmerse_async.journal.origin import EMULATOR, origins_of
 from vimmerse_async.journal.reader import snapshot_from
 from vimmerse_async.journal.records import FIND_FILE, FileState, Finding
-from vimmerse_async.journal.writer import Done, Facts, JournalEntry, JournalWriter, Synchronous
+from vimmerse_async.journal.writer import Facts, JournalWriter, Synchronous
 from vimmerse_async.loops import running_loop
 from vimmerse_async.waiting import finished
 
@@ -272,7 +273,7 @@ class PromptJournal:
         )
         return number
 
-    def add_result(self, values: Sequence[Any], done: Done | None, about: object) -> None:
+    def add_result(self, values: tuple[Any, ...], done: Done | None, about: object) -> None:
         """Queue a question's result.
 
         Args:
@@ -280,18 +281,24 @@ class PromptJournal:
             done: Called with `about` when the result is on disk; None: nobody waits.
             about: What `done` gets.
         """
-        if self._newness is not None:
-            self._newness.add(values[0])
-        self.put(JournalEntry("results", tuple(values), done, about))
+        is_new = self._newness is not None and self._newness.add(values[0])
+        self.put(JournalEntry("results", values, done, about, is_new))
 
-    async def find(self, questions: Sequence[bytes]) -> dict[bytes, Finding]:
-        """Return what is known about those of the questions of which anything is."""
+    async def find(
+        self, questions: Sequence[bytes], *, sweeps: bool = False
+    ) -> Mapping[bytes, Finding]:
+        """Return what is known about those of the questions of which anything is.
+
+        Args:
+            questions: A few hundred.
+            sweeps: True where they come, group by group, as they were asked before, more or less.
+        """
         if self._lookup is None:
             raise JournalError("the journal is closed", kind="write")
         if self._newness is not None:
             is_new = self._newness.is_new
             questions = [question for question in questions if not is_new(question)]
-        return await self._lookup.find(questions) if questions else {}
+        return await self._lookup.find(questions, sweeps=sweeps) if questions else {}
 
     async def count(self, counter: str, questions: Sequence[bytes]) -> list[int]:
         """Return how often each question was counted before under a name, in flat memory."""

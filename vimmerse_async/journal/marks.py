@@ -12,7 +12,7 @@ import attrs
 
 from vimmerse_async.errors import JournalError
 from vimmerse_async.journal import schema
-from vimmerse_async.journal.lookup import results_of
+from vimmerse_async.journal.finding import Finder
 from vimmerse_async.journal.records import Finding
 
 Mark = Literal["good", "bad"]
@@ -67,7 +67,7 @@ def judged(connection: sqlite3.Connection, questions: Iterable[bytes]) -> dict[b
     for question, *rest in sorted(lines):
         versions[question].append(Version(*rest))
     every = {*wanted, *(each.asked for found in versions.values() for each in found)}
-    results = results_of(connection, sorted(every))
+    results = Finder(connection).results(sorted(every))
     marks = dict(_keyed(connection, "SELECT question, mark, edited, note FROM marks", every))
     checks = dict(_keyed(connection, "SELECT question, found FROM checks", every))
     return {
@@ -120,17 +120,19 @@ class Marks:
         updates = ", ".join(f"{name} = excluded.{name}" for name in names)
         sql = (
             f"INSERT INTO marks (question, marked_at, {columns}) "  # noqa: S608 - ours
-            f"SELECT question, ?, {places} FROM results WHERE question = ? "
+            f"VALUES (?, ?, {places}) "
             f"ON CONFLICT (question) DO UPDATE SET marked_at = excluded.marked_at, {updates}"
         )
         given = [changes[name] for name in names]
         with self.writing() as connection:
-            count = sum(
-                connection.execute(sql, [time.time(), *given, question]).rowcount
-                for question in questions
-            )
+            wanted = list(questions)
+            known: set[bytes] = set()
+            for start in range(0, len(wanted), _AT_ONCE):
+                group = wanted[start : start + _AT_ONCE]
+                known.update(Finder(connection).results(group))
+            connection.executemany(sql, [(each, time.time(), *given) for each in known])
             connection.execute("DELETE FROM marks WHERE coalesce(mark, edited, note) IS NULL")
-        return count
+        return len(known)
 
     def check(self, found: Mapping[bytes, str | None]) -> None:
         """Note in which ways answers look wrong, each None where it does in none."""

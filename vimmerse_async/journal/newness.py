@@ -14,12 +14,18 @@ class Newness:
     def __init__(self) -> None:
         self._bits = bytearray(_BITS >> 3)
 
-    def add(self, question: bytes) -> None:
-        """Note that a question is put in."""
+    def add(self, question: bytes) -> bool:
+        """Note that a question is put in, and return whether it certainly was not before."""
         bits = self._bits
         number = int.from_bytes(question[:6], "little")
-        for place in (number & _MASK, number >> 24):
-            bits[place >> 3] |= 1 << (place & 7)
+        one, other = number & _MASK, number >> 24
+        first, second = 1 << (one & 7), 1 << (other & 7)
+        one, other = one >> 3, other >> 3
+        if bits[one] & first and bits[other] & second:
+            return False
+        bits[one] |= first
+        bits[other] |= second
+        return True
 
     def is_new(self, question: bytes) -> bool:
         """Return whether a question was certainly never put in."""

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -15,8 +15,8 @@ from vimmerse_async.control.limit import LimitSnapshot
 from vimmerse_async.control.retry import Verdict
 from vimmerse_async.errors import JournalError
 from vimmerse_async.journal import schema
+from vimmerse_async.journal.finding import Finder, Sweep
 from vimmerse_async.journal.kept import JournalRow, RunRecord, Sample
-from vimmerse_async.journal.lookup import STANDS, find, has_judgements
 from vimmerse_async.journal.marks import Judged, judged
 from vimmerse_async.journal.records import FIND_FILE, FileState, Finding
 
@@ -25,11 +25,6 @@ _AT_ONCE = 256
 
 _RESULT = ", ".join(schema.RESULT_COLUMNS)
 _RESULTS = f"SELECT {_RESULT} FROM results ORDER BY rowid"  # noqa: S608 - ours
-_FIND = f"SELECT {_RESULT} FROM results WHERE question IN "  # noqa: S608 - ours
-_FIND_STANDING = (
-    f"WITH wanted (one) AS (VALUES {{}}) SELECT one, {_RESULT} FROM wanted "  # noqa: S608 - ours
-    f"CROSS JOIN results ON question = {STANDS}"
-)
 
 
 class JournalReader:
@@ -50,7 +45,7 @@ class JournalReader:
         self.path: Path = Path(path).resolve()
         self._connection: sqlite3.Connection | None = None
         self._version = 0
-        self._judged = False
+        self._finder: Finder | None = None
 
     def __enter__(self) -> Self:
         if not self.path.is_file():
@@ -58,7 +53,7 @@ class JournalReader:
         with self._reading():
             self._connection = self._open()
             self._version = schema.version_of(self._connection)
-            self._judged = has_judgements(self._connection)
+            self._finder = Finder(self._connection)
         return self
 
     def __exit__(
@@ -73,7 +68,7 @@ class JournalReader:
         """Close the journal."""
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+            self._connection = self._finder = None
 
     @property
     def origin(self) -> str | None:
@@ -130,23 +125,36 @@ class JournalReader:
 
         Where a question was asked again in other words, it is what became of these.
         """
-        marks = ",".join("?" * len(questions))
-        if not self._judged:
-            found = self._all(f"{_FIND} ({marks})", questions)
-            return {line[0]: _journal_row(line) for line in found}
-        values = ",".join(["(?)"] * len(questions))
-        found = self._all(_FIND_STANDING.format(values), questions)
-        return {line[0]: _journal_row(line[1:]) for line in found}
+        with self._reading():
+            finder = self._open_finder()
+            standing = finder.standing(questions)
+            lines = finder.lines(list({*standing.values()}), _RESULT)
+        rows = {line[0]: _journal_row(line[1:]) for line in lines}
+        return {each: rows[asked] for each, asked in standing.items() if asked in rows}
 
     def find_one(self, question: bytes) -> JournalRow | None:
         """Return what became of a question itself; None when it was not asked."""
-        found = self._all(f"{_FIND} (?)", [question])
-        return _journal_row(found[0]) if found else None
+        with self._reading():
+            lines = self._open_finder().lines([question], _RESULT)
+        return _journal_row(lines[0][1:]) if lines else None
 
-    def findings(self, questions: Sequence[bytes]) -> dict[bytes, Finding]:
+    def findings(self, questions: Sequence[bytes]) -> Mapping[bytes, Finding]:
         """Return answers and errors only, in less time; of few thousand questions at most."""
         with self._reading():
-            return find(self._open_connection(), questions, judged=self._judged)
+            return self._open_finder().find(questions)
+
+    def sweep(self) -> Callable[[Sequence[bytes]], Mapping[bytes, Finding]]:
+        """Return `findings` for questions that come as they were asked, more or less: in no time.
+
+        It is for a journal that nobody writes meanwhile.
+        """
+        sweep = Sweep(self._open_connection())
+
+        def find(questions: Sequence[bytes]) -> Mapping[bytes, Finding]:
+            with self._reading():
+                return sweep.find(questions)
+
+        return find
 
     def judged(self, questions: Iterable[bytes]) -> dict[bytes, Judged]:
         """Return what stands for each of a few hundred questions, and what is thought of it."""
@@ -154,7 +162,7 @@ class JournalReader:
         with self._reading():
             if self._version >= schema.WITH_MARKS:
                 return judged(self._open_connection(), wanted)
-            found = find(self._open_connection(), wanted, judged=False) if wanted else {}
+            found = self._open_finder().results(wanted)
             return {each: Judged(each, found.get(each)) for each in wanted}
 
     @property
@@ -167,7 +175,7 @@ class JournalReader:
     @property
     def has_edits(self) -> bool:
         """Whether people wrote another text in place of any answer."""
-        if not self._judged:
+        if self._version < schema.WITH_MARKS:
             return False
         sql = "SELECT EXISTS (SELECT 1 FROM marks WHERE edited IS NOT NULL)"
         return bool(self._all(sql)[0][0])
@@ -197,9 +205,8 @@ class JournalReader:
         found: dict[bytes, Verdict] = {}
         for start in range(0, len(wanted), _AT_ONCE):
             group = wanted[start : start + _AT_ONCE]
-            marks = ",".join("?" * len(group))
-            sql = f"SELECT question, state FROM results WHERE question IN ({marks})"  # noqa: S608
-            found.update(self._all(sql, group))
+            with self._reading():
+                found.update(self._open_finder().lines(group, "state"))
         return found
 
     def uploaded(self, digest: bytes) -> str | None:
@@ -248,6 +255,11 @@ class JournalReader:
         if self._connection is None:
             raise JournalError("a journal is read inside `with JournalReader(…)`", kind="mismatch")
         return self._connection
+
+    def _open_finder(self) -> Finder:
+        self._open_connection()
+        assert self._finder is not None  # noqa: S101 - it comes with the connection
+        return self._finder
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

@@ -14,11 +14,11 @@ from vimmerse_async.errors import JournalError
 
 APPLICATION_ID = 0x56494D4A
 """What SQLite's header says the file is: "VIMJ"."""
-VERSION = 3
+VERSION = 4
 """The schema's version, in `PRAGMA user_version`."""
-WITH_OUTPUTS, WITH_MARKS = 2, 3
-"""The versions from which on a journal has the tables `files` and `outputs`, and `marks` and the
-others that people's judgement needs."""
+WITH_OUTPUTS, WITH_MARKS, WITH_PLACES = 2, 3, 4
+"""The versions from which on a journal has the tables `files` and `outputs`; `marks` and the
+others that people's judgement needs; results that are `placed` in an index."""
 SMALL = 64 << 20
 """Bytes up to which a journal is checked as a whole when it is opened, in a fraction of a second;
 of a larger one the small tables are, and each page when it is read."""
@@ -52,7 +52,8 @@ CREATE TABLE runs (            -- one line for each time that a batch used the j
 );
 
 CREATE TABLE results (         -- one line for each question
-    question BLOB NOT NULL PRIMARY KEY,   -- 16 bytes that stand for what was asked
+    line INTEGER PRIMARY KEY,  -- in the order in which they first came
+    question BLOB NOT NULL,    -- 16 bytes that stand for what was asked
     state TEXT NOT NULL CHECK (state IN ('answered', 'rejected', 'unfinished')),
     prompt TEXT,               -- the answer; NULL when there is none
     error_class TEXT,          -- why there is none
@@ -63,8 +64,10 @@ CREATE TABLE results (         -- one line for each question
     possibly_charged INTEGER,
     elapsed REAL,              -- seconds from the first send to the answer
     run INTEGER,               -- the run that wrote this line
-    finished_at REAL
+    finished_at REAL,
+    placed INTEGER             -- 1: found by its question in the index; NULL: one of the newest
 );
+CREATE UNIQUE INDEX placed ON results (question) WHERE placed IS NOT NULL;
 CREATE INDEX failures ON results (state, error_class) WHERE state <> 'answered';
 
 CREATE TABLE uploads (         -- what was uploaded, by the digest of its bytes
@@ -154,7 +157,11 @@ CREATE TABLE moments (         -- what a run does at the moment, while somebody 
     state TEXT                 -- JSON
 );
 """
-_UPGRADES = {1: f"DROP VIEW catalog;\nDROP TABLE rows;\n{_SINCE_2}", 2: _SINCE_3}
+_UPGRADES = {
+    1: f"DROP VIEW catalog;\nDROP TABLE rows;\n{_SINCE_2}",
+    2: _SINCE_3,
+    3: "ALTER TABLE results ADD COLUMN placed INTEGER DEFAULT 1",  # an older index never lags
+}
 """What makes the next version of one; no answer is ever lost by it."""
 
 

@@ -18,14 +18,10 @@ import attrs
 
 from vimmerse_async.errors import JournalError
 from vimmerse_async.journal import schema
+from vimmerse_async.journal.commits import GROUP, Commits, JournalEntry
 from vimmerse_async.journal.lookup import Lookup
 from vimmerse_async.journal.place import Place, cut
 
-GROUP = 256
-"""Entries of one commit at most: their acknowledgement is one step of the event loop."""
-CHUNK = 32
-"""Entries of one statement: on every step of SQLite this thread gives the interpreter away, and
-waits to get it back."""
 ENOUGH = 24
 """Entries for which a commit does not wait."""
 LINGER = 4
@@ -34,32 +30,6 @@ BUSY = 10.0
 """Seconds to wait for another program that writes to the same database."""
 
 Synchronous = Literal["full", "normal"]
-Done = Callable[[Any], None]
-
-_UPSERT = "ON CONFLICT (question) DO UPDATE SET {} WHERE results.state <> 'answered'".format(
-    ", ".join(f"{name} = excluded.{name}" for name in schema.RESULT_COLUMNS[1:])
-)
-_INTO = {
-    "results": ("INSERT", schema.RESULT_COLUMNS, _UPSERT),
-}
-_STATEMENTS: dict[tuple[str, int], str] = {}
-
-
-@attrs.define(eq=False)
-class JournalEntry:
-    """Something to write.
-
-    Attributes:
-        what: "results" for a line of that table, else an SQL statement.
-        values: The line's columns, or the statement's parameters.
-        done: Called in the event loop, with `about`, when it is on disk; None: nobody waits.
-        about: What `done` gets.
-    """
-
-    what: str
-    values: tuple[Any, ...] = ()
-    done: Done | None = None
-    about: Any = None
 
 
 @attrs.frozen
@@ -150,9 +120,13 @@ class JournalWriter(threading.Thread):
         try:
             connection = self._open(place)
             try:
+                commits = Commits(connection)
                 self._tell(_end_future, (self.opened, None))
-                while self._write(connection, place, self._gather()):
+                while self._write(connection, commits, place, self._gather()):
                     pass
+                if not self._broken:
+                    with contextlib.suppress(sqlite3.Error):  # the next run catches up
+                        commits.close()
             finally:
                 self.lookup.end()
                 self.lookup.join()
@@ -198,12 +172,16 @@ class JournalWriter(threading.Thread):
             time.sleep(0.001)
 
     def _write(
-        self, connection: sqlite3.Connection, place: Place, gathered: list[JournalEntry | None]
+        self,
+        connection: sqlite3.Connection,
+        commits: Commits,
+        place: Place,
+        gathered: list[JournalEntry | None],
     ) -> bool:
         entries = [entry for entry in gathered if entry is not None]
         if entries and not self._broken:
             try:
-                _commit(connection, entries)
+                commits.write(entries)
                 _check(connection, place)
             except BaseException as error:  # noqa: BLE001 - sticky, and told to who waits
                 self._broken = True
@@ -285,36 +263,6 @@ def _acknowledge(entries: list[JournalEntry]) -> None:
                 raised = raised or error
     if raised is not None:
         raise raised
-
-
-def _commit(connection: sqlite3.Connection, entries: list[JournalEntry]) -> None:
-    steps: list[tuple[str, Any]] = []
-    for table in _INTO:
-        lines = [entry.values for entry in entries if entry.what == table]
-        for start in range(0, len(lines), CHUNK):
-            chunk = lines[start : start + CHUNK]
-            steps.append(
-                (_statement(table, len(chunk)), [value for line in chunk for value in line])
-            )
-    steps += [(entry.what, entry.values) for entry in entries if entry.what not in _INTO]
-    if len(steps) == 1:
-        connection.execute(*steps[0])
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    for sql, values in steps:
-        connection.execute(sql, values)
-    connection.execute("COMMIT")
-
-
-def _statement(table: str, lines: int) -> str:
-    found = _STATEMENTS.get((table, lines))
-    if found is None:
-        verb, columns, conflict = _INTO[table]
-        places = ", ".join(["(" + ", ".join("?" * len(columns)) + ")"] * lines)
-        names = ", ".join(columns)
-        found = f"{verb} INTO {table} ({names}) VALUES {places} {conflict}"
-        _STATEMENTS[table, lines] = found
-    return found
 
 
 def _as_journal_error(path: Path, error: BaseException) -> JournalError:
