@@ -30,9 +30,10 @@ def account(
             server.kill()
 
 
-def counts(url: str, *, reset: bool = False) -> dict[str, Any]:
+def counts(url: str, *, reset: bool = False, details: bool = False) -> dict[str, Any]:
     """Return what a server counted since the last reset."""
-    with urllib.request.urlopen(f"{url}/counts{'?reset' * reset}") as reply:
+    query = "?reset" if reset else "?details" if details else ""
+    with urllib.request.urlopen(f"{url}/counts{query}") as reply:
         found: dict[str, Any] = json.load(reply)
     return found
 

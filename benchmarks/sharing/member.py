@@ -4,7 +4,7 @@
 
 `rows` asks rows of a batch until the time is over or `rows` are done; `calls` makes a call every
 `every` seconds and tells how long each waited. `loop` is `uvloop` or nothing; `block` blocks the
-loop for so many seconds, again and again.
+loop for so many seconds, again and again; `fork` forks a child that does nothing.
 """
 
 import asyncio
@@ -73,6 +73,14 @@ async def blocks(seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251 - this is what is measured
 
 
+async def fork_a_child() -> None:
+    """Fork in the middle of the session a child that outlives this process for a while."""
+    await asyncio.sleep(0.2)
+    if not os.fork():
+        time.sleep(6)  # noqa: ASYNC251 - this is no loop's process any more
+        os._exit(0)
+
+
 async def work(job: dict[str, Any]) -> dict[str, Any]:
     waits = Waits()
     session = VimmerseSession(
@@ -81,6 +89,8 @@ async def work(job: dict[str, Any]) -> dict[str, Any]:
     )  # fmt: skip
     async with session:
         blocking = asyncio.ensure_future(blocks(job["block"])) if job.get("block") else None
+        if job.get("fork"):
+            await fork_a_child()
         begun, cpu = time.monotonic(), time.process_time()
         found = await {"rows": rows, "calls": calls}[job["do"]](session, job)
         found |= {"cpu": time.process_time() - cpu, "seconds": time.monotonic() - begun}

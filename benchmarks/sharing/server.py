@@ -2,8 +2,8 @@
 
     python -m benchmarks.sharing.server PLACES RATE SHORTEST LONGEST
 
-prints its port. `GET /counts` tells what was so far, `GET /counts?reset` begins anew. Clients are
-told apart by the header `X-Client-Type`.
+prints its port. `GET /counts` tells what was so far, `?details` with every question and its time;
+after `?reset` counting begins anew. Clients are told apart by the header `X-Client-Type`.
 """
 
 import asyncio
@@ -69,18 +69,17 @@ class Account:
         self.asked[body.decode()] += 1
         return True
 
-    def counts(self) -> dict[str, Any]:
+    def counts(self, *, details: bool) -> dict[str, Any]:
         """Return what was since the last reset."""
         self.move(0)
-        return {
+        counts: dict[str, Any] = {
             "seconds": asyncio.get_running_loop().time() - self.begun,
             "worked": self.worked,
             "accepted": self.accepted,
             "refused": self.refused,
             "peak": self.peak,
-            "asked": self.asked,
-            "times": self.times,
         }
+        return {**counts, "asked": self.asked, "times": self.times} if details else counts
 
 
 class Line(asyncio.Protocol):
@@ -101,9 +100,9 @@ class Line(asyncio.Protocol):
             return
         self.data = b""
         if head.startswith(b"GET /counts"):
-            if b"?reset" in head.split(b"\r\n")[0]:
+            self.say(200, self.account.counts(details=b"?details" in head[:30]))
+            if b"?reset" in head[:30]:
                 self.account.reset()
-            self.say(200, self.account.counts())
         elif head.startswith(b"GET"):
             self.say(404, {"error": "no such page"})
         else:

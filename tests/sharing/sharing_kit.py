@@ -99,7 +99,7 @@ def wait_for(true: Callable[[], Any], patience: float = 30.0) -> None:
     until = time.monotonic() + patience
     while not true():
         assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 __all__ = ["KEY", "Member", "Nursery", "account", "leader_of", "wait_for"]
