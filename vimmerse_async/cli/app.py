@@ -24,6 +24,7 @@ _COMMANDS: Mapping[str, str] = {
     "logout": "login",
     "mark": "mark",
     "status": "status",
+    "mcp": "mcp",
     "emulator": "emulator",
 }
 """In the order of the help page: the command and its module."""

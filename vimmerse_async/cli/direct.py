@@ -47,8 +47,8 @@ async def ask(
         require()
     async with connected(connection) as link:
         with Progress(len(requests), link, keep=False) as progress, printing(progress) as stream:
-            hosted = [await _hosted(link.session, request, convert=convert) for request in requests]
-            errors = await _print_answers(link.session, hosted, progress, stream)
+            asked = [await hosted(link.session, request, convert=convert) for request in requests]
+            errors = await _print_answers(link.session, asked, progress, stream)
     return _conclude(errors, len(requests))
 
 
@@ -69,7 +69,7 @@ async def _print_answers(
     return errors
 
 
-async def _hosted(
+async def hosted(
     session: VimmerseSession, request: PromptRequest, *, convert: bool
 ) -> PromptRequest:
     """Return the request with the files among its pictures and videos uploaded."""
