@@ -11,7 +11,9 @@ from typing import Any
 import attrs
 
 from benchmarks.simulator.servers import Reply, Server
+from vimmerse_async.control.answer_times import AnswerTimes
 from vimmerse_async.control.limit import Limit, Outcome
+from vimmerse_async.control.refusals import Scene, is_quick, is_refusal
 
 ATTEMPT_TIMEOUT = 120.0  # s
 Pause = Callable[[int, float | None, Random], float]  # (failures so far, Retry-After, rng) -> s
@@ -76,6 +78,9 @@ class Client:
     finished: list[float] = attrs.field(init=False, factory=list)
     latencies: list[float] = attrs.field(init=False, factory=list)
     _budget: float = attrs.field(init=False)
+    _known: dict[str, AnswerTimes] = attrs.field(init=False, factory=dict)
+    _departures: dict[Any, float] = attrs.field(init=False, factory=dict)
+    _accepted_at: float = attrs.field(init=False, default=0.0)
     _timer: float = attrs.field(init=False, default=math.inf)
 
     def __attrs_post_init__(self) -> None:
@@ -112,11 +117,29 @@ class Client:
         if row.first_sent < 0.0:
             row.first_sent = now
         self.sent += 1
+        self._departures[row] = now
         self.world.exchange(now, row.route, self._answered, (now, row, permit))
+
+    def _read(self, now: float, sent: float, route: str, reply: Reply) -> Outcome:
+        """Return what the limit is told, as a session reads it."""
+        if reply.status == 200:
+            self._accepted_at = now
+            self._known.setdefault(route, AnswerTimes()).add(now, now - sent, route)
+            return Outcome.OK
+        oldest = next(iter(self._departures.values()), math.inf)
+        scene = Scene(self._known.get(route), now - self._accepted_at, now - oldest)
+        took = now - sent
+        if not reply.status:
+            return Outcome.THROTTLE if is_quick(took, scene) else Outcome.TIMEOUT
+        if reply.status == 429 or is_refusal(reply.status, route, took, scene):
+            return Outcome.THROTTLE
+        return Outcome.ERROR
 
     def _answered(self, now: float, flight: Any) -> None:
         (sent, row, permit), reply = flight
-        outcome = outcome_of(reply)
+        self._departures.pop(row, None)
+        self.refused += reply.refused
+        outcome = self._read(now, sent, row.route, reply)
         if outcome is Outcome.OK:
             self.finished.append(now)
             self.latencies.append(now - row.first_sent)
@@ -137,7 +160,6 @@ class Client:
     def _judge(self, row: Row, permit: Any, outcome: Outcome, reply: Reply) -> float | None:
         """Seconds until the row is sent again; None when it is lost."""
         if outcome is Outcome.THROTTLE:
-            self.refused += 1
             row.refusals += 1
             if row.refusals > self.habits.refusals_allowed:
                 return self._lose()
@@ -182,15 +204,6 @@ class Client:
         self.rows_open -= 1
         if not self.rows_open:
             self.world.live -= 1
-
-
-def outcome_of(reply: Reply) -> Outcome:
-    """What the limit is told."""
-    if reply.status == 200:
-        return Outcome.OK
-    if reply.status == 429:
-        return Outcome.THROTTLE
-    return Outcome.TIMEOUT if reply.status == 0 else Outcome.ERROR
 
 
 class World:

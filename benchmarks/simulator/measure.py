@@ -100,7 +100,7 @@ def finish(scenario: Scenario, client: Client) -> float:
 def shares(scenario: Scenario, world: World) -> tuple[float, float]:
     """Goodput of all clients, and Jain's index, after everybody has settled."""
     end = scenario.seconds or 0.0
-    begin = end * (0.6 if scenario.late else 0.25)
+    begin = end * (0.6 if scenario.late else scenario.settled)
     counts = [sum(when > begin for when in client.finished) for client in world.clients]
     squares = len(counts) * sum(count * count for count in counts)
     goodput = sum(counts) / (end - begin) / world.server.capacity(0.0)

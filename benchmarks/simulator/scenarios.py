@@ -34,6 +34,7 @@ class Scenario:
         seconds: When to stop; None: when all work is done.
         late: Whether the last client joins after a third of the time.
         start: The first window of each client, in requests; actors of one run divide it.
+        settled: Share of the seconds that do not count, as the clients have to settle first.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Scenario:
     seconds: float | None = None
     late: bool = False
     start: int = START
+    settled: float = 0.25
 
     @property
     def key(self) -> str:

@@ -22,11 +22,19 @@ def at(number: Changing, time: float) -> float:
 
 
 class Reply(NamedTuple):
-    """What comes back: status, seconds in the server, and `Retry-After` in seconds or None."""
+    """What comes back.
+
+    Attributes:
+        status: Of the reply; 0: the connection was lost.
+        seconds: In the server.
+        retry_after: What it asks to wait, in seconds; None: nothing.
+        refused: Whether a limit refused it, whatever the status.
+    """
 
     status: int
     seconds: float
     retry_after: float | None
+    refused: bool = False
 
 
 class Limiter(Protocol):
@@ -223,6 +231,7 @@ class Server:
         retry_after: What a refusal says.
         fault: When accepted requests fail.
         network: Shortest and longest time that each way takes, in seconds.
+        status: What a refusal is called; 0: the connection is reset.
     """
 
     limiters: tuple[Limiter, ...]
@@ -231,12 +240,14 @@ class Server:
     retry_after: RetryAfter = silent
     fault: Fault = NO_FAULT
     network: tuple[float, float] = (0.015, 0.045)
+    status: int = 429
 
     def arrive(self, now: float, route: str, rng: Random) -> Reply:
         """Decide about a request at the moment when it arrives."""
         wait = max(limiter.wait(now) for limiter in self.limiters)
         if wait > 0.0:
-            return Reply(429, self.refusal * rng.uniform(0.6, 1.6), self.retry_after(wait, rng))
+            seconds = self.refusal * rng.uniform(0.6, 1.6)
+            return Reply(self.status, seconds, self.retry_after(wait, rng), refused=True)
         fails = rng.random() < self.fault.at(now)
         seconds = rng.uniform(*self.fault.seconds) if fails else self.latencies[route](rng)
         for limiter in self.limiters:
