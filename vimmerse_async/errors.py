@@ -228,6 +228,8 @@ class APIError(VimmerseError):
         possibly_charged: Sends that may have been billed although no answer arrived.
         request_id: The server's name for the request; None when it gave none.
         unreached: True when it was given up because there never was a connection to the server.
+        refused: True when it was taken for a limit of the server's or of a gateway's, as a 429 is,
+            by what the server did meanwhile.
     """
 
     operation: str = ""
@@ -236,6 +238,7 @@ class APIError(VimmerseError):
     possibly_charged: int = 0
     request_id: str | None = None
     unreached: bool = False
+    refused: bool = False
 
     def __str__(self) -> str:
         facts = [self.operation] if self.operation else []
@@ -329,11 +332,7 @@ class APIStatusError(APIError):
         body: The first 2,000 characters of the reply, the key masked.
         retry_after: Seconds the server asked to wait; None when it did not say.
         details: The entries of a 422's `detail` list; empty otherwise.
-        refused: True when it was taken for a limit of the server's or of a gateway's, as a 429 is,
-            by what the server did meanwhile.
     """
-
-    refused: bool = False
 
     def __init__(
         self,

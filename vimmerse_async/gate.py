@@ -15,10 +15,10 @@ from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.control.answer_times import AnswerTimes, expected_wait
 from vimmerse_async.control.fixed import FixedLimit
 from vimmerse_async.control.limit import Limit, LimitSnapshot, Outcome, Permit
-from vimmerse_async.control.refusals import DOUBTED, Scene, is_quick, is_refusal
-from vimmerse_async.control.retry import rule_of
+from vimmerse_async.control.refusals import DOUBTED, RefusalReader, Scene, believed_wait
+from vimmerse_async.control.retry import Attempts, rule_of
 from vimmerse_async.control.turns import Turns
-from vimmerse_async.errors import APIError, APIStatusError
+from vimmerse_async.errors import APIError
 from vimmerse_async.lanes import Lane, LaneClosedError, Waiter
 from vimmerse_async.models import SharingStatistics
 from vimmerse_async.wire import Operation
@@ -49,6 +49,8 @@ class Gate:
         told: Seconds that the server asked to wait when it last refused or failed.
         known: How long answers take, by latency class.
         calls_waiting: Single calls that wait to be admitted.
+        shut_until: Loop time until which nobody passes unless something is answered: a wait that
+            a server asks for while it accepts others may be meant for one request alone.
     """
 
     def __init__(self, limit: Limit, clock: Callable[[], float]) -> None:
@@ -59,6 +61,8 @@ class Gate:
         self.told: float = 0.0
         self.known: dict[str, AnswerTimes] = {}
         self.calls_waiting: int = 0
+        self.shut_until: float = -math.inf
+        self._reader = RefusalReader()
         self._clock = clock
         self._departures: dict[int, float] = {}
         self._calls = Lane()
@@ -123,6 +127,8 @@ class Gate:
             raise TooLateError
         if self._waiting:
             return 0.0
+        if now < self.shut_until:
+            return self.shut_until - now
         answer = self.limit.admit(now, route)
         if not isinstance(answer, (float, int)):
             self.in_flight += 1
@@ -184,27 +190,39 @@ class Gate:
         known = self.known.get(route)
         return known is not None and known.is_fair(seconds)
 
-    def judge(self, error: APIError, operation: Operation, took: float, doubted: int) -> Outcome:
+    def judge(
+        self, error: APIError, operation: Operation, took: float, attempts: Attempts
+    ) -> Outcome:
         """Return what an error tells the limit, having marked it when a limit is what it meant.
 
         Args:
             error: What came back.
             operation: The route.
             took: Seconds from the request's departure to its end.
-            doubted: How often the same call was refused with another status than 429.
+            attempts: The call's; a connection that ends as it is used again tells nothing.
         """
-        now, oldest = self._clock(), next(iter(self._departures.values()), math.inf)
-        known = self.known.get(operation.latency)
-        scene = Scene(known, now - self.accepted_at, now - oldest)
-        if isinstance(error, APIStatusError):
-            error.refused = doubted < DOUBTED and is_refusal(
-                error.status, operation.name, took, scene
-            )
-        kind, rule = getattr(error, "kind", None), rule_of(error)
+        status, kind = getattr(error, "status", None), getattr(error, "kind", None)
         if kind == "deadline":
             return Outcome.CANCEL
-        is_lost = kind == "lost"
-        return Outcome.THROTTLE if is_lost and is_quick(took, scene) else rule.outcome
+        is_open = status not in {None, 429} or (kind == "lost" and not attempts.reused)
+        if is_open and attempts.doubted < DOUBTED:
+            now, oldest = self._clock(), next(iter(self._departures.values()), math.inf)
+            scene = Scene(self.known.get(operation.latency), now - self.accepted_at, now - oldest)
+            answers = sum(each.answers for each in self.known.values())
+            error.refused = self._reader.is_refusal(status, operation.name, took, scene, answers)
+        return rule_of(error).outcome
+
+    def wait_of(self, error: APIError, permit: Permit) -> float | None:
+        """Return the seconds that an error asks everybody to wait; None: nobody, or it is open.
+
+        While it is open, nobody asks before something is answered.
+        """
+        after: float | None = getattr(error, "retry_after", None)
+        others, by_evidence = len(self._departures) > 1, error.refused
+        believed = believed_wait(after, by_evidence=by_evidence, probe=permit.probe, others=others)
+        if after and by_evidence and believed is None:
+            self.shut_until = max(self.shut_until, self._clock() + after)
+        return believed
 
     def release(
         self, permit: Permit, outcome: Outcome, latency: float, retry_after: float | None = None
@@ -214,7 +232,7 @@ class Gate:
         self.in_flight -= 1
         self._departures.pop(id(permit), None)
         if outcome is Outcome.OK:
-            self.accepted_at = now
+            self.accepted_at, self.shut_until = now, -math.inf
         elif outcome is not Outcome.CANCEL:
             self.troubled = outcome
             self.told = retry_after or 0.0
@@ -237,6 +255,9 @@ class Gate:
             self._timer = None
 
     def _serve(self) -> None:
+        if self._clock() < self.shut_until:
+            self._ask_again(self.shut_until - self._clock())
+            return
         while (turn := self._next_turn()) is not None:
             lane, (future, route, _) = turn
             try:

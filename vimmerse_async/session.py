@@ -338,9 +338,9 @@ class VimmerseSession:
                 known.add(now := runtime.now(), now - begun, operation.name)
                 return decode(operation, answer)
             result = error_of(operation, answer)
-            outcome = gate.judge(result, operation, runtime.now() - begun, attempts.doubted)
-            retry_after = getattr(result, "retry_after", None)
             attempts.reused = type(answer) is Failure and answer.reused
+            outcome = gate.judge(result, operation, runtime.now() - begun, attempts)
+            retry_after = gate.wait_of(result, permit)
         except (asyncio.CancelledError, Exception) as error:
             # Deadlines cancel, too: without a claim it was the caller, and the server may charge;
             # as it may where the fault is ours, or a tracer's.

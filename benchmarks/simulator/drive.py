@@ -13,7 +13,7 @@ import attrs
 from benchmarks.simulator.servers import Reply, Server
 from vimmerse_async.control.answer_times import AnswerTimes
 from vimmerse_async.control.limit import Limit, Outcome
-from vimmerse_async.control.refusals import Scene, is_quick, is_refusal
+from vimmerse_async.control.refusals import RefusalReader, Scene, believed_wait
 
 ATTEMPT_TIMEOUT = 120.0  # s
 Pause = Callable[[int, float | None, Random], float]  # (failures so far, Retry-After, rng) -> s
@@ -80,7 +80,9 @@ class Client:
     _budget: float = attrs.field(init=False)
     _known: dict[str, AnswerTimes] = attrs.field(init=False, factory=dict)
     _departures: dict[Any, float] = attrs.field(init=False, factory=dict)
+    _reader: RefusalReader = attrs.field(init=False, factory=RefusalReader)
     _accepted_at: float = attrs.field(init=False, default=0.0)
+    _shut_until: float = attrs.field(init=False, default=-math.inf)
     _timer: float = attrs.field(init=False, default=math.inf)
 
     def __attrs_post_init__(self) -> None:
@@ -96,6 +98,9 @@ class Client:
             if not self.ready:
                 self.fresh -= 1
                 self.ready.append(Row(self.world.next_route()))
+            if now < self._shut_until:
+                self._wait(now, self._shut_until - now)
+                return
             answer = self.limit.admit(now, self.ready[0].route)
             if isinstance(answer, float):
                 self._wait(now, answer)
@@ -123,17 +128,17 @@ class Client:
     def _read(self, now: float, sent: float, route: str, reply: Reply) -> Outcome:
         """Return what the limit is told, as a session reads it."""
         if reply.status == 200:
-            self._accepted_at = now
+            self._accepted_at, self._shut_until = now, -math.inf
             self._known.setdefault(route, AnswerTimes()).add(now, now - sent, route)
             return Outcome.OK
         oldest = next(iter(self._departures.values()), math.inf)
-        scene = Scene(self._known.get(route), now - self._accepted_at, now - oldest)
-        took = now - sent
-        if not reply.status:
-            return Outcome.THROTTLE if is_quick(took, scene) else Outcome.TIMEOUT
-        if reply.status == 429 or is_refusal(reply.status, route, took, scene):
+        if reply.status == 429:
             return Outcome.THROTTLE
-        return Outcome.ERROR
+        scene = Scene(self._known.get(route), now - self._accepted_at, now - oldest)
+        status, answers = reply.status or None, len(self.finished)
+        if self._reader.is_refusal(status, route, now - sent, scene, answers):
+            return Outcome.THROTTLE
+        return Outcome.ERROR if reply.status else Outcome.TIMEOUT
 
     def _answered(self, now: float, flight: Any) -> None:
         (sent, row, permit), reply = flight
@@ -152,10 +157,20 @@ class Client:
             self.limit.hear(now, outcome)  # type: ignore[attr-defined]  # rivals have it
             self.world.schedule(now + pause, self._resend, (row, permit))
         else:
-            self.limit.release(permit, now, outcome, now - sent, reply.retry_after)
+            after = self._believed(now, permit, outcome, reply)
+            self.limit.release(permit, now, outcome, now - sent, after)
             if pause is not None:
                 self._put_back(now, row, permit, outcome, pause)
         self.pump(now)
+
+    def _believed(self, now: float, permit: Any, outcome: Outcome, reply: Reply) -> float | None:
+        after = reply.retry_after
+        by_evidence = outcome is Outcome.THROTTLE and reply.status != 429
+        probe, others = getattr(permit, "probe", False), bool(self._departures)
+        believed = believed_wait(after, by_evidence=by_evidence, probe=probe, others=others)
+        if after and by_evidence and believed is None:
+            self._shut_until = max(self._shut_until, now + after)
+        return believed
 
     def _judge(self, row: Row, permit: Any, outcome: Outcome, reply: Reply) -> float | None:
         """Seconds until the row is sent again; None when it is lost."""

@@ -54,7 +54,10 @@ class Strict:
 
 
 class Stick:
-    """HAProxy's `http_req_rate`: this period's requests and a part of the last one's, refused ones too."""
+    """HAProxy's `http_req_rate`: this period's requests and a part of the last one's.
+
+    Refused ones count, too.
+    """
 
     def __init__(self, requests: int, period: float) -> None:
         self.requests, self.period = requests, period
@@ -143,7 +146,7 @@ def gateway(
         name,
         lambda: Server(
             (limiter(),), {"text": UPSTREAM}, refusal=refusal, retry_after=says, network=LOCAL,
-            status=status,
+            status=status, varies=(1.0, 1.0) if refusal >= 0.5 else (0.6, 1.6),
         ),
         10**6, seconds=seconds, settled=0.0,
     )  # fmt: skip
@@ -185,6 +188,7 @@ GATEWAYS = (
     gateway("clock-1s-403", lambda: Quota(*ONE_SECOND), 403),
     gateway("sliding-1s+1", lambda: SlidingQuota(*ONE_SECOND), 429, rounded_up),
     gateway("clock-10s", lambda: Quota(*TEN_SECONDS)),
+    gateway("clock-10s-503", lambda: Quota(*TEN_SECONDS), 503),
     gateway("clock-10s-403", lambda: Quota(*TEN_SECONDS), 403),
     gateway("window-20s+", lambda: Anchored(200, 20.0), 429, rounded_up),
     gateway("ban-429", lambda: Banning(20, 1.0, 10.0), seconds=110.0),

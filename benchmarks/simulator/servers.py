@@ -227,7 +227,8 @@ class Server:
     Attributes:
         limiters: All of them must have room.
         latencies: Seconds until an answer, for each route that clients use, in equal parts.
-        refusal: Seconds until a refusal, on average; it varies from 0.6 to 1.6 of it.
+        refusal: Seconds until a refusal, on average.
+        varies: Least and most of it that a refusal takes.
         retry_after: What a refusal says.
         fault: When accepted requests fail.
         network: Shortest and longest time that each way takes, in seconds.
@@ -241,12 +242,13 @@ class Server:
     fault: Fault = NO_FAULT
     network: tuple[float, float] = (0.015, 0.045)
     status: int = 429
+    varies: tuple[float, float] = (0.6, 1.6)
 
     def arrive(self, now: float, route: str, rng: Random) -> Reply:
         """Decide about a request at the moment when it arrives."""
         wait = max(limiter.wait(now) for limiter in self.limiters)
         if wait > 0.0:
-            seconds = self.refusal * rng.uniform(0.6, 1.6)
+            seconds = self.refusal * rng.uniform(*self.varies)
             return Reply(self.status, seconds, self.retry_after(wait, rng), refused=True)
         fails = rng.random() < self.fault.at(now)
         seconds = rng.uniform(*self.fault.seconds) if fails else self.latencies[route](rng)

@@ -3,7 +3,7 @@
 import pytest
 
 from vimmerse_async.control.answer_times import AnswerTimes
-from vimmerse_async.control.refusals import Scene, is_quick, is_refusal
+from vimmerse_async.control.refusals import RefusalReader, Scene, believed_wait
 from vimmerse_async.control.retry import rule_of
 from vimmerse_async.errors import status_error_class
 
@@ -15,9 +15,14 @@ def known(*operations, seconds=0.3):
     return times
 
 
-def told(status, times=None, *, took=0.01, accepted_ago=0.1, pending=0.0):
-    times = known("refine_prompt") if times is None else times
-    return is_refusal(status, "refine_prompt", took, Scene(times, accepted_ago, pending))
+def reads(status, times=None, *, took=0.01, accepted_ago=0.1, pending=0.0):
+    """Return what one reply is taken for, by a reader that has seen none before."""
+    scene = Scene(times, accepted_ago, pending)
+    return RefusalReader().is_refusal(status, "refine_prompt", took, scene, 1)
+
+
+def told(status, times=None, **scene):
+    return reads(status, known("refine_prompt") if times is None else times, **scene)
 
 
 @pytest.mark.parametrize("status", [500, 503, 507, 529, 599])
@@ -27,7 +32,7 @@ def test_a_quick_fault_while_others_are_accepted_is_a_refusal(status):
     assert not told(status, took=0.2), "it may have been worked on"
     assert not told(status, accepted_ago=60.0), "an outage tells nothing about limits"
     assert not told(status, known()), "nothing was ever answered"
-    assert not is_refusal(status, "refine_prompt", 0.01, Scene(None, 0.1, 0.0))
+    assert not reads(status, None)
 
 
 @pytest.mark.parametrize("status", [403, 500, 503])
@@ -54,10 +59,52 @@ def test_forbidden_after_an_answer_is_a_refusal():
 
 def test_a_quick_end_without_words():
     """A reset connection is judged like a fault: quick, and while others are accepted."""
-    assert is_quick(0.01, Scene(known("x"), 0.1, 0.0))
-    assert not is_quick(0.2, Scene(known("x"), 0.1, 0.0))
-    assert not is_quick(0.01, Scene(known("x"), 9.0, 0.0))
-    assert not is_quick(0.01, Scene(None, 0.1, 0.0))
+    assert told(None)
+    assert not told(None, took=0.2)
+    assert not told(None, accepted_ago=9.0)
+    assert not reads(None)
+
+
+@pytest.mark.parametrize("took", [1.0, 2.0, 10.0])
+def test_faults_that_all_take_as_long_come_from_a_timer(took):
+    """A tarpit and a line that is too long refuse slowly, and by the clock."""
+    scene, reader = Scene(known("x"), 0.1, 0.0), RefusalReader()
+    seen = [
+        reader.is_refusal(503, "x", took + late, scene, number)
+        for number, late in enumerate((0.0, 0.004, -0.003, 0.008, 0.001))
+    ]
+    assert seen == [False, False, True, True, True]
+    assert not reader.is_refusal(503, "x", 0.6 * took, scene, 9), "this one was worked on"
+    assert not reader.is_refusal(None, "x", took, scene, 9), "a lost reply may be charged"
+
+
+def test_faults_that_nothing_stops_are_no_refusals():
+    """A limit that is kept refuses seldom; a server that is out of order goes on as before."""
+    times = known("x", seconds=1.0)
+    scene, reader = Scene(times, 0.1, 0.0), RefusalReader()
+    broken = [reader.is_refusal(503, "x", 0.1 + 0.07 * (n % 5), scene, 5 * n) for n in range(60)]
+    assert sum(broken) < 10
+    assert not any(broken[10:])
+    assert reader.is_refusal(503, "x", 0.05, scene, 1_000), "it was long ago"
+    kept = RefusalReader()
+    assert all(kept.is_refusal(503, "x", 0.01, scene, 70 * n) for n in range(60))
+    door = RefusalReader()
+    assert all(door.is_refusal(503, "x", 0.01, scene, 5 * n) for n in range(9)), "a start"
+
+
+def test_a_wait_is_believed_when_a_probe_is_told_so():
+    """A constant `Retry-After` beside accepted requests is meant for one request, if for any."""
+    assert believed_wait(5.0, by_evidence=True, probe=False, others=True) is None
+    assert believed_wait(5.0, by_evidence=True, probe=True, others=True) == 5.0
+    assert believed_wait(5.0, by_evidence=False, probe=False, others=True) == 5.0
+    assert believed_wait(None, by_evidence=False, probe=False, others=True) is None
+
+
+def test_one_second_says_no_more_than_soon():
+    """Whole seconds round a few milliseconds up to one: who has others under way finds out."""
+    assert believed_wait(1.0, by_evidence=False, probe=False, others=True) is None
+    assert believed_wait(1.0, by_evidence=False, probe=False, others=False) == 1.0
+    assert believed_wait(2.0, by_evidence=False, probe=True, others=True) == 2.0
 
 
 def test_a_refusal_by_another_name_is_treated_as_one():

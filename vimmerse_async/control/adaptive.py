@@ -136,7 +136,7 @@ class AdaptiveLimit:
         self._sent_at = now
         permit = LearnedPermit(route, now)
         permit.paced, permit.refusals, permit.outcome = paced, self._refusals, None
-        holds = breaker.holds
+        holds = 0 if breaker.outage else breaker.holds
         breaker.enter(permit, now)
         if holds and not breaker.holds:
             learned.reopen(now, holds)
@@ -163,7 +163,7 @@ class AdaptiveLimit:
         learned, breaker = self._learned, self._breaker
         self._now = now
         permit.outcome = outcome
-        holds = breaker.holds
+        holds = 0 if breaker.outage else breaker.holds  # an outage tells nothing of a quota
         begins = False
         if permit.probe or outcome is not Outcome.OK:
             begins = breaker.leave(permit, now, outcome, latency, retry_after)

@@ -31,7 +31,7 @@ HOLD = 0.3  # s, the first hold at most: longer than a network's round trip, sho
 HOLD_MIN = 0.02  # s, the first hold at least; between, it is the silence after a request
 HOLD_MAX = 8.0  # s, the longest: what an outage may cost after its end
 SILENT = 12.0  # s, a hold now and then among them: a ban that asking renews ends only in silence
-SILENT_EVERY = 6  # longest holds: with those before half a minute, of a minute's quota little
+SILENT_EVERY = 6  # longest holds: the second ends after a minute's quota does
 SILENT_MOST = 60.0  # s, the longest of these; each is twice the one before
 JITTER = 0.25  # share by which holds differ, so that clients do not come back together
 RETRY_AFTER_JITTER = 0.05  # share added to the server's own figure, never taken off it
@@ -82,6 +82,7 @@ class CircuitBreaker:
         holds: Holds in a row that no probe has ended; 0 when it is closed.
         refusal: How long a refusal takes, in seconds, learned.
         passed: Requests that passed so far.
+        refused_at: When a request was refused or failed that opened it last.
         ban: Seconds of silence that ended the last block; 0.0: it ended in spite of probes.
     """
 
@@ -95,7 +96,7 @@ class CircuitBreaker:
         self._rng = rng
         self._state = BreakerState.CLOSED
         self._probe: Passage | None = None
-        self._tripped_at = -math.inf
+        self.refused_at: float = -math.inf
         self.ban: float = 0.0
         self._may_ban = True
         self._silence = 0.0
@@ -179,7 +180,7 @@ class CircuitBreaker:
             return 0.0
         if self.ban:
             return min(SILENT_MOST, self.ban * 2.0 ** min(doublings - 1, 10))
-        if longest <= 0 or longest % SILENT_EVERY != 1:
+        if longest and (longest <= 1 or longest % SILENT_EVERY != 1):
             return 0.0
         return min(SILENT_MOST, SILENT * 2.0 ** min(longest // SILENT_EVERY, 10))
 
@@ -187,12 +188,12 @@ class CircuitBreaker:
         self._refusals += 1
         took = max(latency, QUICKEST)
         self.refusal += (took - self.refusal) * max(NEWEST, 1 / self._refusals)
-        fresh = passage.sent > self._tripped_at
+        fresh = passage.sent > self.refused_at
         if fresh:
             # of a probe, too, that was thought accepted, as its refusal took long
             self.holds = passage.after[0] + 1 if passage.probe else 1
             self.outage = False
-            self._tripped_at = now
+            self.refused_at = now
         if fresh or after:
             self._trip(now, self.holds - 1, after)
         return fresh
@@ -207,7 +208,7 @@ class CircuitBreaker:
             return
         self.holds = max(1, self.holds)
         self.outage = True
-        self._tripped_at = now
+        self.refused_at = now
         self._trip(now, self.holds - 1, after)
 
     def _in_a_row(self, number: int) -> int:

@@ -1,5 +1,6 @@
 """What a refusal tells about the rate: how many requests per second were accepted before it."""
 
+from vimmerse_async.control.levels import LearnedPermit
 from vimmerse_async.control.meter import Bin, Meter
 
 FIRST = 0.5  # s over which the first refusal measures the rate: the start ramps up in seconds
@@ -17,12 +18,18 @@ class Evidence:
 
     Attributes:
         spent: Whether a quota was found: from then on the rate is measured over its time.
+        span: Seconds in which the last quota that was found was spent and came back.
     """
 
-    __slots__ = ("_accepted", "_begun_at", "_blocked_at", "_opened_at", "_told_until", "spent")
+    __slots__ = (
+        "_accepted", "_begun_at", "_blocked_at", "_opened_at", "_refused", "_told_until",
+        "span", "spent",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.spent: bool = False
+        self.span: float = QUOTA
+        self._refused = 0
         self._accepted = Meter()
         self._opened_at = self._blocked_at = self._begun_at = self._told_until = 0.0
 
@@ -34,6 +41,11 @@ class Evidence:
     def add(self, now: float) -> Bin:
         """Count a request as accepted; a refusal takes one off its bin again."""
         return self._accepted.add(now)
+
+    def refuse(self, permit: LearnedPermit) -> None:
+        """Take off one that had counted as accepted until it was refused."""
+        permit.bin.count -= 1
+        self._refused += not permit.probe
 
     def is_enough(self, now: float) -> bool:
         """Return whether so much was accepted that a refusal tells of this client's own limit."""
@@ -74,7 +86,7 @@ class Evidence:
         since, until = max(self._begun_at, self._blocked_at - BEFORE), self._blocked_at
         return self._accepted.count(since, until) / max(SECOND, until - since)
 
-    def opened(self, now: float, holds: int, latency: float) -> float | None:
+    def opened(self, now: float, holds: int, latency: float, refused_at: float) -> float | None:
         """Return requests/s that a spent quota allows; None when the block was none.
 
         A block is a spent quota when probes were refused, and for longer than an answer takes:
@@ -84,11 +96,16 @@ class Evidence:
             now: Seconds; the block has just ended.
             holds: For how many holds in a row it lasted.
             latency: Seconds that an answer takes.
+            refused_at: When the last probe was refused; the block ended between then and now.
         """
         self._opened_at = now
+        refused, self._refused = self._refused, 0
         since = self._blocked_at - QUOTA
         if holds < 2 or now - self._blocked_at < max(BLOCK, latency):
             return None
         if self._accepted.count(since, now) < ENOUGH:
             return None
-        return self._accepted.over(since, now)
+        self.span = min(QUOTA, now - max(since, self._begun_at))
+        until = (refused_at + now) / 2.0
+        counted = refused / (until - max(since, self._begun_at))
+        return self._accepted.over(since, until) + counted

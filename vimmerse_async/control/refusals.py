@@ -5,6 +5,9 @@ gateway, a firewall, a content network) says 503, 500 or 403 by default, or rese
 and means the same.
 """
 
+import math
+from collections import deque
+
 import attrs
 
 from vimmerse_async.control.answer_times import AnswerTimes
@@ -13,8 +16,16 @@ from vimmerse_async.control.retry import rule_of_status
 QUICK = 0.5  # share of the shortest answer below which nothing was worked on
 PENDING = 10.0  # times as long as a refusal took, and a moment: what is out so long was accepted
 MOMENT = 0.02  # s
+BLOCK = 30.0  # s for which probes that hear the same as the refusal before them are refused, too
 LATELY = 1.0  # shortest answers, and a second, since which something has to have been accepted
+TIMED = 0.03  # share of its time by which a timer's refusals differ, and a moment
+ALIKE = 2  # earlier ones that took as long, from which on it is a timer's and no accident
+REMEMBERED = 8  # slow faults
+SELDOM = 15  # answers between refusals, as where a limit is being learned
+TOO_MANY = 2.5  # refusals more often than that
+DECIDED = 0.25  # of one, where they take as long as each other: who decides at the door is no ruin
 DOUBTED = 5  # refusals of one call by another name than 429, after which it is the call's own fault
+LEAST_WAIT = 1.0  # s, the least that `Retry-After` can say in whole ones: no more than "soon"
 
 
 @attrs.frozen
@@ -41,28 +52,83 @@ class Scene:
         return not self.has_answers and self.pending > MOMENT + PENDING * took
 
 
-def is_refusal(status: int, operation: str, took: float, scene: Scene) -> bool:
-    """Return whether a status other than 429 is the server speaking to the limit.
+class RefusalReader:
+    """Reads what came back for refusals, and remembers what speaks for and against.
 
-    A 403 is, where the same key was answered before. A 5xx is, when it came so quickly that nothing
-    can have been worked on, while other requests are being accepted. Before the first answer both
-    are while others have been under way for much longer without a word.
+    For it: a gateway's timer says no after the same time always. Against it: a limit that is kept
+    to refuses one request in a hundred, while a server that is out of order goes on as before.
+    """
+
+    def __init__(self) -> None:
+        self._took: deque[float] = deque(maxlen=REMEMBERED)
+        self._answers = 0
+        self._often, self._last = 0.0, -math.inf
+
+    def is_refusal(
+        self, status: int | None, operation: str, took: float, scene: Scene, answers: int
+    ) -> bool:
+        """Return whether the server spoke to the limit, with another status than 429.
+
+        A 403 does, where the same key was answered before. A 5xx does, while other requests are
+        being accepted, when it came so quickly that nothing can have been worked on, or as if by a
+        timer: a line that is too long, or a tarpit. Before the first answer both do while others
+        have been under way for much longer without a word.
+
+        Args:
+            status: Of the reply; None: the connection ended without one.
+            operation: The route's name.
+            took: Seconds from the request's departure to its reply.
+            scene: What the server does meanwhile.
+            answers: How many requests it has answered so far.
+        """
+        if status == 403:
+            answered = scene.known is not None and operation in scene.known.operations
+            return answered or scene.accepts_others(took)
+        if status is not None and not _is_transient(status):
+            return False
+        timed = sum(_as_long(each, took) for each in self._took) >= ALIKE and status is not None
+        self._took.append(took)
+        again = _as_long(self._last, took) and scene.accepted_ago < BLOCK
+        if not _is_unworked(took, scene, timed=timed, again=again):
+            return False
+        since, self._answers = answers - self._answers, answers
+        if since:
+            weight = DECIDED if _as_long(self._last, took) else 1.0
+            self._often = max(0.0, self._often - since / SELDOM) + weight
+        self._last = took
+        return self._often <= TOO_MANY
+
+
+def believed_wait(
+    after: float | None, *, by_evidence: bool, probe: bool, others: bool
+) -> float | None:
+    """Return the seconds of a `Retry-After` that everybody has to wait; None: it is open.
+
+    Who says "unavailable for ten seconds" while others are being accepted may mean one request
+    alone, and is believed when a probe is told so, too. A second is what milliseconds are rounded
+    up to: while others are under way, the limit finds out.
 
     Args:
-        status: Of the reply.
-        operation: The route's name.
-        took: Seconds from the request's departure to its reply.
-        scene: What the server does meanwhile.
+        after: What a refusal asks for.
+        by_evidence: Whether it was called by another name than 429.
+        probe: Whether the request went ahead of the others.
+        others: Whether others are under way.
     """
-    if status == 403:
-        answered = scene.known is not None and operation in scene.known.operations
-        return answered or scene.accepts_others(took)
+    if by_evidence and not probe:
+        return None
+    return None if after == LEAST_WAIT and others else after
+
+
+def _is_transient(status: int) -> bool:
     rule = rule_of_status(status)
-    transient = status >= 500 and rule.charge == "refused" and rule.resend == "backoff"
-    return transient and is_quick(took, scene)
+    return status >= 500 and rule.charge == "refused" and rule.resend == "backoff"
 
 
-def is_quick(took: float, scene: Scene) -> bool:
+def _as_long(one: float, other: float) -> bool:
+    return abs(one - other) < TIMED * other + MOMENT
+
+
+def _is_unworked(took: float, scene: Scene, *, timed: bool, again: bool) -> bool:
     """Return whether a request ended unworked, while others are being accepted.
 
     Where nothing is accepted it is an outage, and an outage tells nothing about limits.
@@ -70,4 +136,5 @@ def is_quick(took: float, scene: Scene) -> bool:
     if scene.known is None or not scene.has_answers:
         return scene.accepts_others(took)
     least = scene.known.least
-    return took < QUICK * least and scene.accepted_ago < 1.0 + LATELY * least
+    unworked = timed or took < QUICK * least
+    return unworked and (again or scene.accepted_ago < 1.0 + LATELY * least)

@@ -134,8 +134,10 @@ _UNSENT_RULES: dict[str, Rule] = {
 
 def rule_of(error: APIError) -> Rule:
     """Return the table's row for an error."""
+    if error.refused:
+        return _REFUSED
     if isinstance(error, APIStatusError):
-        return _REFUSED if error.refused else rule_of_status(error.status)
+        return rule_of_status(error.status)
     if error.unreached:
         return _LASTING
     kind = getattr(error, "kind", "lost")
@@ -261,7 +263,7 @@ class Attempts:
         self.front = not self.probe
         self.fresh = False
         if rule.is_refusal:
-            if getattr(error, "refused", False):  # or it is the call that the server cannot bear
+            if error.refused:  # or it is the call that the server cannot bear
                 self.doubted += 1
                 self.failed_at = now if self.failed_at is None else self.failed_at
             return self._throttled(now, asked, policy, batch=batch)

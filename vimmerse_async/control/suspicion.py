@@ -5,7 +5,7 @@ from enum import Enum
 
 from vimmerse_async.control.breaker import SILENCE, CircuitBreaker
 from vimmerse_async.control.ceiling import Ceiling
-from vimmerse_async.control.evidence import QUOTA, Evidence
+from vimmerse_async.control.evidence import Evidence
 from vimmerse_async.control.levels import LearnedPermit, Levels
 from vimmerse_async.control.limit import LimitSnapshot
 from vimmerse_async.control.meter import Bin, Meter
@@ -30,6 +30,8 @@ RESTART = 1.25  # x the peak, and 2: nothing here explains that any more
 STALE = 1 / 64  # weight of the newest latency, as in a mean of 64
 RATE_STEEPNESS = 2.0  # as a ceiling's: what goes over a rate was saved, and is missed later
 RATE_ALONE = 0.4  # share of a request that a period adds to a rate where nobody else is
+KNOWN = 32  # answers; a level that was refused before so many is looked beyond sooner:
+THIN = 0.3  # of a period
 BANNED = 0.88  # of the rate before a ban: another one costs more than what the rest could earn
 LOWEST_RATE = 1 / 60  # requests/s
 STEP = 5.0  # s between answers that count as growth; more is idling, which grows nothing
@@ -73,7 +75,7 @@ class Suspicion:
         self._lanes: dict[str, QueueDetector] = {}
         self._evidence, self._answered = Evidence(), Meter()
         self._latency = self._announced = self._work = self._answered_at = 0.0
-        self._lined = self._is_first_guess = False
+        self._lined = self._is_first_guess = self._is_thin = False
         self._tie()
 
     def settle(self, snapshot: LimitSnapshot) -> None:
@@ -166,7 +168,7 @@ class Suspicion:
 
     def refuse(self, permit: LearnedPermit, now: float, *, blame: bool) -> None:
         """Learn from a refusal; `blame` a limit for it when an episode begins with it."""
-        permit.bin.count -= 1
+        self._evidence.refuse(permit)
         self._levels.refuse(permit, now)
         if blame:
             self.confirm(now)
@@ -180,20 +182,20 @@ class Suspicion:
 
     def reopen(self, now: float, holds: int) -> None:
         """Take a block that outlasted a probe for a spent quota, once it is over."""
-        quota = self._evidence.opened(now, holds, self._latency)
+        quota = self._evidence.opened(now, holds, self._latency, self._breaker.refused_at)
         if self._breaker.ban and self.answers:
             self._undercut()
             return
         if quota is None or (self.suspect is Suspect.RATE and quota >= self._rate.value):
             return
-        self.suspect = Suspect.RATE
+        self.suspect, self._is_first_guess = Suspect.RATE, False
         self._evidence.spent = True
-        self._rate.settle(quota, QUOTA)
+        self._rate.settle(quota, self._evidence.span)
         self._tie()
 
     def _undercut(self) -> None:
         """Go on clearly below the rate that was banned, and look beyond it rarely."""
-        self.suspect = Suspect.RATE
+        self.suspect, self._is_first_guess = Suspect.RATE, False
         self._announced = max(self._announced, self._breaker.ban)
         self._rate.settle(BANNED * self._evidence.before_block())
         self._tie()
@@ -238,6 +240,8 @@ class Suspicion:
         accepted = self._evidence.lately + 0.01
         period = PERIOD / math.sqrt(accepted)
         period = min(period, SHARED) if ceiling.yields else max(period, PROBE / accepted)
+        if self._is_thin:
+            period *= THIN
         return max(period, AFTER_COST * self._announced)
 
     def _look_at_queue(self, lane: QueueDetector, now: float) -> None:
@@ -254,6 +258,7 @@ class Suspicion:
     def _blame(self, permit: LearnedPermit, now: float) -> None:
         """Decide which limit refused a request, and cut it."""
         self._lined = False
+        self._is_thin = self.answers < KNOWN
         level = self._levels.beside(permit)
         novel = level * ON_THE_WIRE > self._levels.top + 0.5
         again = level <= self._levels.refused + 1
