@@ -165,9 +165,12 @@ class Hooks:
 
     def retry(self, event: RetryEvent) -> None:
         """Log a retry and tell every hook."""
+        error = event.error
         logger.info(
-            "%s: %s; attempt %d, next in %.2f s",
-            event.operation, type(event.error).__name__, event.attempts, event.wait,
+            "%s: %s (%s); attempt %d, next in %.2f s",
+            event.operation, type(error).__name__,
+            getattr(error, "status", None) or getattr(error, "kind", "?"),
+            event.attempts, event.wait,
         )  # fmt: skip
         for hook in self._hooks:
             self._tell(hook, "on_retry", event)

@@ -78,6 +78,7 @@ class RetryPolicy:
         backoff_cap: Seconds; the longest wait between attempts.
         ambiguous_resends: How often a request that may have been charged is sent again.
         max_throttle_wait: Seconds a call may wait for 429s; 0 raises the first; None: its total.
+            A batch stops when nothing was accepted for so long, 600 at least.
         budget: Retries a session may spend in a row; each success gives a fifth of one back.
 
     Raises:

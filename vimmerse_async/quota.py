@@ -155,7 +155,7 @@ def _until(text: str, sent: datetime | None) -> float | None:
     text = text.strip()
     number = _number(text)
     if number is None:
-        seconds = _duration(text) if _DURATION(text) else None
+        seconds = duration(text)
         return None if seconds is None else _plausible(seconds)
     if number < EPOCH:
         return _plausible(number)
@@ -165,7 +165,15 @@ def _until(text: str, sent: datetime | None) -> float | None:
     return _plausible(max(0.0, at - sent.timestamp()))
 
 
-def _duration(text: str) -> float | None:
+def duration(text: str) -> float | None:
+    """Return the seconds that a number with units tells; None when it is none.
+
+    Example:
+        >>> duration("1h30m"), duration("47.5ms"), duration("soon")
+        (5400.0, 0.0475, None)
+    """
+    if not _DURATION(text):
+        return None
     try:
         return sum(float(number) * _UNITS[unit] for number, unit in _PART(text))
     except ValueError:

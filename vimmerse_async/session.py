@@ -174,6 +174,11 @@ class VimmerseSession:
         return self._timeouts
 
     @property
+    def retry(self) -> RetryPolicy:
+        """What is sent again, and how often."""
+        return self._retry
+
+    @property
     def base_url(self) -> str:
         """Scheme, host, port and path below which requests go, without a slash at its end."""
         return self._runtime.config.base_url

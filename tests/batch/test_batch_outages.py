@@ -150,6 +150,50 @@ async def test_batch_waits_as_long_as_it_is_told(
     assert after <= gap <= after * 1.06 + 40.0
 
 
+async def test_batch_waits_longer_where_it_may(server: ScriptedServer) -> None:
+    """A quarter of an hour is waited out by whoever has the patience, and by nobody else."""
+    spent = attrs.evolve(THROTTLED, headers={"Retry-After": "899"})
+    until: list[float] = []
+
+    def script(request: Request) -> Answer:
+        if len(server.requests) == 5:
+            until.append(request.time + 899.0)
+        return spent if until and request.time < until[0] else echo(request)
+
+    server.script = script
+    async with server.session(limit=1, retry=RetryPolicy(max_throttle_wait=3600)) as session:
+        assert len(await gather_prompts(session, urls(10))) == 10
+        until[:] = [server.requests[-1].time + 900.0]
+        impatient = session.with_options(retry=RetryPolicy())
+        with pytest.raises(BatchStoppedError, match="throttled") as caught:
+            await gather_prompts(impatient, urls(10))
+    assert caught.value.resume_after == 899.0
+
+
+async def test_a_503_beside_accepted_requests_shuts_nobody_out(server: ScriptedServer) -> None:
+    """Its `Retry-After` is a constant there: the next that is answered lets the others go on."""
+    busy = 0
+
+    def script(request: Request) -> Answer:
+        nonlocal busy
+        if busy >= 4:
+            return Answer(503, {}, {"Retry-After": "30"})
+        busy += 1
+        asyncio.get_running_loop().call_later(1.0, leave)
+        return attrs.evolve(echo(request), delay=1.0)
+
+    def leave() -> None:
+        nonlocal busy
+        busy -= 1
+
+    server.script = script
+    began = asyncio.get_running_loop().time()
+    async with server.session() as session:
+        assert len(await gather_prompts(session, urls(100))) == 100
+        assert session.statistics().refused < 10
+    assert asyncio.get_running_loop().time() - began < 60.0
+
+
 async def test_batch_row_clock_stands_still(server: ScriptedServer) -> None:
     """A row's total counts its own sends only, not what it waits at the gate."""
     server.script = outage(1.5, 500.0, THROTTLED)

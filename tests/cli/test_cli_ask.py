@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from vimmerse_async.cli.options import seconds_typed
 from vimmerse_async.emulator import Emulator, Fault
 
 
@@ -140,3 +141,19 @@ def test_an_authority_of_ones_own_is_a_variable(
         asked = start("refine", "a cat", env=environment | {"SSL_CERT_FILE": "ca.pem"})
         assert asked.communicate(timeout=60)[0].startswith("a cat,")
         assert len(emulator.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "waits"), [("1h", 3600.0), ("15m", 900.0), ("90", 90.0), ("1h30m", 5400.0)]
+)
+def test_patience_is_a_time(typed: str, waits: float) -> None:
+    """People type hours and minutes; a bare number is seconds."""
+    assert seconds_typed(None, None, typed) == waits
+
+
+@pytest.mark.parametrize("typed", ["soon", "0", "-5", "8d", "1e9", "nan", "1h 30m"])
+def test_patience_that_is_no_time(vimmerse: Callable[..., Any], typed: str) -> None:
+    """What is no time is said before anything is sent, with one that is."""
+    ended = vimmerse("refine", "a cat", f"--patience={typed}")
+    assert ended.code == 2
+    assert "15m" in ended.err

@@ -20,7 +20,7 @@ from vimmerse_async.batch.source import RowSource
 from vimmerse_async.batch.stopping import Judge, Watch
 from vimmerse_async.batch.workers import WorkerPool
 from vimmerse_async.control.limit import Permit
-from vimmerse_async.control.retry import Attempts
+from vimmerse_async.control.retry import Attempts, longest_wait
 from vimmerse_async.errors import BatchStoppedError, SessionError, StopReason, VimmerseError
 from vimmerse_async.models import PromptResult
 from vimmerse_async.session import VimmerseSession
@@ -60,7 +60,7 @@ class Run:
         self._outcome = "cancelled"
         self._ledger = plan.ledger
         self._allowance = plan.allowance
-        self._judge = Judge(self._stop)
+        self._judge = Judge(self._stop, longest_wait(session.retry))
         self._pool = WorkerPool(self._missed)
         self._pipeline = Pipeline(
             plan, source, sink, self._gate, self._pool, self._fail, self._abort, self._end_if_done

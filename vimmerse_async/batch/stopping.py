@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vimmerse_async.control.limit import Outcome
-from vimmerse_async.control.retry import LONGEST_BATCH_WAIT, rule_of
+from vimmerse_async.control.retry import rule_of
 from vimmerse_async.errors import (
     APIError,
     BatchStoppedError,
@@ -29,11 +29,17 @@ HINTS: dict[StopReason, str] = {
     "max_calls": "allow more calls, then run it again",
     "failures": "mend what failed, then run it again",
     "time": "run it again to go on",
-    "throttled": "the account's limit is used up for a longer time: run it again later",
+    "throttled": "a limit of the account, or of a gateway before it, is used up for longer: run it "
+    "again later, or let it wait (`--patience 1h`, `RetryPolicy(max_throttle_wait=3600)`)",
     "unavailable": "the service does not answer: run it again later",
     "input": "mend the input, then run it again",
     "internal": "report it with its whole text: what was answered is kept",
 }
+BARRED = (
+    "the key was let in before: a gateway's limit or ban may be what forbids it now: wait a while, "
+    "then run it again"
+)
+"""The hint where a key is forbidden what it was allowed."""
 
 
 class Judge:
@@ -41,16 +47,22 @@ class Judge:
 
     Args:
         stop: Called with what the batch shall raise in the end.
+        longest: Seconds that the batch may be asked to wait.
+
+    Attributes:
+        longest: The same.
     """
 
-    def __init__(self, stop: Callable[[BatchStoppedError], None]) -> None:
+    def __init__(self, stop: Callable[[BatchStoppedError], None], longest: float) -> None:
+        self.longest: float = longest
         self._in_a_row = 0
+        self._has_answers = False
         self._stop = stop
 
     def see(self, error: VimmerseError | None) -> None:
         """Judge how one row has ended; None: well."""
         if error is None:
-            self._in_a_row = 0
+            self._in_a_row, self._has_answers = 0, True
         if not isinstance(error, APIError):
             return
         rule = rule_of(error)
@@ -60,16 +72,17 @@ class Judge:
                 self.stop(rule.stops, str(error))
             return
         after = getattr(error, "retry_after", None)
-        if after is not None and after > LONGEST_BATCH_WAIT and rule.row == "unfinished":
+        if after is not None and after > self.longest and rule.row == "unfinished":
             self.stop("throttled" if rule.is_refusal else "unavailable", str(error), after)
 
     def stop(self, reason: StopReason, message: str, after: float | None = None) -> None:
         """Say that the batch stops."""
+        barred = reason == "permission" and self._has_answers
         self._stop(
             BatchStoppedError(
                 f"the batch stopped ({reason}): {message}",
                 reason=reason,
-                resume_hint=HINTS[reason],
+                resume_hint=BARRED if barred else HINTS[reason],
                 resume_after=after,
             )
         )
@@ -97,7 +110,7 @@ class Watch:
         last_cause: Callable[[], str],
         patience: float | None = None,
     ) -> None:
-        self._patience = LONGEST_BATCH_WAIT if patience is None else patience
+        self._patience = judge.longest if patience is None else patience
         self._gate = gate
         self._loop = loop
         self._judge = judge
@@ -118,7 +131,8 @@ class Watch:
         self._accepted_at = gate.accepted_at
         self._stalled = 0.0 if moved or self._is_idle() else self._stalled + WATCH
         throttled = gate.troubled is Outcome.THROTTLE
-        longest = LONGEST_BATCH_WAIT if throttled else min(LONGEST_BATCH_WAIT, self._patience)
+        longest = self._judge.longest
+        longest = longest if throttled else min(longest, self._patience)
         if self._stalled >= max(longest, JITTER * gate.told):
             cause = self._last_cause()
             self._judge.stop(

@@ -11,7 +11,7 @@ from vimmerse_async.cli.options import Connection
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.errors import APIError
 from vimmerse_async.hooks import CallEvent, RetryEvent
-from vimmerse_async.options import Timeouts
+from vimmerse_async.options import RetryPolicy, Timeouts
 from vimmerse_async.session import VimmerseSession
 
 _LOG = logging.getLogger("vimmerse_async")
@@ -67,13 +67,14 @@ async def connected(connection: Connection) -> AsyncGenerator[Link, None]:
             found = credentials(connection.api_key_file, connection.base_url)
             key, base_url = found.key, found.base_url
         trouble = Trouble()
-        patience = connection.timeout
+        timeout = connection.timeout
         session = VimmerseSession(
             key,
             base_url=base_url,
             limit=connection.limit,
             share="off" if connection.emulator else connection.share,
-            timeouts=Timeouts(attempt=patience, total=patience),
+            timeouts=Timeouts(attempt=timeout, total=timeout),
+            retry=RetryPolicy(max_throttle_wait=connection.patience),
             hooks=(trouble,),
             trust_env=connection.trust_env and not connection.emulator,
         )

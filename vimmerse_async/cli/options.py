@@ -10,6 +10,8 @@ import rich_click as click
 from click import get_current_context
 from click.core import ParameterSource
 
+from vimmerse_async.quota import duration
+
 OPTIONS = ("Image2Prompt", "RefinePrompt", "InspireMe", "SuggestPrompt")
 MODES = ("scene", "video", "image", "audio")
 
@@ -17,6 +19,8 @@ QUESTION, CATALOG, MONEY, SERVER = (
     "The question", "The catalog", "The journal and the money", "The server",
 )  # fmt: skip
 """Parts of a help page."""
+LONGEST_PATIENCE = 7 * 86_400.0
+"""Seconds."""
 EVERY = "*"
 """What `--retry-errors` stands for without a class."""
 
@@ -27,6 +31,19 @@ def choice(words: Sequence[str]) -> dict[str, Any]:
         "type": click.Choice(words, case_sensitive=False),
         "metavar": f"[{'|'.join(words)}]",
     }
+
+
+def seconds_typed(
+    _context: click.Context | None, _parameter: click.Parameter | None, typed: str | None
+) -> float | None:
+    """Return the seconds that somebody typed: a number, or one with units."""
+    if typed is None:
+        return None
+    text = typed.strip()
+    seconds = duration(text if text[-1:].isalpha() else f"{text}s")
+    if seconds is None or not 1.0 <= seconds <= LONGEST_PATIENCE:
+        raise click.BadParameter(f"{typed!a:.40} is no time from 1s to 7d: 90s, 15m or 1h")
+    return seconds
 
 
 @attrs.frozen
@@ -40,6 +57,7 @@ class Connection:
         limit: Requests in flight; None: found out.
         share: With whom the limit is shared; None: what `VIMMERSE_SHARE` says, else nobody.
         timeout: Seconds for a row, and for a server that accepts nothing; None: the usual.
+        patience: Seconds for a server that refuses or asks to wait; None: the usual.
         trust_env: True honours proxy variables and `.netrc`.
     """
 
@@ -49,6 +67,7 @@ class Connection:
     limit: int | None
     share: str | None
     timeout: float | None
+    patience: float | None
     trust_env: bool
 
 
@@ -224,6 +243,13 @@ _CONNECTION = (
         type=click.FloatRange(0.1, 86_400),
         metavar="SECONDS",
         help="For an answer, and for a server that answers nothing. Else: 120, and 600.",
+        panel=SERVER,
+    ),
+    click.option(
+        "--patience",
+        callback=seconds_typed,
+        metavar="TIME",
+        help="For a server that refuses, or says when to come back: 15m, 1h. Else: 10m.",
         panel=SERVER,
     ),
     click.option(

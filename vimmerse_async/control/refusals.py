@@ -19,6 +19,7 @@ MOMENT = 0.02  # s
 BLOCK = 30.0  # s for which probes that hear the same as the refusal before them are refused, too
 LATELY = 1.0  # shortest answers, and a second, since which something has to have been accepted
 TIMED = 0.03  # share of its time by which a timer's refusals differ, and a moment
+TIMER = 0.5  # s, the shortest that gateways are told to hold a request back
 ALIKE = 2  # earlier ones that took as long, from which on it is a timer's and no accident
 REMEMBERED = 8  # slow faults
 SELDOM = 15  # answers between refusals, as where a limit is being learned
@@ -86,7 +87,8 @@ class RefusalReader:
             return answered or scene.accepts_others(took)
         if status is not None and not _is_transient(status):
             return False
-        timed = sum(_as_long(each, took) for each in self._took) >= ALIKE and status is not None
+        alike = sum(_as_long(each, took) for each in self._took)
+        timed = status is not None and took >= TIMER and alike >= ALIKE
         self._took.append(took)
         again = _as_long(self._last, took) and scene.accepted_ago < BLOCK
         if not _is_unworked(took, scene, timed=timed, again=again):

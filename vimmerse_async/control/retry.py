@@ -26,7 +26,8 @@ SPENT_DELAY = 10.0
 MARGIN = 0.1
 """Seconds: a wait that leaves less than this before the deadline is not begun."""
 LONGEST_BATCH_WAIT = 600.0
-"""Seconds without progress, or asked for by the server, after which a batch stops."""
+"""Seconds without progress, or asked for by the server, after which a batch stops, unless the user
+lets it wait longer."""
 OUTAGE_PATIENCE = 330.0
 """Seconds that failures are no attempts of a batch row while nothing else is accepted either: the
 last row outlasts an outage of five minutes, and one that is itself at fault fails soon after."""
@@ -150,6 +151,11 @@ def rule_of_status(status: int) -> Rule:
     return STATUS_RULES.get(status, _TRANSIENT if status >= 500 else _REJECTED)
 
 
+def longest_wait(policy: RetryPolicy) -> float:
+    """Return the seconds that a batch waits for a server that accepts nothing."""
+    return max(LONGEST_BATCH_WAIT, policy.max_throttle_wait or 0.0)
+
+
 def verdict_of(error: BaseException | None) -> Verdict:
     """Return what becomes of a row that ended with an error; None: with an answer."""
     if error is None:
@@ -259,7 +265,8 @@ class Attempts:
             accepted_at: When the server last accepted anything.
         """
         rule = rule_of(error)
-        asked = getattr(error, "retry_after", None) or 0.0
+        is_open = error.refused and not self.probe  # the limit finds out whether it is meant
+        asked = 0.0 if is_open else getattr(error, "retry_after", None) or 0.0
         self.front = not self.probe
         self.fresh = False
         if rule.is_refusal:
@@ -276,7 +283,7 @@ class Attempts:
         wait = 0.0 if self.fresh else self._backoff(policy, rng)
         if not batch:
             wait = max(wait, asked)
-        elif asked > LONGEST_BATCH_WAIT:
+        elif asked > longest_wait(policy):
             return None  # up to it, the limit holds the row back while its clock stands still
         return self._within(wait, now) if budget.spend() else self._spent(wait, now, batch=batch)
 
@@ -318,7 +325,7 @@ class Attempts:
             if policy.max_throttle_wait == 0 or now + asked > last:
                 return None
         if batch:
-            return 0.0 if asked <= LONGEST_BATCH_WAIT else None
+            return 0.0 if asked <= longest_wait(policy) else None
         return None if self._within(asked, now) is None else 0.0
 
     def _spent(self, wait: float, now: float, *, batch: bool) -> float | None:
