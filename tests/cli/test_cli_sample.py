@@ -86,7 +86,7 @@ def test_a_sample_is_drawn_by_what_is_asked():
     rows = [CatalogRow(n, {"image": f"https://a.example/{n // 2}"}) for n in range(200)]
 
     def drawn(rows: list[CatalogRow], seed: int = 0) -> set[int]:
-        return {line // 2 for line, _ in sample(rows, Sampling(20, seed=seed), ["image"])}
+        return {line // 2 for _, line, _ in sample(rows, Sampling(20, seed=seed), ["image"])}
 
     assert len(drawn(rows)) == 20
     assert drawn(rows) == drawn(rows[::-1])

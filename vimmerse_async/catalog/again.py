@@ -61,8 +61,8 @@ class Selection:
         self.refused: int = 0
         self._scratch = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._scratch.execute(
-            "CREATE TABLE chosen (line INTEGER, image INTEGER, question BLOB, version INTEGER, "
-            "asked BLOB, repeat INTEGER, PRIMARY KEY (line, image)) WITHOUT ROWID"
+            "CREATE TABLE chosen (part INTEGER, line INTEGER, image INTEGER, question BLOB, version INTEGER, "
+            "asked BLOB, repeat INTEGER, PRIMARY KEY (part, line, image)) WITHOUT ROWID"
         )
         self._scratch.execute("BEGIN")
 
@@ -74,18 +74,19 @@ class Selection:
 
     def get(self, key: Any) -> AskedAgain | None:
         """Return how a row is asked again; None: it is not."""
-        line, image = key
+        part, line, image = key
         found = self._scratch.execute(
-            "SELECT question, version, asked, repeat FROM chosen WHERE line = ? AND image = ?",
-            (line, image or 0),
+            "SELECT question, version, asked, repeat FROM chosen "
+            "WHERE part = ? AND line = ? AND image = ?",
+            (part, line, image or 0),
         ).fetchone()
         return None if found is None else AskedAgain(*found)
 
     def add(self, key: RowKey, again: AskedAgain) -> None:
         """Choose a row."""
-        line, image = key
-        values = (line, image or 0, *attrs.astuple(again))
-        self._scratch.execute("INSERT OR REPLACE INTO chosen VALUES (?, ?, ?, ?, ?, ?)", values)
+        part, line, image = key
+        values = (part, line, image or 0, *attrs.astuple(again))
+        self._scratch.execute("INSERT OR REPLACE INTO chosen VALUES (?, ?, ?, ?, ?, ?, ?)", values)
         self.count += 1
 
 

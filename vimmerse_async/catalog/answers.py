@@ -111,7 +111,9 @@ def not_asked(row: CatalogRow) -> Answer:
 
 def place_of(row: CatalogRow) -> str:
     """Return where a row stands, for people: a line or a file."""
-    return f"line {row.line}" if row.path is None else str(row.fields[FILE_COLUMN])
+    if row.path is not None:
+        return str(row.fields[FILE_COLUMN])
+    return f"line {row.line}" if row.part is None else f"{row.part.name}, line {row.line}"
 
 
 def reason(place: str, kind: str, message: str) -> str:

@@ -47,6 +47,8 @@ class Appender(Protocol):
 def keeps_text(form: OutputForm, source: CatalogSource) -> bool:
     """Return whether an output has the source's own lines, and so its encoding."""
     beginning = source.beginning
+    if not source.alike:
+        return False
     if form == "tsv":
         return beginning is not None and beginning.dialect.delimiter == "\t"
     return form == source.form and form in {"csv", "jsonl"}
@@ -81,10 +83,10 @@ def appender_for(
     Raises:
         InvalidRequestError: Parquet is wanted and pyarrow is missing.
     """
-    if form == "parquet" and source.parquet is not None and whole:
+    if form == "parquet" and source.types is not None and whole:
         from vimmerse_async.catalog.parquet_append import ParquetAppender  # noqa: PLC0415 - rare
 
-        return ParquetAppender(stream, source.parquet, {name: kinds[name] for name in added})
+        return ParquetAppender(stream, source, {name: kinds[name] for name in added})
     if not keeps_text(form, source):
         return ValuesAppender(writer_for(form, stream, kinds), source.values, added)
     if form == "jsonl":
@@ -157,7 +159,7 @@ class CsvAppender:
         # many readers take the first line for the header, even if it is blank
         self._write(source.encoding.mark + begun.lead.lstrip("\r\n"))
         if begun.header:
-            own = own_columns(frozenset(source.columns))
+            own = own_columns(frozenset((*source.columns, *added)))
             names = dialect.delimiter.join(map(self._cell, (*added, *own)))
             header = self._guarded(begun.header)
             self._write(f"{header}{dialect.delimiter}{names}{begun.end}")

@@ -59,7 +59,9 @@ def opened_again(recipe: Recipe, source: str | None) -> CatalogSource:
     if source is None and recipe.source == PIPE:
         raise InvalidRequestError(f"the catalog came through a pipe: {_MEND}", field="source")
     try:
-        catalog = attrs.evolve(recipe, source=source or recipe.source).open()
+        if source is not None:
+            recipe = attrs.evolve(recipe, source=source, more=())
+        catalog = recipe.open()
     except InvalidRequestError as error:
         raise InvalidRequestError(f"{error.message}; {_MEND}", field="source") from None
     try:

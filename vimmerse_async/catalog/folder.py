@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class Folder:
     Attributes:
         path: Where it is.
         options: What was said about files.
+        chosen: The files and folders below it that alone are looked at; none: all.
         skipped: How many files were passed over as no picture or video, by ending.
         litter: How many files and folders were left out as the system's own, by name.
         excluded: How many were left out as it was said, by pattern.
@@ -65,6 +66,7 @@ class Folder:
 
     path: Path
     options: FileOptions = FileOptions()
+    chosen: Sequence[Path] = ()
     skipped: Counter[str] = attrs.field(factory=Counter[str])
     litter: Counter[str] = attrs.field(factory=Counter[str])
     excluded: Counter[str] = attrs.field(factory=Counter[str])
@@ -89,10 +91,13 @@ class Folder:
         """
         for count in (self.skipped, self.litter, self.excluded):
             count.clear()
-        found = self._below(self.path) if self.path.is_dir() else iter((self.path,))
+        places = self.chosen or (self.path,)
+        found = itertools.chain.from_iterable(
+            self._below(place) if place.is_dir() else (place,) for place in places
+        )
         for place, entry in enumerate(found, 1):
             path, error = (entry, None) if isinstance(entry, Path) else entry
-            name = str(path.relative_to(self.path)) if path != self.path else path.name
+            name = os.path.relpath(path, self.path) if path != self.path else path.name
             yield CatalogRow(place, {FILE_COLUMN: name}, error, path, convert=self.options.convert)
 
     def left_out(self) -> Iterator[str]:

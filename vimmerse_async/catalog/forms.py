@@ -24,12 +24,14 @@ class Form:
         reads: True where catalogs may have it.
         writes: True where outputs may have it.
         binary: True where it is no text.
+        is_part: True where a file of a folder is one of a catalog's parts by its ending.
     """
 
     endings: tuple[str, ...]
     reads: bool = True
     writes: bool = True
     binary: bool = False
+    is_part: bool = True
 
 
 FORMS: Mapping[str, Form] = {
@@ -37,7 +39,7 @@ FORMS: Mapping[str, Form] = {
     "tsv": Form((".tsv", ".tab")),
     "jsonl": Form((".jsonl", ".ndjson")),
     "parquet": Form((".parquet", ".pq"), binary=True),
-    "text": Form((".txt",), writes=False),
+    "text": Form((".txt",), writes=False, is_part=False),
 }
 """By the word that `--from` and `--to` take; the first line tells what a name does not."""
 READ: tuple[str, ...] = tuple(name for name, form in FORMS.items() if form.reads)

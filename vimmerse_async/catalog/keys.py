@@ -98,7 +98,7 @@ class Keys:
         return Clash(self._questions.key_column or "", request.key, what, known[1], told)
 
     def _place(self, row: CatalogRow) -> str:
-        line = f"line {row.line}"
+        line = f"line {row.line}" if row.part is None else f"{row.part.name}, line {row.line}"
         return f"{line}, image {row.fields[INDEX_COLUMN]}" if self._is_split else line
 
 

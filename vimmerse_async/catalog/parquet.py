@@ -31,7 +31,6 @@ class ParquetRows:
 
     Attributes:
         columns: Their names.
-        sample: The first rows, of which only the columns of text are read.
         regular, tail: As of every `Reader`.
         total: How many rows it has.
         schema: Its types, with all that it says about itself.
@@ -60,10 +59,16 @@ class ParquetRows:
         self._whole = False
         self.regular: bool = True
         self.tail: str = ""
-        texts = tuple(field.name for field in self.schema if is_text(arrow, field.type))
-        self.sample: list[CatalogRow] = list(
-            itertools.islice(self._rows(texts, whole=False), SAMPLE)
-        )
+        self._sample: list[CatalogRow] | None = None
+
+    @property
+    def sample(self) -> list[CatalogRow]:
+        """The first rows, of which only the columns of text are read."""
+        if self._sample is None:
+            texts = tuple(each.name for each in self.schema if is_text(self.arrow, each.type))
+            rows = self._rows(texts, whole=False)
+            self._sample = list(itertools.islice(rows, SAMPLE))
+        return self._sample
 
     def close(self) -> None:
         """Close the file."""
@@ -223,6 +228,44 @@ def load_arrow() -> Any:
             field="source",
         ) from None
     return arrow
+
+
+def common_schema(schemas: Sequence[Any], names: Sequence[str]) -> Any:
+    """Return the types that hold what several files do.
+
+    Args:
+        schemas: Theirs.
+        names: What they are called.
+
+    Raises:
+        InvalidRequestError: There are none.
+    """
+    first, arrow = schemas[0], load_arrow()
+    for place, schema in enumerate(schemas):
+        if schema.equals(first):
+            continue
+        try:
+            first = arrow.unify_schemas([first, schema], promote_options="permissive")
+        except arrow.ArrowException as error:
+            raise InvalidRequestError(
+                f"{names[place]} does not go with the parts before it: "
+                f"{str(error).partition(chr(10))[0]}",
+                field="source",
+            ) from None
+    return first
+
+
+def conformed(arrow: Any, table: Any, schema: Any) -> Any:
+    """Return a table with the columns and types of `common_schema`."""
+    if table.schema.equals(schema):
+        return table
+    columns = [
+        table.column(field.name).cast(field.type)
+        if field.name in table.schema.names
+        else arrow.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return arrow.Table.from_arrays(columns, schema=schema)
 
 
 def _types(arrow: Any, schema: str) -> dict[str, Any]:

@@ -5,8 +5,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-from vimmerse_async.catalog.parquet import READ_AT_ONCE, SURROGATES, ParquetRows, arrow_type
+from vimmerse_async.catalog.listing import Part
+from vimmerse_async.catalog.parquet import (
+    READ_AT_ONCE,
+    SURROGATES,
+    ParquetRows,
+    arrow_type,
+    conformed,
+    load_arrow,
+)
 from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.values import ColumnType, own_columns
 from vimmerse_async.errors import InvalidRequestError
 
@@ -19,22 +28,24 @@ class ParquetAppender:
 
     Args:
         stream: Where to, in bytes.
-        source: The file.
+        source: The file, or several.
         added: Fields of the rows that are no columns of the file, and what they hold.
     """
 
     def __init__(
-        self, stream: IO[bytes], source: ParquetRows, added: Mapping[str, ColumnType]
+        self, stream: IO[bytes], source: CatalogSource, added: Mapping[str, ColumnType]
     ) -> None:
-        arrow = self._arrow = source.arrow
+        arrow = self._arrow = load_arrow()
         self.left_out: dict[str, None] = {}
-        own = own_columns({*source.schema.names, *added})
+        self._types = schema = source.types
+        own = own_columns({*schema.names, *added})
         self._added = {name: arrow_type(arrow, kind) for name, kind in added.items()}
-        schema = source.schema
         for name, kind in {**self._added, **dict.fromkeys(own, arrow.string())}.items():
             schema = schema.append(arrow.field(name, kind))
         self._schema = schema
-        self._source = source
+        self._catalog = source
+        self._at: Part | None = None
+        self._source = source.parquet_of(None if source.many is None else source.many.parts[0])
         self._kinds = (*self._added.values(), arrow.string(), arrow.string())
         self._rows: list[tuple[Any, ...]] = []
         self._packed: list[list[Any]] = [[] for _ in self._kinds]
@@ -42,10 +53,12 @@ class ParquetAppender:
         self._parts = self._read()
         self._part: Any = None
         self._begin = self._end = 0
-        self._writer = arrow.parquet.ParquetWriter(stream, schema, **_properties(source))
+        self._writer = arrow.parquet.ParquetWriter(stream, schema, **_properties(self._source))
 
     def write(self, row: CatalogRow, prompt: str | None, error: str | None) -> None:
         """Write a row, its prompt, and why there is none."""
+        if row.part is not self._at:
+            self._turn_to(row.part)
         while row.line > self._end:
             self._flush()
             self._part = next(self._parts)
@@ -60,6 +73,18 @@ class ParquetAppender:
         """Write the rest and the foot of the file."""
         self._flush()
         self._writer.close()
+        if self._catalog.many is not None:
+            self._source.close()
+
+    def _turn_to(self, part: Part | None) -> None:
+        """Go on with the first row of another file."""
+        self._flush()
+        if self._at is not None or (part is not None and part.index):
+            self._source.close()
+            self._source = self._catalog.parquet_of(part)
+        self._at = part
+        self._parts = self._read()
+        self._begin = self._end = 0
 
     def _pack(self) -> None:
         """Put the answers into arrays, which take a fraction of the memory."""
@@ -129,10 +154,12 @@ class ParquetAppender:
                     ) from None
                 columns.append(self._arrow.nulls(count - done, field.type))
             seen[field.name] += 1
-        return self._arrow.Table.from_arrays(columns, schema=schema)
+        table = self._arrow.Table.from_arrays(columns, schema=schema)
+        return table if self._catalog.many is None else conformed(self._arrow, table, self._types)
 
     def _table(self, batches: list[Any]) -> Any:
-        return self._arrow.Table.from_batches(batches, self._source.schema)
+        table = self._arrow.Table.from_batches(batches, self._source.schema)
+        return table if self._catalog.many is None else conformed(self._arrow, table, self._types)
 
 
 def _properties(source: ParquetRows) -> dict[str, Any]:

@@ -28,8 +28,9 @@ def refusal(row: CatalogRow, reason: str) -> RefusedRequest:
 
     It is the row's own: no other row shares its identity.
     """
+    place = f"line {row.line}" if row.part is None else f"{row.part.name} line {row.line}"
     return RefusedRequest(
-        reason=reason, key=f"line {row.line}: {reason}", tag=attrs.evolve(row, error=reason)
+        reason=reason, key=f"{place}: {reason}", tag=attrs.evolve(row, error=reason)
     )
 
 

@@ -33,13 +33,12 @@ class Survey:
 
 
 class Reader(Protocol):
-    """Reads a catalog: lightly once, and whole as often as wanted.
+    """Reads a catalog: lightly once, and whole as often as wanted."""
 
-    Attributes:
-        sample: The first rows, as many as are there without waiting, with all columns.
-    """
-
-    sample: list[CatalogRow]
+    @property
+    def sample(self) -> list[CatalogRow]:
+        """The first rows, as many as are there without waiting, with all columns."""
+        ...
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ class Recipe:
         dialect: What was said about how a CSV is written.
         questions: What is asked.
         files: What was said about local files.
+        more: More files, folders and patterns of the same catalog.
     """
 
     source: str
@@ -39,6 +40,7 @@ class Recipe:
     dialect: DialectOptions
     questions: Questions
     files: FileOptions = attrs.field(factory=FileOptions)
+    more: tuple[str, ...] = ()
 
     def open(self) -> CatalogSource:
         """Open the catalog.
@@ -53,6 +55,7 @@ class Recipe:
             column=self.questions.text_column,
             dialect=self.dialect,
             files=self.files,
+            more=self.more,
         )
 
     def settled(self, source: CatalogSource, columns: Sequence[str]) -> "Recipe":
@@ -68,7 +71,8 @@ class Recipe:
         if source.folder is not None:
             return attrs.evolve(self, questions=about_files(self.questions))
         questions = self.questions.settled(columns, source.sample)
-        return attrs.evolve(self, form=source.form, questions=questions)
+        form = self.form if source.many is not None else source.form
+        return attrs.evolve(self, form=form, questions=questions)
 
     @property
     def asked(self) -> str:
@@ -80,6 +84,7 @@ class Recipe:
         """Return this as JSON can carry it; the path means the same from every folder."""
         kept = attrs.asdict(self)
         kept["source"] = PIPE if self.source == PIPE else os.path.realpath(self.source)
+        kept["more"] = [os.path.realpath(name) for name in self.more]
         return kept
 
     @classmethod
@@ -99,6 +104,7 @@ class Recipe:
             dialect,
             Questions(**asked),
             FileOptions(bool(files.get("convert")), tuple(files.get("exclude") or ())),
+            tuple(kept.get("more") or ()),
         )
 
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
+
+if TYPE_CHECKING:
+    from vimmerse_async.catalog.listing import Part
 
 
 @attrs.define
@@ -22,6 +25,7 @@ class CatalogRow:
         lead: What stands before it and is no row, such as blank lines, as the source has it.
         missing: How many cells it has less than the header; below 0: so many more.
         values: All columns, where the source is no text and something else is written.
+        part: The file that it is of, where there are several; None where there is one.
         convert: Whether a local file that the API does not take is converted.
         unread: Whether it stands for what is missing from here on: its catalog is not whole.
         again: Which repetition of the same question it asks; 0: the first.
@@ -37,5 +41,6 @@ class CatalogRow:
     missing: int = 0
     values: Mapping[str, Any] | None = None
     convert: bool = False
+    part: "Part | None" = None
     unread: bool = False
     again: int = 0

@@ -10,8 +10,8 @@ import attrs
 from vimmerse_async.catalog.addresses import INDEX_COLUMN
 from vimmerse_async.catalog.rows import CatalogRow
 
-RowKey = tuple[int, Any]
-"""Where a row stands: its line, and which of the URLs of that line it is about."""
+RowKey = tuple[int, int, Any]
+"""Where a row stands: its file, its line, and which of the URLs of that line it is about."""
 
 
 @attrs.frozen
@@ -31,7 +31,8 @@ class Sampling:
 
 def key_of_row(row: CatalogRow) -> RowKey:
     """Return what tells a row from all others of its catalog."""
-    return row.line, row.fields.get(INDEX_COLUMN)
+    part = 0 if row.part is None else row.part.index
+    return part, row.line, row.fields.get(INDEX_COLUMN)
 
 
 def sample(

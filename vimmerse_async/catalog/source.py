@@ -5,7 +5,7 @@ about. Whole at the end: `records` gives the same rows again from the first, as 
 each with the text that it stands in, from which `vimmerse_async.catalog.append` makes an output.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -23,6 +23,8 @@ from vimmerse_async.catalog.forms import (
     is_address,
 )
 from vimmerse_async.catalog.header import Beginning
+from vimmerse_async.catalog.listing import Part, found
+from vimmerse_async.catalog.many import ManyReader
 from vimmerse_async.catalog.reading import Reader, Survey
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.texts import TextOptions, TextReader
@@ -44,6 +46,7 @@ class CatalogSource:
         column: What the column of a plain text is called.
         dialect: What was said about how a CSV is written.
         files: What was said about local files.
+        more: More files, folders, or patterns of names, which belong to the same catalog.
 
     Attributes:
         name: As given.
@@ -51,6 +54,7 @@ class CatalogSource:
         folder: The folder, or the one picture or video; None for a file of rows.
         parquet: The open Parquet file; None for all else.
         text: The open text; None for all else.
+        many: The parts, where there are several; None for one file or folder.
 
     Raises:
         InvalidRequestError: It cannot be read as a catalog; the message says what can.
@@ -65,24 +69,46 @@ class CatalogSource:
         column: str = URL_COLUMN,
         dialect: DialectOptions | None = None,
         files: FileOptions | None = None,
+        more: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.form: TableFormat | None = None
         self.folder: Folder | None = None
         self.parquet: ParquetRows | None = None
         self.text: TextReader | None = None
+        self.many: ManyReader | None = None
         self._reader: Reader
+        files = files or FileOptions()
+        several = found((name, *more), form, files)
+        if several is not None and several.parts:
+
+            def opens(part: Part) -> CatalogSource:
+                return CatalogSource(
+                    part.path,
+                    form=form,
+                    encoding=encoding,
+                    column=column,
+                    dialect=dialect,
+                    files=files,
+                )
+
+            self._reader = self.many = ManyReader(several.parts, opens)
+            self.form = self.many.first.form
+            return
+        if several is not None:
+            self._reader = self.folder = Folder(several.root, files, several.pictures)
+            return
         if name != "-" and _is_pictures(Path(name), form):
-            self._reader = self.folder = Folder(Path(name), files or FileOptions())
+            self._reader = self.folder = Folder(Path(name), files)
             return
-        found: Any = form or form_named(name)
+        known: Any = form or form_named(name)
         _check_name(name, form)
-        if found == "parquet":
+        if known == "parquet":
             self._reader = self.parquet = _parquet(name)
-            self.form = found
+            self.form = known
             return
-        tabs = found == "tsv"
-        told: TextForm | None = "csv" if tabs else found
+        tabs = known == "tsv"
+        told: TextForm | None = "csv" if tabs else known
         options = TextOptions(told, tabs, encoding, column, dialect or DialectOptions())
         self._reader = self.text = TextReader(name, options)
         self.form = self.text.form
@@ -118,13 +144,43 @@ class CatalogSource:
         return self._reader.regular
 
     @property
+    def alike(self) -> bool:
+        """False where there are several parts whose lines cannot stand in one file."""
+        return self.many is None or self.many.alike
+
+    @property
+    def types(self) -> Any:
+        """The schema of Parquet, or what those of several parts have in common; None of all else.
+
+        Of several parts it is known after a survey.
+        """
+        if self.many is not None:
+            return self.many.schema
+        return None if self.parquet is None else self.parquet.schema
+
+    def parquet_of(self, part: Part | None) -> "ParquetRows":
+        """Return the open Parquet file, or that of a part, which whoever asks for it closes."""
+        opened = self if part is None or self.many is None else self.many.open(part)
+        assert opened.parquet is not None  # noqa: S101 - only Parquet comes here
+        return opened.parquet
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that the paths of parts tell."""
+        return () if self.many is None else self.many.keys
+
+    @property
     def beginning(self) -> Beginning | None:
-        """How a CSV begins; None for all else."""
+        """How a CSV begins, or the first of several; None for all else."""
+        if self.many is not None:
+            return self.many.first.beginning
         return None if self.text is None else self.text.beginning
 
     @property
     def encoding(self) -> Encoding | None:
         """How a text's bytes stand for it; None where the source is no text."""
+        if self.many is not None:
+            return self.many.first.encoding
         return None if self.text is None else self.text.encoding
 
     @property

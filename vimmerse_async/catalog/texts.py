@@ -84,6 +84,11 @@ class TextReader:
         return self._table.columns
 
     @property
+    def written(self) -> tuple[str, str, str]:
+        """How a text is written, whatever it holds."""
+        return self.encoding.name, self.encoding.mark, self._end
+
+    @property
     def regular(self) -> bool:
         """False for a pipe or terminal, which may have nothing to read at the moment."""
         return self._content.regular
@@ -159,7 +164,7 @@ class TextReader:
             self.beginning = beginning_of(
                 begun, options.dialect, tabs=options.tabs, final=self._text.whole
             )
-        self._begun = begun
+        self._end = "\r" if "\n" not in begun and "\r" in begun[:-1] else "\n"
         self._table = self._new_table()
         size = 0 if self.beginning is None else self.beginning.size
         self._ahead = self._made(self._table, self._text, begun[size:])
@@ -180,8 +185,7 @@ class TextReader:
     def _new_table(self) -> Table:
         if self.beginning is not None:
             return CsvTable(self.beginning)
-        begun = self._begun
-        end = "\r" if "\n" not in begun and "\r" in begun[:-1] else "\n"
+        end = self._end
         return JsonlTable(end) if self.form == "jsonl" else TextTable(self._options.column, end)
 
     def _survey(self, most: int | None, limit: int | None) -> Survey:

@@ -36,6 +36,12 @@ class Columns:
             if kind is not None and kind != known:
                 self._kinds[name] = _common(known, kind)
 
+    def join(self, kinds: Mapping[str, ColumnType]) -> None:
+        """Take the columns of another table into account."""
+        for name, kind in kinds.items():
+            known = self._kinds.get(name)
+            self._kinds[name] = kind if kind == known else _common(known, kind)
+
     @property
     def names(self) -> tuple[str, ...]:
         """Every column that a row had."""

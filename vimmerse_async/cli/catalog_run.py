@@ -118,6 +118,8 @@ class Captioning:
         self._charged = 0
         self._outputs: list[OutputRecord] = []
         self._open = contextlib.ExitStack()
+        if source.many is not None:
+            job.check_apart(tables=True)
         survey = source.survey(job.rows)
         if survey.total == 0:
             raise no_rows(source)

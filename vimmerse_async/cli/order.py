@@ -11,6 +11,7 @@ from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.dialect import DialectOptions
 from vimmerse_async.catalog.folder import FileOptions
 from vimmerse_async.catalog.forms import OutputForm, TableFormat
+from vimmerse_async.catalog.listing import is_part_of
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.recipe import PIPE, Recipe
 from vimmerse_async.catalog.sample import Sampling
@@ -30,7 +31,8 @@ class CaptionOrder:
     """What was typed.
 
     Attributes:
-        source: A file, a folder, or `-`.
+        source: A file, a folder, a pattern of names, or `-`.
+        more: More of them.
         output: A file, or `-`.
         read_as: What a file is; None: found out.
         write_as: What to write; None: by the ending, else as the source is.
@@ -53,6 +55,7 @@ class CaptionOrder:
     """
 
     source: str
+    more: tuple[str, ...]
     output: str
     read_as: TableFormat | None
     write_as: OutputForm | None
@@ -77,7 +80,13 @@ class CaptionOrder:
     def recipe(self) -> Recipe:
         """How the catalog is read and asked, as far as it was said."""
         return Recipe(
-            self.source, self.read_as, self.encoding, self.dialect, self.questions, self.files
+            self.source,
+            self.read_as,
+            self.encoding,
+            self.dialect,
+            self.questions,
+            self.files,
+            self.more,
         )
 
     @property
@@ -87,7 +96,9 @@ class CaptionOrder:
 
     def absolute_source(self) -> str | None:
         """Return a path that means the same from every folder; None of a pipe."""
-        return None if self.source == PIPE else stored_path(os.path.realpath(self.source))
+        if self.source == PIPE:
+            return None
+        return "\n".join(stored_path(os.path.realpath(name)) for name in (self.source, *self.more))
 
     def check_paths(self) -> None:
         """Raise `InvalidRequestError` where the output cannot be meant."""
@@ -101,9 +112,26 @@ class CaptionOrder:
             )
         if self.write_as is None and self.output != "-":
             output_form(self.output)
-        with contextlib.suppress(OSError):
-            if "-" not in {self.source, self.output} and Path(self.output).samefile(self.source):
-                raise InvalidRequestError("the output is the source; give it another name")
+        if "-" not in {self.source, self.output}:
+            with contextlib.suppress(OSError):
+                if Path(self.output).samefile(self.source):
+                    raise InvalidRequestError("the output is the source; give it another name")
+
+    def check_apart(self, *, tables: bool) -> None:
+        """See to it that the output is not read as a part of the catalog the next time.
+
+        Args:
+            tables: Whether the catalog is made of tables.
+
+        Raises:
+            InvalidRequestError: It would be.
+        """
+        names = (self.source, *self.more)
+        if self.output != PIPE and is_part_of(self.output, names, tables=tables):
+            raise InvalidRequestError(
+                f"{self.output!a:.200} would be a part of the source itself: write it elsewhere",
+                field="output",
+            )
 
     def check_output(self, recipe: Recipe, count: Callable[[int], int]) -> None:
         """See to it that the output can be written and may be replaced, before anything is sent.

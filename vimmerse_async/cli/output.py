@@ -176,7 +176,8 @@ def output_of(
         OutputError: It cannot be created.
     """
     more = more or {}
-    added = (*(SPLIT_KINDS if questions.split == "all" else ()), *more)
+    split = SPLIT_KINDS if questions.split == "all" else ()
+    added = (*source.keys, *split, *more)
 
     def make(stream: IO[Any]) -> Appender:
         return appender_for(form, stream, source, {**kinds, **more}, added, whole=whole)

@@ -53,7 +53,7 @@ def _no_source(
     nothing is paid for twice.
     """,
 )
-@click.argument("source")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option(
     "-o",
     "--output",
@@ -182,7 +182,7 @@ def caption_command(
     words: Sequence[str] | None,
     /,
     *,
-    source: str,
+    sources: tuple[str, ...],
     output: str,
     read_as: Any,
     write_as: Any,
@@ -219,7 +219,8 @@ def caption_command(
     from vimmerse_async.cli.order import CaptionOrder  # noqa: PLC0415
 
     job = CaptionOrder(
-        source=source,
+        source=sources[0],
+        more=sources[1:],
         output=output,
         read_as=read_as,
         write_as=write_as,
