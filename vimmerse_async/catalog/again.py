@@ -61,7 +61,8 @@ class Selection:
         self.refused: int = 0
         self._scratch = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._scratch.execute(
-            "CREATE TABLE chosen (part INTEGER, line INTEGER, image INTEGER, question BLOB, version INTEGER, "
+            "CREATE TABLE chosen (part INTEGER, line INTEGER, image INTEGER, question BLOB, "
+            "version INTEGER, "
             "asked BLOB, repeat INTEGER, PRIMARY KEY (part, line, image)) WITHOUT ROWID"
         )
         self._scratch.execute("BEGIN")
