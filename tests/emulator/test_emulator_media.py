@@ -210,3 +210,17 @@ async def test_an_unknown_asset_is_a_404(call):
     caller = await call()
     answer = await caller.ask("GET", "/asset/nothing")
     assert (answer.status, list(answer.value)) == (404, ["message"])
+
+
+async def test_an_upload_that_cannot_be_looked_at_has_no_placeholder(call):
+    """What is here and cannot be seen is refused with the reason, whatever others get."""
+    caller = await call(unknown_media="placeholder")
+    data = b"\0\0\0\x18ftypisom" + b"\0" * 100
+    url = (await caller.upload("/v2/video", "video_file", data)).value["results"][0]
+    answer = await caller.post("/v2/text/prompt", {"video_url": url})
+    assert answer.status == 400
+    assert "damaged or incomplete" in answer.value["message"]
+    gone = await caller.post("/v2/text/prompt", {"image_url": url.replace(".mp4", ".png")})
+    assert gone.status == 400
+    other = await caller.post("/v2/text/prompt", {"image_url": "https://a.example/1.png"})
+    assert other.status == 200

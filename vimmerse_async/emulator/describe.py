@@ -1,6 +1,7 @@
 """A picture becomes one true sentence: it is measured, never recognized."""
 
 import random
+from typing import BinaryIO
 
 from vimmerse_async.emulator.vision import clauses, placing
 from vimmerse_async.emulator.vision.decode import UnreadablePictureError, decode
@@ -8,7 +9,7 @@ from vimmerse_async.emulator.vision.english import as_sentence, listed, with_art
 from vimmerse_async.emulator.vision.measure import measure
 from vimmerse_async.emulator.vision.picture import Picture
 
-__all__ = ["Picture", "UnreadablePictureError", "look", "sentence"]
+__all__ = ["Picture", "UnreadablePictureError", "look", "measure", "sentence"]
 
 _FRAMINGS = {
     "image": (("", "still image"), ("", "image")),
@@ -20,13 +21,16 @@ _PLAIN_FRAMINGS = (("", "picture"), ("", "image"))
 _PAIRINGS = ("paired with", "set beside", "together with")
 
 
-def look(data: bytes) -> Picture:
+def look(source: bytes | BinaryIO) -> Picture:
     """Measure a JPEG, PNG or WebP picture (the first frame when it is animated).
+
+    Args:
+        source: All its bytes, or a file that holds them.
 
     Raises:
         UnreadablePictureError: Not a whole JPEG, PNG or WebP, or too large to decode safely.
     """
-    return measure(*decode(data))
+    return measure(*decode(source))
 
 
 def sentence(

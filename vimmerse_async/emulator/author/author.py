@@ -58,14 +58,18 @@ class Author:
         return _sentence(picture, woven, question.mode, seed)
 
     async def _see(self, url: str, *, video: bool = False) -> "Picture | None":
-        """Return what is seen; None where a placeholder is wanted for what cannot be."""
+        """Return what is seen; None where a placeholder is wanted for what nobody has.
+
+        A file that is here and cannot be looked at is refused: a placeholder would hide why.
+        """
         try:
             path = self._gallery.find(url)
-            if path is not None:
-                return await self._eyes.see(path, video=video)
         except RefusedError:
-            if not self._placeholders:
+            if not self._placeholders or self._gallery.is_own(url):
                 raise
+            return None
+        if path is not None:
+            return await self._eyes.see(path, video=video)
         if not self._placeholders:
             raise foreign(url)
         return None

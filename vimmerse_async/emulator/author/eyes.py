@@ -5,7 +5,8 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import blake2b
+from functools import partial
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value")
 _REMEMBERED = 4_096
-_PICTURE_CAP = 64 << 20
-_VIDEO_CAP = 512 << 20
 
 
 class _Shared(Generic[_Value]):
@@ -71,7 +70,7 @@ class Eyes:
         """
         state = _state(path)
         key = (path, state.st_ino, state.st_mtime_ns, state.st_size, video)
-        return await self._by_file.get(key, lambda: self._see(path, state.st_size, video=video))
+        return await self._by_file.get(key, lambda: self._see(path, video=video))
 
     async def close(self) -> None:
         """End all looking."""
@@ -79,14 +78,12 @@ class Eyes:
         await self._by_file.close()
         await self._by_contents.close()
 
-    async def _see(self, path: Path, size: int, *, video: bool) -> "Picture":
-        if size > (_VIDEO_CAP if video else _PICTURE_CAP):
-            raise refused(400, "the file is too large to be looked at")
+    async def _see(self, path: Path, *, video: bool) -> "Picture":
         loop = asyncio.get_running_loop()
-        data, digest = await loop.run_in_executor(self._pool, _read, path)
+        digest = await loop.run_in_executor(self._pool, _digest, path)
 
         async def look() -> "Picture":
-            return await loop.run_in_executor(self._pool, _look, data, video)
+            return await loop.run_in_executor(self._pool, _look, path, video)
 
         return await self._by_contents.get((digest, video), look)
 
@@ -98,12 +95,12 @@ def _state(path: Path) -> os.stat_result:
         raise refused(400, "the file is gone") from None
 
 
-def _read(path: Path) -> tuple[bytes, bytes]:
-    data = path.read_bytes()
-    return data, blake2b(data, digest_size=16).digest()
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file_digest(file, partial(blake2b, digest_size=16)).digest()
 
 
-def _look(data: bytes, video: bool) -> "Picture":
+def _look(path: Path, video: bool) -> "Picture":
     try:
         from vimmerse_async.emulator import describe  # noqa: PLC0415 - Pillow is an extra
         from vimmerse_async.emulator.media import frames  # noqa: PLC0415 - Pillow is an extra
@@ -111,7 +108,8 @@ def _look(data: bytes, video: bool) -> "Picture":
         extra = 'pip install "vimmerse-async[emulator]"'
         raise refused(400, f"looking at pictures needs an extra: {extra} ({error})") from None
     try:
-        return describe.look(frames.middle_frame(data) if video else data)
+        with path.open("rb") as file:
+            return describe.measure(*frames.middle_frame(file)) if video else describe.look(file)
     except (describe.UnreadablePictureError, frames.UnreadableVideoError) as error:
         raise refused(400, str(error)) from None
     except frames.VideoSupportMissingError as error:

@@ -49,6 +49,10 @@ class Gallery:
                 return path
         return None
 
+    def is_own(self, url: str) -> bool:
+        """Return whether a URL is one of the emulator's own."""
+        return _plain(url).startswith(_HOSTED)
+
     def _uploaded(self, url: str) -> Path:
         hosted = self._hosting.find_file(url.removeprefix(_HOSTED))
         if hosted is None or hosted.path is None:

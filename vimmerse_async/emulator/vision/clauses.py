@@ -22,9 +22,17 @@ _STEEPEST = 0.75
 _ALIKE = 0.96
 _EVEN_SPREAD = 0.11
 _TEXTURE = 0.65
+_VERY_DARK, _DARK = 0.3, 0.43
+"""Lightness above which nothing is so dark, however little luma a pure blue has."""
+
+
+def _is_darker(picture: Picture, luma: float, lightness: float) -> bool:
+    return picture.tones.mean < luma and picture.colours.lightness < lightness
+
+
 _KEY: _Facts[Picture] = (
-    (lambda picture: picture.tones.mean < 0.12, ("very dark",)),
-    (lambda picture: picture.tones.mean < 0.28, ("dark", "low-key")),
+    (lambda picture: _is_darker(picture, 0.12, _VERY_DARK), ("very dark",)),
+    (lambda picture: _is_darker(picture, 0.28, _DARK), ("dark", "low-key")),
     (lambda picture: picture.tones.mean > 0.88, ("very light", "very bright")),
     (lambda picture: picture.tones.mean > 0.68, ("light", "bright", "high-key")),
     (lambda picture: 0.4 < picture.tones.mean < 0.6 and picture.tones.range < 0.6, ("mid-toned",)),
@@ -106,6 +114,10 @@ _EVENNESS: _Facts[Picture] = (
     ),
 )
 _CLEARNESS: _Facts[Picture] = (
+    (
+        lambda picture: picture.colours.veiled > 0.9,
+        ("partly transparent all over", "half-transparent all over"),
+    ),
     (lambda picture: 0 < picture.colours.opacity < 0.98, ("partly transparent",)),
 )
 _FORMATS = (

@@ -15,12 +15,14 @@ class Colour(NamedTuple):
         shade: The finer word within the family, such as navy; the family itself when none fits.
         chroma: Colourfulness, 0.0 (grey) to about 0.32 (the purest magenta of a screen).
         warmth: The part of the chroma towards orange; negative towards blue.
+        lightness: As it is felt, 0.0 to 1.0.
     """
 
     family: str
     shade: str
     chroma: float
     warmth: float
+    lightness: float
 
 
 class _Rule(NamedTuple):
@@ -144,7 +146,7 @@ _BLUE = (
     _Rule(0.45, 0.03, "grey", "dark grey"),
     _Rule(0.80, 0.038, "grey", "bluish grey"),
     _Rule(0.36, _ANY, "blue", "navy"),
-    _Rule(0.46, _ANY, "blue", "dark blue"),
+    _Rule(0.46, 0.295, "blue", "dark blue"),
     _Rule(0.75, 0.06, "blue", "greyish blue"),
     _Rule(0.70, _ANY, "blue", "blue"),
     _Rule(0.86, _ANY, "blue", "light blue"),
@@ -242,7 +244,7 @@ def name(red: int, green: int, blue: int) -> Colour:
     hue = math.atan2(yellowness, redness)
     rules = _GREYS if chroma < _GREY_CHROMA else _rules(math.degrees(hue) % 360)
     rule = next(rule for rule in rules if lightness < rule.lightness and chroma < rule.chroma)
-    return Colour(rule.family, rule.shade, chroma, chroma * math.cos(hue - _WARM_HUE))
+    return Colour(rule.family, rule.shade, chroma, chroma * math.cos(hue - _WARM_HUE), lightness)
 
 
 def _rules(hue: float) -> tuple[_Rule, ...]:

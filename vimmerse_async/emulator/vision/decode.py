@@ -1,7 +1,9 @@
-"""The bytes of a picture become pixels: only JPEG, PNG and WebP, and never a bomb."""
+"""A picture becomes pixels as a screen shows them: only JPEG, PNG and WebP, and never a bomb."""
 
 import io
 from collections.abc import Callable
+from threading import Lock
+from typing import BinaryIO
 
 from PIL import Image
 from PIL.ImageFile import ImageFile
@@ -9,13 +11,21 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from vimmerse_async.emulator.vision.profiles import in_srgb
+
 MAX_PIXELS = 89_478_485
 """The most pixels that are decoded: the figure at which Pillow begins to warn of bombs."""
+MAX_DRAFTED = 1 << 28
+"""The most pixels of a JPEG, which is decoded at an eighth of its sides."""
 MAX_SIDE = 65_535
 """The longest side that is decoded, in pixels."""
 
 _WORK_SIDE = 256
 """Pictures are reduced until a further halving would leave less than this on the longer side."""
+_LARGE = 1 << 24
+"""Pixels from which on pictures are decoded one at a time."""
+_STRIP = 1 << 22
+"""Pixels that are converted at a time."""
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -27,27 +37,36 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS = {_UPRIGHT[tag] for tag in (5, 6, 7, 8)}
+_large = Lock()
 
 
 class UnreadablePictureError(ValueError):
     """The bytes are not a picture that can be looked at; the message says why."""
 
 
-def decode(data: bytes) -> tuple[Image.Image, int, int]:
+def decode(source: bytes | BinaryIO) -> tuple[Image.Image, int, int]:
     """Return the first frame upright and reduced, RGB or RGBA, and its full width and height.
+
+    Args:
+        source: All its bytes, or a file that holds them.
 
     Raises:
         UnreadablePictureError: Not a whole JPEG, PNG or WebP, or too large to decode safely.
     """
-    opener = _opener(data)
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    opener = _opener(file.read(12))
+    file.seek(0)
     try:
-        image = opener(io.BytesIO(data))
+        image = opener(file)
         width, height = image.size
-        _check_size(width, height)
+        _check_side(width, height)
         image.draft("RGB", _least_size(width, height))
-        image.load()
-        turn = _UPRIGHT.get(_orientation(image))
-        reduced = _reduced(image)
+        _check_pixels(width, height, drafted=image.size != (width, height))
+        if width * height > _LARGE:
+            with _large:
+                reduced, turn = _loaded(image)
+        else:
+            reduced, turn = _loaded(image)
     except UnreadablePictureError:
         raise
     except Image.DecompressionBombError:
@@ -62,25 +81,40 @@ def decode(data: bytes) -> tuple[Image.Image, int, int]:
     return reduced.transpose(turn), width, height
 
 
-def _opener(data: bytes) -> Callable[[io.BytesIO], ImageFile]:
-    if data.startswith(b"\xff\xd8\xff"):
+def _loaded(image: ImageFile) -> tuple[Image.Image, Image.Transpose | None]:
+    try:
+        image.load()
+        turn = _UPRIGHT.get(_orientation(image))
+        return _reduced(image), turn
+    finally:
+        image.close()  # now, not when it is collected: the next one may be as large
+
+
+def _opener(head: bytes) -> Callable[[BinaryIO], ImageFile]:
+    if head.startswith(b"\xff\xd8\xff"):
         return JpegImageFile
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return PngImageFile
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return WebPImageFile
     raise UnreadablePictureError("the picture is not a JPEG, PNG or WebP file")
 
 
-def _check_size(width: int, height: int) -> None:
+def _check_side(width: int, height: int) -> None:
     if width < 1 or height < 1:
         raise UnreadablePictureError(f"the picture is empty: {width} x {height} pixels")
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+    if max(width, height) > MAX_SIDE:
         raise _too_large(f"{width} x {height} pixels")
 
 
-def _too_large(size: str) -> UnreadablePictureError:
-    most = f"at most {MAX_PIXELS:,} pixels, {MAX_SIDE:,} on a side"
+def _check_pixels(width: int, height: int, *, drafted: bool) -> None:
+    if width * height > (MAX_DRAFTED if drafted else MAX_PIXELS):
+        raise _too_large(f"{width} x {height} pixels", drafted=drafted)
+
+
+def _too_large(size: str, *, drafted: bool = False) -> UnreadablePictureError:
+    pixels = MAX_DRAFTED if drafted else MAX_PIXELS
+    most = f"at most {pixels:,} pixels, {MAX_SIDE:,} on a side"
     return UnreadablePictureError(f"the picture is too large to look at: {size} ({most})")
 
 
@@ -97,18 +131,20 @@ def _orientation(image: ImageFile) -> int:
 
 
 def _reduced(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        image = _eight_bits(image)
-    image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    """Reduce a picture strip by strip: a whole copy of a large one takes gigabytes."""
     width, height = image.size
     factor = max(1, max(width, height) // _WORK_SIDE)
-    return image.reduce((min(factor, width), min(factor, height)))
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Pillow's own conversion of 16-bit greys cuts them off at 255."""
-    scaled = image.convert("I").point(  # pyright: ignore[reportUnknownMemberType] - names numpy
-        lambda value: value * (1 / 257)
-    )
-    scaled.info.pop("transparency", None)
-    return scaled.convert("L")
+    across, down = min(factor, width), min(factor, height)
+    rows = max(1, _STRIP // (width * down)) * down
+    strips = [
+        in_srgb(image.crop((0, top, width, min(top + rows, height))), image.info, (across, down))
+        for top in range(0, height, rows)
+    ]
+    if len(strips) == 1:
+        return strips[0]
+    whole = Image.new(strips[0].mode, (strips[0].width, sum(strip.height for strip in strips)))
+    top = 0
+    for strip in strips:
+        whole.paste(strip, (0, top))
+        top += strip.height
+    return whole

@@ -19,8 +19,9 @@ _SMALLEST = 48
 _VISIBLE_STEP = 14
 _VISIBLE_EDGE = 20
 _VARYING = 6.0
-_OPAQUE = 128
-_OPAQUE_ONLY = [255 if alpha >= _OPAQUE else 0 for alpha in range(256)]
+_SEEN = 12
+"""The alpha from which on something is seen of a pixel."""
+_SEEN_ONLY = [255 if alpha >= _SEEN else 0 for alpha in range(256)]
 _MASK = 0xF8
 
 
@@ -33,7 +34,7 @@ def measure(image: Image.Image, width: int, height: int) -> Picture:
     return Picture(
         width=width,
         height=height,
-        colours=survey(_sample(image)),
+        colours=survey(*_sample(image, shown)),
         tones=_tones(grey, mask),
         variation=_variation(shown),
         unevenness=_variation(_scaled(shown, (_BANDS, _BANDS), Image.Resampling.BOX)),
@@ -44,20 +45,25 @@ def measure(image: Image.Image, width: int, height: int) -> Picture:
     )
 
 
-def _sample(image: Image.Image) -> list[Colour | None]:
+def _sample(image: Image.Image, shown: Image.Image) -> tuple[list[Colour | None], list[int]]:
     """Single pixels, not means: the mean of red and green is nobody's colour."""
-    grid = _scaled(image, (GRID, GRID), Image.Resampling.NEAREST).convert("RGBA").tobytes()
+    grid = _scaled(shown, (GRID, GRID), Image.Resampling.NEAREST).tobytes()
+    alphas = [255] * GRID**2
+    if image.mode == "RGBA":
+        alpha = image.getchannel("A")
+        alphas = list(_scaled(alpha, (GRID, GRID), Image.Resampling.NEAREST).tobytes())
+    points = zip(*(grid[part::3] for part in range(3)), alphas, strict=True)
     return [
-        name(red & _MASK, green & _MASK, blue & _MASK) if alpha >= _OPAQUE else None
-        for red, green, blue, alpha in zip(*(grid[part::4] for part in range(4)), strict=True)
-    ]
+        name(red & _MASK, green & _MASK, blue & _MASK) if alpha >= _SEEN else None
+        for red, green, blue, alpha in points
+    ], alphas
 
 
 def _on_white(image: Image.Image) -> tuple[Image.Image, Image.Image]:
     opaque = image.getchannel("A")
     shown = Image.new("RGB", image.size, "white")
     shown.paste(image, mask=opaque)
-    return shown, opaque.point(_OPAQUE_ONLY, "1")
+    return shown, opaque.point(_SEEN_ONLY, "1")
 
 
 def _scaled(image: Image.Image, size: tuple[int, int], how: Image.Resampling) -> Image.Image:

@@ -29,7 +29,9 @@ class Colours:
         palette: The colours of the whole picture, the widest first.
         vivid: The families whose points are on the whole strongly coloured.
         holdings: The widest colour of each region.
-        opacity: The share of points that are not transparent, 0.0 to 1.0.
+        opacity: How solid the points are on the whole, 0.0 (nothing is seen) to 1.0.
+        veiled: The share of what is seen through which something else is seen.
+        lightness: Mean lightness as it is felt, in OKLab: of pure blue 0.45, of middle grey 0.6.
         chroma: Mean colourfulness, 0.0 (grey) to about 0.32.
         highest_chroma: The colourfulness that only 5 in 1,000 points exceed.
         warmth: Mean pull towards orange; negative towards blue.
@@ -39,6 +41,8 @@ class Colours:
     vivid: frozenset[str]
     holdings: tuple[Holding, ...]
     opacity: float
+    veiled: float
+    lightness: float
     chroma: float
     highest_chroma: float
     warmth: float

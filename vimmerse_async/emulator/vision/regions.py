@@ -14,6 +14,7 @@ _AGREEMENT = 0.7
 _TINTED = 0.4
 _FRINGE = 0.005
 _VIVID = 0.09
+_CLEAR, _SOLID = 11, 244
 _REGIONS: dict[str, Callable[[float, float], bool]] = {
     "all": lambda _x, _y: True,
     "left half": lambda x, _: x < 1 / 2,
@@ -48,8 +49,13 @@ def overlap(one: str, other: str) -> bool:
     return not set(_POINTS[one]).isdisjoint(_POINTS[other])
 
 
-def survey(points: Sequence[Colour | None]) -> Colours:
-    """Count the colours of a picture's points, row by row; None is transparent."""
+def survey(points: Sequence[Colour | None], alphas: Sequence[int]) -> Colours:
+    """Count the colours of a picture's points, row by row; None is transparent.
+
+    Args:
+        points: What each looks like on white.
+        alphas: How solid each is, 0 to 255.
+    """
     seen = [point for point in points if point is not None]
     families = {point.shade: point.family for point in seen}
     shades = [point and point.shade for point in points]
@@ -59,7 +65,9 @@ def survey(points: Sequence[Colour | None]) -> Colours:
         palette=palette,
         vivid=_vivid(seen),
         holdings=tuple(found[0] for found in holdings if found),
-        opacity=len(seen) / len(points),
+        opacity=sum(alphas) / len(points) / 255,
+        veiled=sum(_CLEAR < alpha < _SOLID for alpha in alphas) / max(1, len(seen)),
+        lightness=sum(point.lightness for point in seen) / len(chromas),
         chroma=sum(chromas) / len(chromas),
         highest_chroma=chromas[int(len(chromas) * (1 - _FRINGE))],
         warmth=sum(point.warmth for point in seen) / len(chromas),
