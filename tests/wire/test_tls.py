@@ -155,6 +155,26 @@ async def test_A23_a_server_without_tls(serve, connect):
     assert_never(server, error, "127.0.0.1", "port", kind="protocol")
 
 
+async def test_A23_a_server_that_never_says_a_word(serve, connect, certified, trusting):
+    """Who closes every connection unanswered may speak TLS there; who answered once does not."""
+
+    async def lost(session):
+        with pytest.raises(APIConnectionError) as raised:
+            await refine_prompt(session, "x")
+        assert raised.value.kind == "lost"
+        return raised.value.message
+
+    silent = {"do": "close_after_request"}
+    server = await serve(*[silent] * 4)
+    assert "never answered anything: it may speak TLS there" in await lost(await connect(server))
+    server = await serve({"do": "ok"}, silent, silent, silent)
+    session = await connect(server)
+    assert await refine_prompt(session, "x")
+    assert "never answered" not in await lost(session)
+    server = await serve(*[silent] * 4, ssl=certified)
+    assert "never answered" not in await lost(await connect(server, ssl=trusting))
+
+
 ALERT = "\x15\x03\x03\x00\x02\x02\x46"
 SETTINGS = "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00d"
 

@@ -22,6 +22,10 @@ CLIENT_CERTIFICATE = (
     "pass ssl=context"
 )
 TALKS_TLS = "speaks TLS there, and was asked without: write https:// in base_url"
+SAYS_NOTHING = (
+    "never answered anything: it may speak TLS there (then write https:// in base_url), or be no "
+    "HTTP server"
+)
 TALKS_HTTP_2 = (
     "speaks HTTP/2 only{detail}: HTTP/1.1 is spoken here; ask its operator for that, or for a "
     "gateway that does"

@@ -11,12 +11,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
+import attrs
 from multidict import MultiMapping
 from yarl import URL
 
 from vimmerse_async.config import Config
 from vimmerse_async.decode import ERROR_HEADERS, MAX_REPLY, SUCCESS_HEADERS, unpack
 from vimmerse_async.errors import ConfigurationError
+from vimmerse_async.http.causes import SAYS_NOTHING
 from vimmerse_async.http.client import Client, explanation, read
 from vimmerse_async.http.face import is_touched
 from vimmerse_async.http.failures import BUGS, failure_of
@@ -65,6 +67,7 @@ class Transport:
         self._connector = GuardedConnector(config.origin, **({} if ssl is None else {"ssl": ssl}))
         self._client = Client(self._connector, config, proxy, trace_configs)
         self._is_direct = proxy is None
+        self._is_plain = url.scheme == "http"
         self._urls: dict[str, URL] = {}
         self._heads: dict[tuple[str, str], Head] = {}
         self._waits: dict[float | None, aiohttp.ClientTimeout] = {}
@@ -142,7 +145,7 @@ class Transport:
                 got = await explanation(stream)
             whole = stream.at_eof() and stream.exception() is None
         except (aiohttp.ClientError, HttpProcessingError, OSError, *BUGS) as error:
-            return failure_of(error, lease, status, self._place)
+            return self._guess(failure_of(error, lease, status, self._place))
         finally:
             if protocol is not None:
                 self._connector.give(protocol, whole=whole)
@@ -154,7 +157,14 @@ class Transport:
         url = self._urls.get(call.operation.path) or self._url(call.operation.path)
         wait = self._waits.get(connect) or self._wait(connect)
         raw = await self._client.request(call, url, wait, lease, touch, self._place)
-        return raw if isinstance(raw, Failure) else self._reply(*raw)
+        return self._guess(raw) if isinstance(raw, Failure) else self._reply(*raw)
+
+    def _guess(self, failure: Failure) -> Failure:
+        """Say what may be wrong where a server takes connections and never says a word."""
+        if failure.kind != "lost" or self._connector.answered or not self._is_plain:
+            return failure
+        message = f"{failure.message}: {self._place} {SAYS_NOTHING}"
+        return attrs.evolve(failure, message=message)
 
     def _reply(
         self, status: int, headers: MultiMapping[str], body: bytes | None
