@@ -187,6 +187,8 @@ async def test_a_cancellation_of_another_stays_what_it_is(kind: str) -> None:
     met: list[object] = []
 
     async def work(request: Any) -> Any:
+        async with while_connected(request):  # reads the body; what was half read is lost to all
+            pass
         try:
             async with asyncio.timeout(0.01):
                 async with while_connected(request):
@@ -239,6 +241,45 @@ async def test_an_error_on_the_way_out_is_told_and_the_task_goes_on() -> None:
     assert task is not None
     assert task.cancelling() == 0
     await asyncio.sleep(0)
+
+
+async def test_for_who_has_left_already_nothing_is_sent() -> None:
+    """A server behind with its work is handed visitors who are gone: their call is not begun."""
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    begun = False
+    with pytest.raises(ClientDisconnectedError):
+        async with while_connected(receive):
+            begun = True
+    assert not begun
+    task = asyncio.current_task()
+    assert task is not None
+    for _ in range(3):
+        await asyncio.sleep(0)
+        assert task.cancelling() == 0
+
+
+async def test_who_leaves_with_the_answer_cancels_nobody() -> None:
+    """A disconnect in the very turn in which the work ends is too late to end anything."""
+    gone = asyncio.Event()
+
+    async def receive() -> dict[str, str]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    for turns in range(6):
+        gone.clear()
+        try:
+            async with while_connected(receive):
+                gone.set()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+        except ClientDisconnectedError:
+            assert turns
+        for _ in range(3):
+            await asyncio.sleep(0)
 
 
 async def test_a_watch_that_fails_harms_no_answer(caplog: pytest.LogCaptureFixture) -> None:

@@ -71,6 +71,9 @@ async def while_connected(request: Any) -> AsyncIterator[None]:
     await _read_body(request)
     presence = _Presence(watch())
     try:
+        await asyncio.sleep(0)  # a call is sent at once: who left before that is seen first
+        if presence.has_left():
+            raise ClientDisconnectedError(_GONE)
         yield
     except asyncio.CancelledError as error:
         if not presence.ended_it():
@@ -110,9 +113,14 @@ class _Presence:
         assert task is not None, "a coroutine runs in a task"  # noqa: S101 - for type checkers
         self._task: asyncio.Task[Any] = task
         self._cancelled_before = task.cancelling()
-        self._left = False
+        self._left = self._is_over = False
         self._watching = watching
         watching.add_done_callback(self._leave)
+
+    def has_left(self) -> bool:
+        """Return whether the client has gone already."""
+        watching = self._watching
+        return watching.done() and not watching.cancelled() and watching.exception() is None
 
     def ended_it(self) -> bool:
         """Return whether the cancellation that has come is this one, and nobody else's too."""
@@ -123,8 +131,7 @@ class _Presence:
 
     async def close(self) -> None:
         """Leave nothing behind."""
-        watching = self._watching
-        watching.remove_done_callback(self._leave)
+        watching, self._is_over = self._watching, True
         if self._left:  # another error came first
             self._task.uncancel()
         if not watching.done():
@@ -132,7 +139,7 @@ class _Presence:
             await asyncio.wait([watching])
 
     def _leave(self, watching: asyncio.Future[None]) -> None:
-        if watching.cancelled():
+        if self._is_over or watching.cancelled():
             return
         error = watching.exception()
         if error is None:
