@@ -15,7 +15,7 @@ pytest.importorskip("importlinter")
 
 PACKAGE = Path(vimmerse_async.__file__).parent
 RULES = Path(__file__).parents[1] / "pyproject.toml"
-SPEAKERS = ("http", "emulator")
+SPEAKERS = ("http", "emulator", "view")
 """The rooms that may speak aiohttp."""
 GUIDE = Path(__file__).parents[1] / "CONTRIBUTING.md"
 

@@ -98,6 +98,34 @@ class PromptStream(AsyncIterator[PromptResult]):
         raise StopAsyncIteration
 
     @property
+    def calls(self) -> tuple[int, int | None]:
+        """Calls of rows that have ended, and how many may be made in all; None for any number."""
+        if self._run is None:
+            return 0, None
+        return self._run.allowance.calls, self._run.allowance.most
+
+    @property
+    def paused(self) -> bool:
+        """True while nothing new is sent for now."""
+        return self._run is not None and self._run.is_paused
+
+    def pause(self, *, paused: bool = True) -> None:
+        """Send nothing new until told otherwise, while what is in flight goes on.
+
+        It takes a journal, which knows where every row is.
+
+        Args:
+            paused: False: go on.
+        """
+        if self._run is not None:
+            self._run.pause(paused=paused)
+
+    def allow(self, max_calls: int) -> None:
+        """Let so many calls be made in all, instead of what was allowed before."""
+        if self._run is not None:
+            self._run.allowance.allow(max_calls)
+
+    @property
     def stopping(self) -> bool:
         """True once nothing new is sent: after `stop()`, and when the run ends early by itself."""
         return self._run is not None and self._run.halted

@@ -80,6 +80,7 @@ class Pipeline:
         sharing: Knows which rows ask the same.
         pool: As given.
         in_flight: Rows that are in flight or wait to be sent again.
+        paused: Whether nothing new may begin for now.
         recorded: Rows whose results are known but not safe yet.
         delivered: Rows whose results went into the sink.
         outcomes: How many of these were answered, failed, or known before.
@@ -102,6 +103,7 @@ class Pipeline:
     ) -> None:
         self.in_flight: int = 0
         self.recorded: int = 0
+        self.paused: bool = False
         self.delivered: int = 0
         self.outcomes: dict[str, int] = {"answered": 0, "failed": 0, "cached": 0}
         self.size: int = 1
@@ -193,8 +195,8 @@ class Pipeline:
         return max(self.size, min(int(self._gate.limit.snapshot().window), MOST_AHEAD))
 
     def is_behind(self) -> bool:
-        """Return whether a kill could cost two windows: what is in flight or not safe yet."""
-        return self.in_flight + self.recorded >= 2 * self.size
+        """Return whether nothing new may begin: a kill could cost two windows, or it is paused."""
+        return self.paused or self.in_flight + self.recorded >= 2 * self.size
 
     def wake(self) -> None:
         """Let all that wait for room look again."""

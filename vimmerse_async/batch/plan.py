@@ -42,7 +42,8 @@ class Allowance:
         self.calls: int = 0
         self.refused: int = 0
         self.possibly_charged: int = 0
-        self._left: float = math.inf if most is None else most
+        self._most: float = math.inf if most is None else most
+        self._left: float = self._most
 
     def take(self) -> bool:
         """Count a request that is about to be sent; False: it must not be."""
@@ -51,6 +52,19 @@ class Allowance:
             return False
         self._left -= 1
         return True
+
+    @property
+    def most(self) -> int | None:
+        """Requests that may be sent in all; None for any number."""
+        return None if math.isinf(self._most) else int(self._most)
+
+    def allow(self, most: int) -> None:
+        """Let other than so many requests be sent in all."""
+        if math.isinf(self._most):
+            self._left = most - self.calls
+        else:
+            self._left += most - self._most
+        self._most = most
 
     def give_back(self) -> None:
         """Undo `take` for a request that was not sent."""

@@ -13,7 +13,7 @@ import anyio
 
 from vimmerse_async.batch.admission import Admission
 from vimmerse_async.batch.pipeline import Pipeline
-from vimmerse_async.batch.plan import BatchPlan
+from vimmerse_async.batch.plan import Allowance, BatchPlan
 from vimmerse_async.batch.row import Row
 from vimmerse_async.batch.sinks import Sink
 from vimmerse_async.batch.source import RowSource
@@ -99,6 +99,21 @@ class Run:
         self.stopped = self.stopped or error
         self._end_input()
         self._lane.close()
+
+    @property
+    def allowance(self) -> Allowance:
+        """How many requests may be sent, and were."""
+        return self._allowance
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing new is sent until `resume`."""
+        return self._pipeline.paused
+
+    def pause(self, *, paused: bool) -> None:
+        """Begin nothing new until told otherwise, in a run with a journal."""
+        self._pipeline.paused = paused
+        self._pipeline.wake()
 
     def leave(self) -> None:
         """Note that whoever wanted the results has gone, and end what is in flight."""

@@ -146,6 +146,27 @@ class TextReader:
         """Return all columns of a row."""
         return row.fields if row.raw is None else self._table.values(row)
 
+    @property
+    def first(self) -> int | None:
+        """The bytes before the first row; None where rows cannot be read by their place."""
+        if not self.regular or self._content.packing is not None:
+            return None
+        return self._bytes(self.encoding.mark + self._head)
+
+    def size_of(self, row: CatalogRow) -> int:
+        """Return the bytes that a row takes."""
+        return self._bytes(f"{row.lead}{row.raw}{row.end}")
+
+    def between(self, begin: int, end: int) -> list[CatalogRow]:
+        """Return the rows that stand between two places, with all columns, lines counted from 1."""
+        data = os.pread(self._content.descriptor, end - begin, begin)
+        table = self._new_table()
+        table.ask(None)
+        return table.feed(data.decode(self.encoding.name, self.encoding.errors), final=True)
+
+    def _bytes(self, text: str) -> int:
+        return len(text.encode(self.encoding.name, self.encoding.errors))
+
     def _damage(self, text: Text) -> InvalidRequestError:
         name = "the standard input" if self._name == "-" else f"{self._name!a:.200}"
         told = text.cut or ""
@@ -167,6 +188,7 @@ class TextReader:
         self._end = "\r" if "\n" not in begun and "\r" in begun[:-1] else "\n"
         self._table = self._new_table()
         size = 0 if self.beginning is None else self.beginning.size
+        self._head = begun[:size]
         self._ahead = self._made(self._table, self._text, begun[size:])
         while not self._ahead and not self._text.ended:
             self._ahead += self._fed()

@@ -83,7 +83,7 @@ def _of_row(
         if found is not None and each.question is not None:
             every |= dict.fromkeys((each.question, *(one.asked for one in found.versions)))
     last = judged.get(asked[-1].question or b"")
-    results = [row for row in map(journal.find_one, every) if row is not None]
+    results = list(journal.exactly(list(every)).values())
     said = journal.judged(row.question for row in results)
     results.sort(key=lambda row: row.finished_at or 0.0)
     for number, row in enumerate(results, 1):

@@ -22,6 +22,7 @@ _COMMANDS: Mapping[str, str] = {
     "report": "report",
     "login": "login",
     "logout": "login",
+    "view": "view",
     "mark": "mark",
     "status": "status",
     "mcp": "mcp",

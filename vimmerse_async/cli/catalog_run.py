@@ -27,6 +27,7 @@ from vimmerse_async.cli.ahead import Ahead
 from vimmerse_async.cli.asking_again import resolved
 from vimmerse_async.cli.budget import FailureBudget
 from vimmerse_async.cli.connection import Link, connected
+from vimmerse_async.cli.control import Control
 from vimmerse_async.cli.errors import FAILED, OK, exit_code, explain
 from vimmerse_async.cli.feed import Feed
 from vimmerse_async.cli.finishing import Finish, tell_charges, tell_cost, tell_lost
@@ -259,7 +260,7 @@ class Captioning:
                 ) as results,
             ):
                 with interrupts.softly(functools.partial(_stop, results, record.progress)):
-                    await self._read(results, record)
+                    await self._read(results, record, journal)
             self._ended = interrupts.signal is None
             if self._ended:
                 record.progress.tally.total = record.progress.tally.done
@@ -290,16 +291,19 @@ class Captioning:
         )
         return Ahead(self._open.enter_context(output))
 
-    async def _read(self, results: PromptStream, record: Record) -> None:
-        """Count what comes, and stop it where the budget says so."""
+    async def _read(
+        self, results: PromptStream, record: Record, journal: PromptJournal | None
+    ) -> None:
+        """Count what comes, and stop it where budget, clock or page say so."""
         budget, progress = self._job.budget, record.progress
         failures = FailureBudget(budget.max_failures, self._total)
         timetable = Timetable(budget.end, progress.tally, progress.note, results.stop)
         async with timetable.kept():
-            async for result in results:
-                record.take(result)
-                if (why := failures.see(result)) is not None:
-                    results.stop(why)
+            with Control(journal, results, progress):
+                async for result in results:
+                    record.take(result)
+                    if (why := failures.see(result)) is not None:
+                        results.stop(why)
 
     @contextlib.asynccontextmanager
     async def _journal(self) -> AsyncGenerator[PromptJournal | None, None]:

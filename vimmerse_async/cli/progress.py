@@ -234,6 +234,10 @@ class Progress:
         else:
             self._above(visible(text).removesuffix("\n"))
 
+    def state(self) -> str:
+        """Return what the run does, in one line."""
+        return str(self._state(describe))
+
     def _state(self, told: Callable[[Tally, LimitSnapshot, str], Any]) -> Any:
         error = self._link.trouble.error
         trouble = "" if error is None else error.message.partition("\n")[0]

@@ -59,7 +59,9 @@ class Judged:
     versions: tuple[Version, ...] = ()
 
 
-def judged(connection: sqlite3.Connection, questions: Iterable[bytes]) -> dict[bytes, Judged]:
+def judged(
+    connection: sqlite3.Connection, finder: Finder, questions: Iterable[bytes]
+) -> dict[bytes, Judged]:
     """Return what stands for each of few hundred questions, asked or not."""
     wanted = list(dict.fromkeys(questions))
     versions: dict[bytes, list[Version]] = {question: [] for question in wanted}
@@ -67,7 +69,7 @@ def judged(connection: sqlite3.Connection, questions: Iterable[bytes]) -> dict[b
     for question, *rest in sorted(lines):
         versions[question].append(Version(*rest))
     every = {*wanted, *(each.asked for found in versions.values() for each in found)}
-    results = Finder(connection).results(sorted(every))
+    results = finder.results(sorted(every))
     marks = dict(_keyed(connection, "SELECT question, mark, edited, note FROM marks", every))
     checks = dict(_keyed(connection, "SELECT question, found FROM checks", every))
     return {
@@ -131,7 +133,6 @@ class Marks:
                 group = wanted[start : start + _AT_ONCE]
                 known.update(Finder(connection).results(group))
             connection.executemany(sql, [(each, time.time(), *given) for each in known])
-            connection.execute("DELETE FROM marks WHERE coalesce(mark, edited, note) IS NULL")
         return len(known)
 
     def check(self, found: Mapping[bytes, str | None]) -> None:
@@ -144,6 +145,9 @@ class Marks:
             connection.executemany(
                 "DELETE FROM checks WHERE question = ?",
                 [(question,) for question, flaws in found.items() if not flaws],
+            )
+            connection.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('checked_at', ?)", (time.time(),)
             )
 
     def order(self, name: str, value: str | None) -> None:

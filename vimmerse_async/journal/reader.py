@@ -132,11 +132,37 @@ class JournalReader:
         rows = {line[0]: _journal_row(line[1:]) for line in lines}
         return {each: rows[asked] for each, asked in standing.items() if asked in rows}
 
-    def find_one(self, question: bytes) -> JournalRow | None:
-        """Return what became of a question itself; None when it was not asked."""
+    def exactly(self, questions: Sequence[bytes]) -> dict[bytes, JournalRow]:
+        """Return what became of those of few questions that were asked themselves."""
         with self._reading():
-            lines = self._open_finder().lines([question], _RESULT)
-        return _journal_row(lines[0][1:]) if lines else None
+            lines = self._open_finder().lines(questions, _RESULT)
+        return {line[0]: _journal_row(line[1:]) for line in lines}
+
+    def times(self, questions: Sequence[bytes]) -> dict[bytes, float]:
+        """Return when few questions ended, in seconds since 1970."""
+        with self._reading():
+            lines = self._open_finder().lines(questions, "finished_at")
+        return {question: at or 0.0 for question, at in lines}
+
+    def asked_instead(self) -> dict[bytes, bytes]:
+        """Return the questions that are versions, and of what each is one."""
+        if not self.is_marked:
+            return {}
+        return dict(self._all("SELECT asked, question FROM versions"))
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether it has the tables for what people think."""
+        with self._reading():
+            return schema.version_of(self._open_connection()) >= schema.WITH_MARKS
+
+    def query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return what a query of the journal's own tables gives.
+
+        Raises:
+            JournalError: The journal cannot be read.
+        """
+        return self._all(sql, values)
 
     def findings(self, questions: Sequence[bytes]) -> Mapping[bytes, Finding]:
         """Return answers and errors only, in less time; of few thousand questions at most."""
@@ -161,7 +187,7 @@ class JournalReader:
         wanted = list(questions)
         with self._reading():
             if self._version >= schema.WITH_MARKS:
-                return judged(self._open_connection(), wanted)
+                return judged(self._open_connection(), self._open_finder(), wanted)
             found = self._open_finder().results(wanted)
             return {each: Judged(each, found.get(each)) for each in wanted}
 

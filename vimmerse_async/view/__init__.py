@@ -1,0 +1,1 @@
+"""A journal as a page on this machine, also while a run writes it."""
