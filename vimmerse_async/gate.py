@@ -73,7 +73,15 @@ class Gate:
         self._timer_at = math.inf
 
     def __repr__(self) -> str:
-        return f"<Gate in_flight={self.in_flight} waiting={self._waiting} {self.limit!r}>"
+        return f"<Gate {self.summary()}>"
+
+    def summary(self) -> str:
+        """Return for people what goes on: how many are in flight and wait, and what is allowed."""
+        now = self.snapshot()
+        rate = f", {now.rate:.3g}/s" if now.suspect == "rate" else ""
+        shut = f", shut for {now.gate:.0f} s" if now.gate else ""
+        busy = f"{now.in_flight} of {now.window:.0f} in flight{rate}"
+        return f"{busy}, {self._waiting} waiting{shut}"
 
     @property
     def waiting(self) -> int:

@@ -11,7 +11,7 @@ from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.kinds import PICTURES, VIDEOS
 from vimmerse_async.models import Asset, ModeLike, OptionLike, PromptRequest
 from vimmerse_async.parts import Slot, UploadSource, examine
-from vimmerse_async.session import VimmerseSession
+from vimmerse_async.session import VimmerseSession, check_session
 from vimmerse_async.urls import check_url
 from vimmerse_async.wire import UPLOAD, Call, FilePart, Form, Operation, legacy_fields
 
@@ -58,6 +58,7 @@ async def text_prompt(
         >>> async def describe(session):
         ...     return await text_prompt(session, option="Image2Prompt", image_file="photo.jpg")
     """
+    check_session(session)
     session.gate  # noqa: B018 - a session that is not open is told so before a file is read
     slots = {
         "image_file": (image_file, Slot("image_file", "image/", PICTURES, "image_file")),
@@ -148,6 +149,7 @@ async def _upload(
     source: UploadSource | None,
     url: str | None,
 ) -> Asset:
+    check_session(session)
     session.gate  # noqa: B018 - a session that is not open is told so before a file is read
     url_field = slot.argument.replace("_file", "_url")
     if (source is None) == (url is None):

@@ -60,7 +60,7 @@ class Lifecycle:
                 if self.state is SessionState.NEW
                 else "this session is closed; make the call inside its `async with` block, or in "
                 "a notebook open one for all cells: "
-                "`session = await VimmerseSession().__aenter__()`"
+                "`session = await VimmerseSession().open()`"
             )
         if os.getpid() != self.pid:
             raise SessionError("this session was opened before a fork; open one in each process")

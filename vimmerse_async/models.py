@@ -169,6 +169,20 @@ class PromptResult(Travelling):
         """The `tag` of the row's `PromptRequest`; None for a plain string."""
         return getattr(self.request, "tag", None)
 
+    def _repr_html_(self) -> str:
+        """Return the row as a notebook shows it: the picture, and what was said of it."""
+        from html import escape  # noqa: PLC0415 - for notebooks alone
+
+        asked = self.request if isinstance(self.request, str) else self.request.image_url
+        said = self.prompt if self.error is None else f"{type(self.error).__name__}: {self.error}"
+        shown = ""
+        if isinstance(asked, str) and asked.startswith("https://"):
+            shown = (
+                f'<img src="{escape(asked)}" style="max-height:12em" referrerpolicy="no-referrer">'
+            )
+        color = "" if self.error is None else ' style="color:#b00020"'
+        return f"<figure>{shown}<figcaption{color}>{escape(said or '')}</figcaption></figure>"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the row as JSON holds it; a tag that is no JSON stays behind.
 

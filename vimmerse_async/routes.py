@@ -3,7 +3,7 @@
 from typing import cast
 
 from vimmerse_async.models import ModeLike, OptionLike, PromptRequest
-from vimmerse_async.session import VimmerseSession
+from vimmerse_async.session import VimmerseSession, check_session
 from vimmerse_async.wire import SUGGEST_CALL, image_call, prompt_call, refine_call
 
 
@@ -42,6 +42,8 @@ async def text_prompt(
     """
     call = prompt_call(PromptRequest(option, prompt, image_url, image2_url, video_url, mode))
     del prompt, image_url, image2_url, video_url  # trackers of errors keep what frames hold
+    if type(session) is not VimmerseSession:
+        check_session(session)
     return cast("str", await session.send(call, timeout))
 
 
@@ -59,6 +61,8 @@ async def suggest_prompt(session: VimmerseSession, *, timeout: float | None = No
         >>> async def suggest(session):
         ...     return await suggest_prompt(session)
     """
+    if type(session) is not VimmerseSession:
+        check_session(session)
     return cast("str", await session.send(SUGGEST_CALL, timeout))
 
 
@@ -82,6 +86,8 @@ async def refine_prompt(
     """
     call = refine_call(prompt)
     del prompt  # trackers of errors keep what frames hold
+    if type(session) is not VimmerseSession:
+        check_session(session)
     return cast("str", await session.send(call, timeout))
 
 
@@ -105,4 +111,6 @@ async def image_2_prompt(
     """
     call = image_call(image_url)
     del image_url  # trackers of errors keep what frames hold
+    if type(session) is not VimmerseSession:
+        check_session(session)
     return cast("str", await session.send(call, timeout))

@@ -121,7 +121,7 @@ class VimmerseSession:
         if runtime is None:  # a constructor that failed is shown, too
             return "<VimmerseSession not made>"
         state = runtime.life.state
-        doing = runtime.gate if state is SessionState.OPEN else state.value
+        doing = runtime.gate.summary() if state is SessionState.OPEN else state.value
         return f"<VimmerseSession {runtime.config.base_url} {doing}>"
 
     def __reduce__(self) -> NoReturn:
@@ -138,6 +138,22 @@ class VimmerseSession:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    async def open(self) -> Self:
+        """Open the session without a block, for cells of a notebook; `aclose` ends it.
+
+        Returns:
+            The session itself.
+
+        Raises:
+            SessionError: It is open or closed already.
+
+        Example:
+            >>> async def cell():
+            ...     session = await VimmerseSession(api_key="demo-key").open()
+            ...     await session.aclose()
+        """
+        return await self.__aenter__()
 
     async def aclose(self, grace: float = 0.0) -> None:
         """Close every connection; calls still under way end with a `SessionError`.
@@ -420,3 +436,14 @@ class VimmerseSession:
             deadline.when = attempts.deadline
             await (asyncio.sleep(wait) if lane is None else lane.pause(wait))
         return lane is None or not lane.closed
+
+
+def check_session(session: object) -> None:
+    """Raise `TypeError`, in words, for what is no session."""
+    if isinstance(session, VimmerseSession):
+        return
+    what = f"the class {session.__name__}" if isinstance(session, type) else type(session).__name__
+    raise TypeError(
+        f"session must be an open VimmerseSession, not {what}: write `async with VimmerseSession() "
+        "as session:` and pass that first"
+    )

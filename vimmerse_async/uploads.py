@@ -9,7 +9,7 @@ from vimmerse_async.errors import InvalidRequestError, brief
 from vimmerse_async.kinds import PICTURES, VIDEOS
 from vimmerse_async.models import Asset
 from vimmerse_async.parts import Slot, UploadSource, examine
-from vimmerse_async.session import VimmerseSession
+from vimmerse_async.session import VimmerseSession, check_session
 from vimmerse_async.wire import UPLOAD, Call, Form, Operation
 
 IMAGE = Slot("image_file", "image/", PICTURES)
@@ -87,12 +87,14 @@ async def get_asset(
             f"asset_id must be the `.id` of an asset, not {brief(asset_id)}", field="asset_id"
         )
     operation = Operation("get_asset", "GET", f"/asset/{asset_id}", expects="asset", safe=True)
+    check_session(session)
     return cast("Asset", await session.send(Call(operation), timeout))
 
 
 async def _send(
     session: VimmerseSession, operation: Operation, slot: Slot, source: UploadSource
 ) -> Asset:
+    check_session(session)
     session.gate  # noqa: B018 - a session that is not open is told so before the file is read
     part = await examine(slot, source)
     return cast("Asset", await session.send(Call(operation, form=Form(files=(part,)))))

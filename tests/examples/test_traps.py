@@ -39,7 +39,7 @@ def test_a_second_asyncio_run_is_named(emulator: Emulator) -> None:
     """A session that a first `asyncio.run` left open tells the second that it needs its own."""
 
     async def open_it() -> VimmerseSession:
-        return await VimmerseSession().__aenter__()
+        return await VimmerseSession().open()
 
     session = asyncio.run(open_it())
     with pytest.raises(SessionError, match=r"open one in each loop \(each asyncio\.run"):
@@ -95,7 +95,7 @@ kept = []
 
 async def keeps(request):
     if not kept:
-        kept.append(await VimmerseSession().__aenter__())
+        kept.append(await VimmerseSession().open())
     return HttpResponse(await refine_prompt(kept[0], "a fox"))
 
 async def opens(request):

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import pickle
+import re
 import threading
 import warnings
 from collections.abc import AsyncIterator
@@ -18,7 +19,14 @@ from vimmerse_async import (
     Timeouts,
     VimmerseSession,
     gather_prompts,
+    get_asset,
     image_2_prompt,
+    legacy,
+    refine_prompt,
+    stream_prompts,
+    suggest_prompt,
+    text_prompt,
+    upload_image,
 )
 from vimmerse_async.accounts import FORGET_AFTER
 from vimmerse_async.control import FixedLimit
@@ -337,3 +345,30 @@ async def test_D8_session_closed_by_its_hook(server: ScriptedServer) -> None:
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         await closing[0]
     assert [type(outcome) for outcome in outcomes] == [str, SessionError, SessionError]
+
+
+@pytest.mark.parametrize("thing", ["a key", None, VimmerseSession, ["https://a.example/1.png"]])
+async def test_what_is_no_session_is_told_in_words(thing: Any) -> None:
+    """Whatever stands where a session belongs is a TypeError that says what to write."""
+    calls = (
+        lambda: suggest_prompt(thing),
+        lambda: refine_prompt(thing, "a fox"),
+        lambda: image_2_prompt(thing, "https://a.example/1.png"),
+        lambda: text_prompt(thing, prompt="a fox"),
+        lambda: upload_image(thing, b""),
+        lambda: get_asset(thing, "1"),
+        lambda: gather_prompts(thing, []),
+        lambda: legacy.text_prompt(thing, prompt="a fox"),
+        lambda: legacy.upload_image(thing, b""),
+    )
+    for call in calls:
+        with pytest.raises(TypeError, match="session must be an open VimmerseSession, not"):
+            await call()
+    with pytest.raises(TypeError, match="session must be an open VimmerseSession, not"):
+        stream_prompts(thing, [])
+
+
+async def test_an_open_session_speaks_to_people(session: VimmerseSession) -> None:
+    """Its repr, and its gate's, say how many are in flight, of how many, and how many wait."""
+    assert re.search(r"\d+ of \d+ in flight, 0 waiting>", repr(session))
+    assert repr(session.gate).startswith("<Gate 0 of ")

@@ -1,12 +1,15 @@
 """`stream_prompts` and `gather_prompts`: many questions, a bounded window, every answer."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable
 from types import TracebackType
 from typing import Literal, Self, overload
 
+from vimmerse_async.batch.inputs import size_of
 from vimmerse_async.batch.job import BatchJob, Journal, OnResult
 from vimmerse_async.batch.run import Run
+from vimmerse_async.batch.showing import shown
 from vimmerse_async.batch.sinks import ListSink, QueueSink
 from vimmerse_async.batch.stopping import HINTS
 from vimmerse_async.errors import BatchError, BatchStoppedError, JournalError, VimmerseError
@@ -213,6 +216,7 @@ async def gather_prompts(
     dedupe: bool = ...,
     max_calls: int | None = ...,
     retry_errors: bool | Collection[str] = ...,
+    progress: bool = ...,
 ) -> list[str]: ...
 @overload
 async def gather_prompts(
@@ -228,6 +232,7 @@ async def gather_prompts(
     dedupe: bool = ...,
     max_calls: int | None = ...,
     retry_errors: bool | Collection[str] = ...,
+    progress: bool = ...,
 ) -> list[str | VimmerseError]: ...
 
 
@@ -244,6 +249,7 @@ async def gather_prompts(
     dedupe: bool = True,
     max_calls: int | None = None,
     retry_errors: bool | Collection[str] = False,
+    progress: bool = False,
 ) -> list[str] | list[str | VimmerseError]:
     """Ask all questions and return all answers, in input order.
 
@@ -266,8 +272,10 @@ async def gather_prompts(
             were refused with 429 not counted; None for any number.
         retry_errors: True asks again what the journal says was rejected, a list of error class
             names what was rejected with one of these; False what is unfinished only.
+        progress: True shows a bar, in a terminal or a notebook, with tqdm or else rich.
 
     Raises:
+        ConfigurationError: `progress` is asked for, and neither tqdm nor rich is installed.
         TypeError: `inputs` is one string or not iterable, or `on_result` no plain function.
         InvalidRequestError: An argument cannot be sent with any row.
         JournalError: The journal cannot be used, or not written any more.
@@ -278,21 +286,38 @@ async def gather_prompts(
         >>> async def caption(session, urls):
         ...     return await gather_prompts(session, urls)
     """
-    job = BatchJob.of(
-        session, inputs, option, prompt, mode, on_result, journal, dedupe, max_calls, retry_errors
-    )
-    del inputs, prompt  # trackers of errors keep what frames hold
+    with contextlib.ExitStack() as stack:
+        if progress:
+            on_result = stack.enter_context(shown(size_of(inputs), on_result))
+        job = BatchJob.of(
+            session,
+            inputs,
+            option,
+            prompt,
+            mode,
+            on_result,
+            journal,
+            dedupe,
+            max_calls,
+            retry_errors,
+        )
+        del inputs, prompt  # trackers of errors keep what frames hold
+        results = await _gathered(job)
+    if return_exceptions:
+        return [row.prompt if row.prompt is not None else _error(row) for row in results]
+    if any(row.error is not None for row in results):
+        raise BatchError(results=results)
+    return [row.prompt for row in results if row.prompt is not None]
+
+
+async def _gathered(job: BatchJob) -> list[PromptResult]:
     sink = ListSink()
     async with job.opened(sink) as run:
         await run.work()
         run.check()
     results = sink.results()
     _raise_stopped(run, results)
-    if return_exceptions:
-        return [row.prompt if row.prompt is not None else _error(row) for row in results]
-    if any(row.error is not None for row in results):
-        raise BatchError(results=results)
-    return [row.prompt for row in results if row.prompt is not None]
+    return results
 
 
 def _raise_stopped(run: Run, results: list[PromptResult]) -> None:

@@ -19,7 +19,7 @@ from vimmerse_async.batch.unkept import Unkept
 from vimmerse_async.journal.records import Policy
 from vimmerse_async.models import ModeLike, OptionLike, PromptRequest, PromptResult
 from vimmerse_async.options import check_number
-from vimmerse_async.session import VimmerseSession
+from vimmerse_async.session import VimmerseSession, check_session
 from vimmerse_async.wire import Call
 
 if TYPE_CHECKING:
@@ -71,11 +71,12 @@ class BatchJob:
         """Check the arguments and return the job.
 
         Raises:
-            TypeError: `inputs` gives no rows, `on_result` is no plain function, `journal` no path
-                or journal, or `retry_errors` one string.
+            TypeError: `session` is none, `inputs` gives no rows, `on_result` is no plain function,
+                `journal` no path or journal, or `retry_errors` one string.
             InvalidRequestError: An argument cannot be sent with any row.
             ConfigurationError: `max_calls` is no number of calls.
         """
+        check_session(session)
         check_inputs(inputs, on_result)
         if journal is not None and not _is_journal(journal):
             raise TypeError(
