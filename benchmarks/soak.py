@@ -13,6 +13,7 @@ import gc
 import json
 import random
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -47,7 +48,16 @@ WINDOW = 24
 ROWS = 400
 """Questions of one batch."""
 STEADY = 0.95
-"""Answers a second of CPU in the last tenth of the rounds, as a share of those of the first."""
+"""Answers a yard of CPU in the last tenth of the rounds, as a share of those of the first."""
+YARD = [
+    {"url": url(number), "answer": f"about {number}", "spent": number / 7} for number in range(9)
+]
+"""What is written and read as JSON, twenty times, to measure the machine."""
+PACES = {
+    "answers/s": "seconds",
+    "answers a second of CPU": "cpu",
+    "answers for the same work of the CPU": "yards",
+}
 LONG = 20
 """Rounds of which that is asked: of fewer the mixture of work still differs."""
 GROWTH = 8.0
@@ -64,6 +74,8 @@ class Left:
         rows: Answers of the round before.
         seconds: How long it took.
         cpu: Seconds of processor time that it took.
+        yards: The same, in times of a piece of work that is always the same: on a busy machine a
+            second of processor time does less.
         megabytes: Resident memory.
         files: Open descriptors that are no sockets.
         sockets: Those that are.
@@ -73,6 +85,7 @@ class Left:
     rows: int
     seconds: float
     cpu: float
+    yards: float
     megabytes: float
     files: int
     sockets: int
@@ -106,6 +119,7 @@ class Soak:
         self._rng = rng
         self._next = 0
         self._end = 0.0
+        self._yards: list[float] = []
 
     async def round(self, seconds: float) -> Left:
         """Let everybody act for a while, and look at what is left."""
@@ -113,14 +127,16 @@ class Soak:
         rows, begun, used = self.done["answers"], loop.time(), time.process_time()
         self._end = begun + seconds
         actors: list[Callable[[], Awaitable[None]]] = [self._call] * 4
-        actors += [self._finished, self._broken_off, self._comes_and_goes]
+        actors += [self._finished, self._broken_off, self._comes_and_goes, self._measure]
+        self._yards.clear()
         async with asyncio.TaskGroup() as group:
             for actor in actors:
                 group.create_task(self._again(actor))
         took, used = loop.time() - begun, time.process_time() - used
         await asyncio.sleep(0.2)
         gc.collect()
-        return left(self.done["answers"] - rows, took, used)
+        yards = used / statistics.fmean(self._yards)
+        return left(self.done["answers"] - rows, took, used, yards)
 
     async def _again(self, actor: Callable[[], Awaitable[None]]) -> None:
         loop = asyncio.get_running_loop()
@@ -224,6 +240,14 @@ class Soak:
                 self.faults.append(f"a closed session's call: {outcome!r}")
         self.done["sessions"] += 1
 
+    async def _measure(self) -> None:
+        """Do the piece of work that tells how much a second of processor time does now."""
+        begun = time.thread_time()
+        for _ in range(20):
+            json.loads(json.dumps(YARD))
+        self._yards.append(time.thread_time() - begun)
+        await asyncio.sleep(0.1)
+
     async def _turns(self, most: int) -> None:
         for _ in range(self._rng.randrange(most)):
             await asyncio.sleep(0)
@@ -233,7 +257,7 @@ class Soak:
         return url(self._next)
 
 
-def left(rows: int, seconds: float, cpu: float) -> Left:
+def left(rows: int, seconds: float, cpu: float, yards: float) -> Left:
     """Count what is there now."""
     kinds = Counter(_kind(each) for each in Path("/proc/self/fd").iterdir())
     timers = getattr(asyncio.get_running_loop(), "_scheduled", ())
@@ -241,6 +265,7 @@ def left(rows: int, seconds: float, cpu: float) -> Left:
         rows=rows,
         seconds=seconds,
         cpu=cpu,
+        yards=yards,
         megabytes=_megabytes(),
         files=kinds["file"],
         sockets=kinds["socket"],
@@ -323,7 +348,8 @@ def pace(found: Sequence[Left], per: str) -> tuple[float, float]:
 
     Args:
         found: The rounds.
-        per: "seconds", which tell of the whole machine, or "cpu", which tells of this process.
+        per: "seconds", which tell of the whole machine, "cpu", which tells of this process, or
+            "yards", which do so however busy the machine is.
     """
     some = max(1, len(found) // 10)
     first, last = (
@@ -342,10 +368,7 @@ def run(origin: str, *, quick: bool, rounds: int | None = None) -> Result:
         raise SystemExit(done.stdout.strip() or "it broke off")
     said: dict[str, Any] = json.loads(done.stdout)
     found = [Left(**each) for each in said["left"]]
-    rows = [
-        [name, *(f"{value:,.0f}" for value in pace(found, per))]
-        for name, per in (("answers/s", "seconds"), ("answers a second of CPU", "cpu"))
-    ]
+    rows = [[name, *(f"{value:,.2f}" for value in pace(found, per))] for name, per in PACES.items()]
     rows += [
         [name, f"{getattr(found[0], name):g}", f"{getattr(found[-1], name):g}"]
         for name in ("megabytes", "files", "sockets", "threads", "tasks", "timers")
@@ -363,7 +386,7 @@ def run(origin: str, *, quick: bool, rounds: int | None = None) -> Result:
         rows=rows,
         figures={
             f"last/first answers per {per}": after / before
-            for per in ("seconds", "cpu")
+            for per in PACES.values()
             for before, after in [pace(found, per)]
         },
     )
@@ -387,9 +410,9 @@ def main() -> None:
         found, done, faults = asyncio.run(
             soaked(origin, given.rounds, given.seconds, given.seed, tell)
         )
-    before, after = pace(found, "cpu")
+    before, after = pace(found, "yards")
     if given.rounds >= LONG and after < STEADY * before:
-        faults.append(f"answers a second of CPU fell from {before:,.0f} to {after:,.0f}")
+        faults.append(f"answers for the same work of the CPU fell from {before:g} to {after:g}")
     if faults:
         raise SystemExit("\n".join(faults))
     print(json.dumps({"left": [attrs.asdict(each) for each in found], "done": done}))
