@@ -58,6 +58,17 @@ async def test_a_page_that_was_named_may_ask(call, method, path):
     assert not caller.emulator.requests
 
 
+async def test_a_page_learns_that_there_is_no_route(call):
+    """A path that was misspelt is a 404 to the page, and no question of CORS."""
+    caller = await call(cors=[PAGE])
+    asked = asks(PAGE, "POST", KEYED)
+    answer = await caller.ask("OPTIONS", "/v2/nowhere", headers=asked)
+    assert lets_ask(answer, PAGE, "POST", KEYED)
+    answer = await caller.ask("POST", "/v2/nowhere", headers={"Origin": PAGE})
+    assert (answer.status, lets_read(answer.headers, PAGE)) == (404, True)
+    assert (await caller.ask("OPTIONS", "/_emulator", headers=asked)).status >= 400
+
+
 @pytest.mark.parametrize("origin", [OTHER, "null", PAGE + ".evil.example", "http://localhost"])
 async def test_no_other_page_may(call, origin):
     """An origin that was not named is refused, and gets no reply to read."""

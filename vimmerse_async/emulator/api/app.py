@@ -16,7 +16,7 @@ import attrs
 from aiohttp import web
 
 from vimmerse_async.emulator.api.contract import authenticate
-from vimmerse_async.emulator.api.cors import Sharing
+from vimmerse_async.emulator.api.cors import ANY_METHOD, Sharing
 from vimmerse_async.emulator.api.reply import (
     NAME,
     NO_HEADERS,
@@ -125,12 +125,12 @@ class App:
     def _find(self, request: web.BaseRequest) -> Answer:
         path = request.raw_path.partition("?")[0]
         methods = self._exact.get(path) or self._below.get(path[: path.rfind("/") + 1])
-        if methods is None:
-            return partial(self._nowhere, refused(404, "there is no such route"))
         if request.method == "OPTIONS" and not path.startswith(PREFIX):
-            preflight = self._sharing.preflight(request, methods)
+            preflight = self._sharing.preflight(request, methods or ANY_METHOD)
             if preflight is not None:
                 return partial(_give, preflight)
+        if methods is None:
+            return partial(self._nowhere, refused(404, "there is no such route"))
         answer = methods.get(request.method)
         if answer is None:
             allowed = ", ".join(sorted(methods))

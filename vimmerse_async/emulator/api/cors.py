@@ -12,6 +12,8 @@ from aiohttp import web
 from vimmerse_async.emulator.api.reply import NO_HEADERS, EmulatorReply, refused
 
 ALL = "*"
+ANY_METHOD = ("DELETE", "GET", "PATCH", "POST", "PUT")
+"""Where there is no route: let a page ask, or its browser tells it of CORS instead of the 404."""
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _HEADERS = "Authorization, Content-Type, Username, X-Api-Key, X-Client-Type"
 _REMEMBERED = "600"
