@@ -1,5 +1,6 @@
 """Folders as people have them: what is no file, no picture that the API takes, or nobody's."""
 
+import base64
 import csv
 import io
 import os
@@ -9,11 +10,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from cli_kit import Ended
 from drawn import GREEN, RED, encoded, solid
+from PIL import Image
 
+from vimmerse_async.catalog.pictures import thumbnail
 from vimmerse_async.emulator import Emulator
 from vimmerse_async.parts import MAX_UPLOAD
 
@@ -144,6 +148,54 @@ def test_what_systems_leave_behind_is_left_out_and_said(vimmerse: Vimmerse, plac
     assert excluded == "left out 3 that --exclude names: 1 *_small.*, 1 drafts/, 1 x/raw"
     exported = vimmerse("export", "o.csv")
     assert list(rows_of(exported.out)) == ["a.png", "x/e.png"]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_names_that_are_no_utf_8_can_be_joined_back(
+    vimmerse: Vimmerse, place: Path, form: str
+) -> None:
+    """Each name of a folder leads back to its very file, in every form of output."""
+    names = [b"caf\xe9.png", b"caf\xe8.png", "caf\xe9.png".encode(), b"caf%E9.png", b"a\\xe9.png"]
+    (place / "d").mkdir()
+    for number, name in enumerate(names):
+        path = Path(os.fsdecode(os.fsencode(place / "d") + b"/" + name))
+        path.write_bytes(encoded(solid((number, 0, 0))))
+    assert vimmerse("caption", "d", "-o", f"o.{form}").code == 0
+    shown = rows_of(vimmerse("export", f"o.{form}").out)
+    found = {
+        unquote_to_bytes(name.removeprefix("file://"))
+        if name.startswith("file:///")
+        else os.fsencode(place / "d" / name)
+        for name in shown
+    }
+    assert found == {os.fsencode(place / "d") + b"/" + name for name in names}
+    assert vimmerse("report", f"o.{form}", "--embed", "-o", "o.html").code == 0
+    assert Path("o.html").read_text().count("data:image/webp;base64,") == len(names)
+
+
+def test_embedded_copies_look_like_their_pictures(tmp_path: Path) -> None:
+    """A cut-out keeps its holes, a grey of 16 bits is grey, and what lies on its side stands."""
+    cut = Image.new("RGBA", (1600, 1000), (255, 0, 255, 0))
+    cut.paste((200, 30, 30, 255), (400, 300, 1200, 700))
+    cut.save(tmp_path / "cut.png")
+    Image.new("I;16", (600, 400), 128 * 257).save(tmp_path / "grey.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    solid(GREEN, 900, 600).save(tmp_path / "side.jpg", exif=exif)
+    Image.new("CMYK", (600, 400), (0, 255, 255, 0)).save(tmp_path / "cmyk.jpg")
+    solid(GREEN).convert("P").save(tmp_path / "palette.png")
+    looks = {}
+    for path in tmp_path.iterdir():
+        address = thumbnail(path) or ""
+        with Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))) as picture:
+            looks[path.stem] = picture.size, picture.convert("RGBA")
+    assert looks["cut"][0] == (480, 300)
+    assert looks["cut"][1].getpixel((5, 5))[3] == 0
+    assert looks["cut"][1].getpixel((240, 150))[0] > 180
+    assert abs(looks["grey"][1].getpixel((9, 9))[0] - 128) < 6
+    assert looks["side"][0] == (240, 360)
+    assert looks["cmyk"][1].getpixel((9, 9))[0] > 180
+    assert abs(looks["palette"][1].getpixel((9, 9))[1] - GREEN[1]) < 30
 
 
 def test_a_second_interrupt_waits_for_no_stuck_thread(place: Path) -> None:

@@ -9,7 +9,7 @@ from vimmerse_async.catalog.files import LocalFile
 from vimmerse_async.catalog.questions import RowError
 from vimmerse_async.catalog.remux import remuxed
 from vimmerse_async.errors import InvalidRequestError
-from vimmerse_async.kinds import AVIF, BMP, GIF, HEIC, JPEG_2000, RAW, TIFF
+from vimmerse_async.kinds import AVIF, BMP, GIF, HEIC, JPEG_2000, RAW, TIFF, Kind
 from vimmerse_async.readers import open_regular
 
 MOST_PIXELS = 1 << 28
@@ -63,10 +63,18 @@ def converted(file: LocalFile, folder: Path) -> Path:
         raise RowError(f"is {file.kind.told} that cannot be converted: {told}") from None
 
 
+def opener_of(kind: Kind) -> Any:
+    """Return what opens pictures of a kind that is drawn anew, and of no other.
+
+    Raises:
+        ImportError: It is not installed.
+    """
+    module, name = _OPENERS[kind]
+    return getattr(import_module(module), name)
+
+
 def _drawn(file: LocalFile, folder: Path) -> Path:
-    module, name = _OPENERS[file.kind]
-    opener: Any = getattr(import_module(module), name)
-    with open_regular(file.path) as stream, opener(stream) as picture:
+    with open_regular(file.path) as stream, opener_of(file.kind)(stream) as picture:
         width, height = picture.size
         if width * height > MOST_PIXELS:
             raise RowError(

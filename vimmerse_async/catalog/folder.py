@@ -97,8 +97,17 @@ class Folder:
         )
         for place, entry in enumerate(found, 1):
             path, error = (entry, None) if isinstance(entry, Path) else entry
-            name = os.path.relpath(path, self.path) if path != self.path else path.name
-            yield CatalogRow(place, {FILE_COLUMN: name}, error, path, convert=self.options.convert)
+            fields = {FILE_COLUMN: self._name(path)}
+            yield CatalogRow(place, fields, error, path, convert=self.options.convert)
+
+    def _name(self, path: Path) -> str:
+        """Return a path below the folder; of one that is no UTF-8 its URL, which tables keep."""
+        name = os.path.relpath(path, self.path) if path != self.path else path.name
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            return Path(os.path.abspath(path)).as_uri()  # noqa: PTH100 - links stay
+        return name
 
     def left_out(self) -> Iterator[str]:
         """Yield a sentence about each sort of files that `rows` did not yield."""

@@ -7,13 +7,20 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import attrs
 
+from vimmerse_async.catalog.colour import shown
+from vimmerse_async.catalog.convert import opener_of
 from vimmerse_async.catalog.folder import FILE_COLUMN
 from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.kinds import kind_of
+from vimmerse_async.parts import read_head
+from vimmerse_async.readers import open_regular
 
 _SIZE = (480, 360)
+_REDUCIBLE = frozenset(("CMYK", "L", "LA", "RGB", "RGBA", "YCbCr"))
 _ASKED = ("image_url", "video_url", "image2_url")
 
 
@@ -43,7 +50,7 @@ class Pictures:
         name = fields.get(FILE_COLUMN)
         address = _address(fields, request)
         if self.folder is not None and isinstance(name, str):
-            path = self.folder / name if self.folder.is_dir() else self.folder
+            path = self.folder / _path_of(name) if self.folder.is_dir() else self.folder
             return self._local(path, address), name
         for beginning, folder in self.maps.items():
             if address is not None and address.startswith(beginning):
@@ -69,21 +76,40 @@ def thumbnail(path: Path) -> str | None:
     """
     try:
         pillow: Any = import_module("PIL.Image")
-        operations: Any = import_module("PIL.ImageOps")
     except ImportError:
         raise InvalidRequestError(
             "--embed needs Pillow: pip install 'vimmerse-async[emulator]'", field="embed"
         ) from None
     out = io.BytesIO()
     try:
-        with pillow.open(path) as picture:
-            picture.draft("RGB", _SIZE)
-            small = operations.exif_transpose(picture).convert("RGB")
-            small.thumbnail(_SIZE)
-            small.save(out, "WEBP", quality=70)
-    except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError):
+        with open_regular(path) as stream:
+            kind = kind_of(read_head(stream))
+            stream.seek(0)
+            opened = opener_of(kind) if kind is not None and kind.way == "draw" else pillow.open
+            with opened(stream) as picture:
+                small = shown(_reduced(picture))
+        small.thumbnail(_SIZE)
+        small.save(out, "WEBP", quality=70)
+    except (ImportError, OSError, ValueError, SyntaxError, pillow.DecompressionBombError):
         return None
     return f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
+
+
+def _reduced(picture: Any) -> Any:
+    """Return a picture not much larger than it is shown: what is done then costs little."""
+    picture.draft("RGB", _SIZE)
+    picture.load()
+    factor = min(
+        side // (2 * least) for side, least in zip(sorted(picture.size), sorted(_SIZE), strict=True)
+    )
+    return picture.reduce(factor) if factor > 1 and picture.mode in _REDUCIBLE else picture
+
+
+def _path_of(name: str) -> str:
+    """Return where a file is, of a name that is no UTF-8 by its URL."""
+    if not name.startswith("file:///"):
+        return name
+    return os.fsdecode(unquote_to_bytes(name.removeprefix("file://")))
 
 
 def _address(fields: Mapping[str, Any], request: Mapping[str, Any]) -> str | None:
