@@ -1,11 +1,11 @@
-"""Two tables: this project's limit in every scenario, and what people use today in the listed ones.
+"""Three tables: this project's limit in every scenario, and rivals in the listed ones and at gates.
 
     python -m benchmarks.simulator [--seeds 0-9 100-109] [--scenarios S1a S2b …] [--rivals 100-102]
                                    [--jobs 2] [--write]
 
 Goodput is a percentage of what the truth would have allowed, cold start included; the second
 figure is the percentage of sends that met a 429; then rows lost, where there were any. Seeds below
-100 were used for tuning, those from 100 on were not. `--write` keeps both tables in `results.md`,
+100 were used for tuning, those from 100 on were not. `--write` keeps the tables in `results.md`,
 every run in `results.json`, and draws `docs/limits.svg`.
 """
 
@@ -18,15 +18,21 @@ from statistics import fmean
 
 import attrs
 
+from benchmarks.simulator.gateways import GATEWAYS
 from benchmarks.simulator.measure import Player, Run, oracle, run
 from benchmarks.simulator.picture import draw
 from benchmarks.simulator.rivals import (
     AIMD,
     BOTOCORE,
+    DESIGNER,
+    INSPECT,
+    NAIVE,
     OPENAI,
     TENACITY,
     Aimd,
     BotocoreAdaptive,
+    DataDesigner,
+    InspectAi,
     Semaphore,
 )
 from benchmarks.simulator.scenarios import ALL, LISTED, Scenario
@@ -42,7 +48,10 @@ RIVALS = (
     Player("openai-style 64", lambda *_: Semaphore(64), OPENAI),
     Player("botocore adaptive", lambda *_: BotocoreAdaptive(256), BOTOCORE),
     Player("AIMD", lambda *_: Aimd(), AIMD),
+    Player("inspect_ai", lambda *_: InspectAi(), INSPECT),
+    Player("Data Designer 256", lambda *_: DataDesigner(256), DESIGNER),
 )
+PEER = Player("naive, 16 at once", lambda *_: Semaphore(16), NAIVE)
 Runs = dict[int, Run]
 
 
@@ -58,7 +67,7 @@ def cell(runs: Iterable[Run]) -> str:
 
 def play(key: str, seed: int) -> Run:
     """Run this project's limit."""
-    return run(OURS, next(each for each in ALL if each.key == key), seed)
+    return run(OURS, next(each for each in (*ALL, *GATEWAYS) if each.key == key), seed)
 
 
 def play_all(keys: list[str], seeds: list[int], jobs: int) -> dict[str, Runs]:
@@ -86,9 +95,11 @@ def our_table(scenarios: list[Scenario], kept: dict[str, Runs]) -> Iterator[str]
         yield f"| {scenario.name} | {tuned} | {held} | {worst:.0f} | {slow:.1f} | {jain} |"
 
 
-def rival_table(scenarios: list[Scenario], seeds: list[int]) -> Iterator[str]:
+def rival_table(
+    scenarios: list[Scenario], seeds: list[int], rivals: tuple[Player, ...] = RIVALS
+) -> Iterator[str]:
     """Run this project's limit and its rivals and yield the lines of their table."""
-    players = (OURS, *RIVALS)
+    players = (OURS, *rivals)
     yield "| scenario | " + " | ".join(player.name for player in players) + " |"
     yield "|---|" + "---|" * len(players)
     for scenario in scenarios:
@@ -111,6 +122,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="keep the results")
     options = parser.parse_args()
     ours = [each for each in ALL if not options.scenarios or each.key in options.scenarios]
+    gates = [each for each in GATEWAYS if not options.scenarios or each.key in options.scenarios]
     listed = [each for each in ours if each in LISTED]
     kept = play_all([each.key for each in ours], seeds_of(options.seeds), options.jobs)
     spans = f"{' '.join(options.seeds)}, rivals {' '.join(options.rivals)}"
@@ -118,6 +130,7 @@ def main() -> None:
     for table in (
         our_table(ours, kept),
         rival_table(listed, seeds_of(options.rivals)),
+        rival_table(gates, seeds_of(options.rivals), (PEER,)),
     ):
         for line in table:
             print(line, flush=True)
