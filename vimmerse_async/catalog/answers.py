@@ -86,6 +86,7 @@ class Askers:
             file = look(row.path, convert=row.convert)
             known = None if self._files is None else self._files.digest_of(file.state)
             digest = digest_of_file(row.path) if known is None else known
+            digest = first_of(self._files, digest)
         except (OSError, ValueError) as error:
             return _asked(row, refusal(row, why(error)))
         url = None if self._files is None else self._files.uploaded(digest)
@@ -95,6 +96,11 @@ class Askers:
         )
         refused = digest_of_refused(refused_upload(row, "", digest))
         return attrs.evolve(_asked(row, request), upload=refused)
+
+
+def first_of(files: KnownFiles | None, digest: bytes) -> bytes:
+    """Return the digest under which a picture is asked: of the first that looks like it."""
+    return digest if files is None else files.similar_to(digest) or digest
 
 
 def answers(rows: Collection[Asked], find: Find) -> list[Answer]:

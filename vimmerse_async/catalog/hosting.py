@@ -17,6 +17,7 @@ from vimmerse_async.batch.identity import RefusedRequest, question_of
 from vimmerse_async.catalog.convert import converted
 from vimmerse_async.catalog.files import LocalFile, look, why
 from vimmerse_async.catalog.forms import URL_COLUMN
+from vimmerse_async.catalog.likeness import Likeness, face_of
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.control.retry import rule_of
@@ -50,12 +51,20 @@ class KnownFiles(Protocol):
         """Return the address of an upload by the digest of its bytes; None when there is none."""
         ...
 
+    def similar_to(self, digest: bytes) -> bytes | None:
+        """Return the digest of the picture that one was found to look like; None: of none."""
+        ...
+
 
 class Known(KnownFiles, Protocol):
     """Goes on remembering; a `PromptJournal` does."""
 
     def add_file(self, file: FileState, digest: bytes) -> None:
         """Remember the digest of a file's bytes."""
+        ...
+
+    def add_similar(self, digest: bytes, first: bytes) -> None:
+        """Remember that a picture looks like another."""
         ...
 
     def add_upload(self, digest: bytes, url: str, asset_id: str | None) -> None:
@@ -73,6 +82,7 @@ async def hosted(
     rows: Iterable[CatalogRow],
     questions: Questions,
     known: Known | None,
+    likeness: Likeness | None = None,
 ) -> AsyncGenerator[AsyncIterator[PromptRequest], None]:
     """Upload the files of rows, a few ahead, and give what is asked about them, in order.
 
@@ -85,8 +95,9 @@ async def hosted(
         rows: Rows with a path.
         questions: What is asked.
         known: What was uploaded before; None when nobody remembers.
+        likeness: Knows which pictures look the same, and share a call; None: each has its own.
     """
-    host = _Host(session, questions, known)
+    host = _Host(session, questions, known, likeness)
     uploads: deque[asyncio.Task[PromptRequest]] = deque()
     begun: set[asyncio.Task[Any]] = host.begun
 
@@ -165,7 +176,14 @@ class _Host:
         begun: The tasks that have not ended.
     """
 
-    def __init__(self, session: VimmerseSession, questions: Questions, known: Known | None) -> None:
+    def __init__(
+        self,
+        session: VimmerseSession,
+        questions: Questions,
+        known: Known | None,
+        likeness: Likeness | None,
+    ) -> None:
+        self._likeness = likeness
         self._session = session
         self._questions = questions
         self._known = known
@@ -180,7 +198,7 @@ class _Host:
         begun = asyncio.get_running_loop().time()
         try:
             file = await looked_at(path, convert=row.convert)
-            digest = await self._digest(file)
+            digest = await self._first(file, await self._digest(file))
         except (OSError, ValueError) as error:
             return refusal(row, why(error))
         try:
@@ -198,6 +216,17 @@ class _Host:
             told = "the upload was accepted, but the answer holds no URL"
             return refused_upload(row, told, digest)
         return self._asked(row, file, url, digest)
+
+    async def _first(self, file: LocalFile, digest: bytes) -> bytes:
+        """Return the digest of the first picture that looks like this one, or its own."""
+        known = None if self._known is None else self._known.similar_to(digest)
+        if known is not None or self._likeness is None or file.kind.is_video:
+            return known or digest
+        face = await anyio.to_thread.run_sync(face_of, file.path, abandon_on_cancel=True)
+        first = digest if face is None else self._likeness.first(face, digest)
+        if first != digest and self._known is not None:
+            self._known.add_similar(digest, first)
+        return first
 
     async def _digest(self, file: LocalFile) -> bytes:
         digest = None if self._known is None else self._known.digest_of(file.state)

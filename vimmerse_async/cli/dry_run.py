@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from vimmerse_async.batch.identity import RefusedRequest, digest_of, is_repeatable, key_of
-from vimmerse_async.catalog.answers import PLACEHOLDER, place_of
+from vimmerse_async.catalog.answers import PLACEHOLDER, first_of, place_of
 from vimmerse_async.catalog.files import look, why
 from vimmerse_async.catalog.keys import Ask
 from vimmerse_async.catalog.money import Invoice, invoice, money
@@ -220,7 +220,7 @@ def _asked(
             continue
         try:
             file = look(row.path, convert=row.convert)
-            digest = digest_of_file(row.path)
+            digest = first_of(journal, digest_of_file(row.path))
             video = file.kind.is_video
             request = questions.ask_hosted(row, PLACEHOLDER, digest.hex(), video=video)
             if digest not in uploaded and not _is_hosted(journal, digest, request):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vimmerse_async.batch.identity import RefusedRequest
 from vimmerse_async.catalog.hosting import hosted
 from vimmerse_async.catalog.keys import Ask
+from vimmerse_async.catalog.likeness import Likeness
 from vimmerse_async.catalog.plain import PlainUrls
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.rows import CatalogRow
@@ -85,8 +86,9 @@ class Feed:
         rows = self._taken(source.rows())
         if self.round is not None and journal is not None:
             questions, rows = self.round.now, self._again(self.round, rows, journal)
+        likeness = Likeness() if self._job.similar else None
         if source.folder is not None:
-            async with hosted(session, rows, questions, journal) as requests:
+            async with hosted(session, rows, questions, journal, likeness) as requests:
                 yield requests
         elif self.round is not None:
             yield map(questions.ask, rows)

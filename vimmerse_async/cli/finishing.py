@@ -18,6 +18,7 @@ from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.weave import Woven, weave, woven
 from vimmerse_async.cli import journaling
 from vimmerse_async.cli.ahead import Ahead
+from vimmerse_async.cli.checking import check
 from vimmerse_async.cli.errors import FAILED, OK, OUTPUT, OutputError, explain
 from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.cli.outcomes import Record
@@ -93,6 +94,8 @@ class Finish:
             with JournalReader(journal) as reader:
                 ever = sum(run.possibly_charged for run in reader.runs())
                 spent = invoice(reader, self._job.budget.price)
+                if self._job.check:
+                    check(journal, reader, self._source, self._recipe.questions)
                 path, left_out, done = self._write(reader)
         except (OutputError, JournalError, KeyboardInterrupt):
             record.tell(None, (), None, ended=ended)
@@ -115,12 +118,13 @@ class Finish:
         return FAILED if ended and done.missing and not self._job.is_preview else OK
 
     def _write(self, journal: JournalReader) -> tuple[Path | None, Iterable[str], Woven]:
-        if self._ahead is not None and self._ahead.whole and not journal.has_edits:
+        more = self._job.check or journal.has_checks or journal.has_edits
+        if self._ahead is not None and self._ahead.whole and not more:
             return self._given(self._ahead.output, self._ahead.woven)
         job, source = self._job, self._source
         questions = self._recipe.questions
         kinds = kinds_of_output(source, source.survey().kinds, questions)
-        extras = Extras.of(journal, kinds, checked=False)
+        extras = Extras.of(journal, kinds, checked=job.check or journal.has_checks)
         source.ask(questions.columns, whole=self._form != "parquet")
         most = job.rows if job.output == PIPE else None
         rows = questions.rows(itertools.islice(source.records(), most))

@@ -44,6 +44,8 @@ class CaptionOrder:
         files: What was said about local files.
         again: Which rows are asked again, alone; None: it is no such run.
         now: What these are asked; None: not found out yet.
+        check: Whether answers are looked at for what is wrong with them.
+        similar: Whether pictures that look alike share a call.
         typed: Options that were typed, by their names.
         connection: Who is asked.
         journal: Where results are kept; None: nowhere.
@@ -67,6 +69,8 @@ class CaptionOrder:
     files: FileOptions
     again: str | None
     now: Questions | None
+    check: bool
+    similar: bool
     typed: frozenset[str]
     connection: Connection
     journal: Path | None
@@ -102,6 +106,10 @@ class CaptionOrder:
 
     def check_paths(self) -> None:
         """Raise `InvalidRequestError` where the output cannot be meant."""
+        if self.check and self.journal is None:
+            raise InvalidRequestError(
+                "what is found is kept in a journal: give -o FILE or --journal FILE", field="check"
+            )
         if self.again is not None and self.sampling is not None:
             raise InvalidRequestError("--again and --sample exclude each other", field="again")
         if self.sampling is not None and self.journal is None:

@@ -84,6 +84,7 @@ class PromptJournal:
         self._failure: JournalError | None = None
         self._listeners: list[Callable[[JournalError], object]] = []
         self._uploads: dict[bytes, str] = {}
+        self._similar: dict[bytes, bytes] = {}
         self._reader: sqlite3.Connection | None = None
 
     def __repr__(self) -> str:
@@ -213,6 +214,18 @@ class PromptJournal:
         """Keep the digest of a file's bytes."""
         values = (*file, digest)
         self.put(JournalEntry("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", values))
+
+    def similar_to(self, digest: bytes) -> bytes | None:
+        """Return the digest of the picture that one was found to look like; None: of none."""
+        if digest in self._similar:
+            return self._similar[digest]
+        first: bytes | None = self._first("SELECT first FROM similar WHERE digest = ?", digest)
+        return first
+
+    def add_similar(self, digest: bytes, first: bytes) -> None:
+        """Keep that a picture looks like another."""
+        self._similar[digest] = first
+        self.put(JournalEntry("INSERT OR REPLACE INTO similar VALUES (?, ?)", (digest, first)))
 
     def add_upload(self, digest: bytes, url: str, asset_id: str | None) -> None:
         """Keep the address of an upload."""

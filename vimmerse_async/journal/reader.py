@@ -240,6 +240,13 @@ class JournalReader:
         found = self._all("SELECT url FROM uploads WHERE digest = ?", [digest])
         return found[0][0] if found else None
 
+    def similar_to(self, digest: bytes) -> bytes | None:
+        """Return the digest of the picture that one was found to look like; None: of none."""
+        if self._version < schema.WITH_MARKS:
+            return None
+        found = self._all("SELECT first FROM similar WHERE digest = ?", [digest])
+        return found[0][0] if found else None
+
     def digest_of(self, file: FileState) -> bytes | None:
         """Return the digest of a file's bytes; None when it was not read as it is now."""
         if self._version < schema.WITH_OUTPUTS:

@@ -172,6 +172,18 @@ def _no_source(
     "or meant by an expression of SQL.",
     panel=MONEY,
 )
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Look at all answers for what is wrong with them; they get a column `check`.",
+    panel=MONEY,
+)
+@click.option(
+    "--share-similar",
+    is_flag=True,
+    help="Ask once about pictures of a folder that look the same.",
+    panel=MONEY,
+)
 @budget_options
 @click.option(
     "--dry-run", is_flag=True, help="Say what it would ask and cost; send nothing.", panel=MONEY
@@ -198,6 +210,8 @@ def caption_command(
     fresh: bool,
     retry_errors: str | None,
     again: str | None,
+    check: bool,
+    share_similar: bool,
     overwrite: bool,
     budget: "Budget",
     exclude: Sequence[str],
@@ -232,6 +246,8 @@ def caption_command(
         files=FileOptions(convert=convert, exclude=tuple(exclude)),
         again=again,
         now=None,
+        check=check,
+        similar=share_similar,
         typed=typed_options(),
         connection=connection,
         journal=journal_path(output, journal, wanted=not no_journal),
