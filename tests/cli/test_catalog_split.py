@@ -72,11 +72,34 @@ def test_whole_floats_are_integers(key: Any) -> None:
     assert request.key == "1001"
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_columns_of_the_source_are_never_replaced(
-    vimmerse: Callable[..., Ended], place: Path, emulator: Emulator
+    vimmerse: Callable[..., Ended], place: Path, emulator: Emulator, form: str
 ) -> None:
-    """A catalog that has a column of the name already is refused, not overwritten."""
-    (place / "c.csv").write_text(f'sku,image\n1,"{A},{B}"\n')
-    ended = vimmerse("caption", "c.csv", "-o", "o.csv", "--split", "all")
-    assert (ended.code, emulator.requests) == (2, [])
-    assert "image" in ended.err
+    """What is added beside columns of the same names gets others, generation after generation."""
+    (place / "c.csv").write_text(f'sku,image\n1,"{A},{B}"\n2,{A}\n')
+    words = ("--split", "all", "--column", "image")
+    source = "c.csv"
+    for target in (f"one.{form}", f"two.{form}", "three.csv"):
+        assert vimmerse("caption", source, "-o", target, *words).code == 0
+        source = target
+    assert len(emulator.requests) == 3 * 2
+    rows = list(csv.DictReader((place / "three.csv").read_text().splitlines()))
+    own = ["sku", "image"]
+    first = ["vimmerse_image", "image_index", "prompt", "error"]
+    second = ["vimmerse_image_2", "vimmerse_image_index", "vimmerse_prompt", "vimmerse_error"]
+    third = [
+        "vimmerse_image_3", "vimmerse_image_index_2", "vimmerse_prompt_2", "vimmerse_error_2",
+    ]  # fmt: skip
+    assert list(rows[0]) == [*own, *first, *second, *third]
+    assert len(rows) == 2 * 2 * 2 + 1
+    assert {row["image"] for row in rows} == {f"{A},{B}", A}
+    for row in rows:
+        for columns in (first, second, third):
+            address, number, prompt, _ = (row[name] for name in columns)
+            assert address == (A, B)[int(number) - 1]
+            assert prompt
+    export = vimmerse("export", f"one.{form}", "-o", "e.csv")
+    assert export.code == 0, export.err
+    exported = list(csv.DictReader((place / "e.csv").read_text().splitlines()))
+    assert [row["vimmerse_image"] for row in exported] == [A, B, A]

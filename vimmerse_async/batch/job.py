@@ -99,6 +99,7 @@ class BatchJob:
             run = Run(self.session, source, sink, self._plan(ledger, allowance))
             cancelled = True
             try:
+                await ledger.begun()
                 yield run
                 cancelled = False
             finally:

@@ -84,6 +84,14 @@ class Ledger:
         self._timer = self._loop.call_later(SAMPLE, self._sample_again)
         return pipeline.changed.notify_all
 
+    async def begun(self) -> None:
+        """Wait until the run is known to the disk: killed right after, it is the last one there.
+
+        Raises:
+            JournalError: The journal cannot be written.
+        """
+        await self._journal.flush()
+
     def source_of(self, source: RowSource, plan: BatchPlan, pipeline: Pipeline) -> Intake:
         """Return the rows that are to be asked: those that the journal does not answer."""
         return Intake(source, plan, self._journal, pipeline)

@@ -30,6 +30,9 @@ class Unkept:
         """Note whose results these are; nobody need be told when one is read."""
         self.record = pipeline.settle
 
+    async def begun(self) -> None:
+        """Return at once: no run is known later."""
+
     def source_of(
         self,
         source: "RowSource",

@@ -1,18 +1,17 @@
 """Several addresses in one cell: told apart, and made rows of their own where that is wanted."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any, Literal
 
 import attrs
 
 from vimmerse_async.catalog.rows import CatalogRow
-from vimmerse_async.catalog.values import ColumnType
+from vimmerse_async.catalog.values import ColumnType, free_name
 
 Split = Literal["first", "all"]
-IMAGE_COLUMN = "image"
-INDEX_COLUMN = "image_index"
-SPLIT_KINDS: dict[str, ColumnType] = {IMAGE_COLUMN: "text", INDEX_COLUMN: "int"}
+SPLIT_COLUMNS = ("image", "image_index")
+"""What an address and its number are called where the catalog has no such columns."""
 _BETWEEN = re.compile(r"[\s,;|]+(?=https?://)", re.IGNORECASE)
 
 
@@ -31,9 +30,23 @@ def addresses_of(value: Any) -> list[Any]:
     return _BETWEEN.split(text)
 
 
-def split_rows(rows: Iterable[CatalogRow], column: str) -> Iterator[CatalogRow]:
+def split_columns(taken: Container[str]) -> tuple[str, str]:
+    """Return what the columns are called that splitting adds."""
+    address, number = SPLIT_COLUMNS
+    return free_name(address, taken), free_name(number, taken)
+
+
+def kinds_of_split(names: tuple[str, str]) -> dict[str, ColumnType]:
+    """Return the columns that splitting adds, and what they hold."""
+    return {names[0]: "text", names[1]: "int"}
+
+
+def split_rows(
+    rows: Iterable[CatalogRow], column: str, names: tuple[str, str]
+) -> Iterator[CatalogRow]:
     """Yield a row for each address, which stands with its number, from 1, in two columns more."""
     for row in rows:
         for number, address in enumerate(addresses_of(row.fields.get(column)) or [None], 1):
-            fields = {**row.fields, IMAGE_COLUMN: address, INDEX_COLUMN: number}
-            yield attrs.evolve(row, fields=fields, lead=row.lead if number == 1 else "")
+            fields = {**row.fields, names[0]: address, names[1]: number}
+            lead = row.lead if number == 1 else ""
+            yield attrs.evolve(row, fields=fields, lead=lead, address=number)

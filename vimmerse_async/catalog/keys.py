@@ -7,7 +7,6 @@ from hashlib import blake2b
 import attrs
 
 from vimmerse_async.batch.identity import RefusedRequest, digest_of
-from vimmerse_async.catalog.addresses import INDEX_COLUMN
 from vimmerse_async.catalog.questions import Questions, refusal
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.errors import InvalidRequestError, brief
@@ -99,7 +98,7 @@ class Keys:
 
     def _place(self, row: CatalogRow) -> str:
         line = f"line {row.line}" if row.part is None else f"{row.part.name}, line {row.line}"
-        return f"{line}, image {row.fields[INDEX_COLUMN]}" if self._is_split else line
+        return f"{line}, image {row.address}" if self._is_split else line
 
 
 def check_keys(rows: Iterable[CatalogRow], questions: Questions) -> None:

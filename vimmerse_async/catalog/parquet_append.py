@@ -19,8 +19,10 @@ from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.values import ColumnType, own_columns
 from vimmerse_async.errors import InvalidRequestError
 
-_HELD = 8 << 20
-"""Bytes of rows in memory; a larger group of rows is written as several."""
+_HELD = 2 << 20
+"""Bytes of rows in memory, and as many of answers; a larger group is written as several."""
+_DICTIONARY = 1 << 15
+"""Bytes up to which a column's values are kept once; beyond they are hardly worth their memory."""
 
 
 class ParquetAppender:
@@ -49,10 +51,12 @@ class ParquetAppender:
         self._kinds = (*self._added.values(), arrow.string(), arrow.string())
         self._rows: list[tuple[Any, ...]] = []
         self._packed: list[list[Any]] = [[] for _ in self._kinds]
+        self._packed_size = 0
         self._places = array("I")
         self._parts = self._read()
         self._part: Any = None
         self._begin = self._end = 0
+        arrow.default_memory_pool().release_unused()  # what the asking took, too
         self._writer = arrow.parquet.ParquetWriter(stream, schema, **_properties(self._source))
 
     def write(self, row: CatalogRow, prompt: str | None, error: str | None) -> None:
@@ -68,6 +72,8 @@ class ParquetAppender:
         self._rows.append((*added, _text(prompt), _text(error)))
         if len(self._rows) == READ_AT_ONCE:
             self._pack()
+            if self._packed_size >= _HELD:
+                self._cut()
 
     def close(self) -> None:
         """Write the rest and the foot of the file."""
@@ -91,24 +97,39 @@ class ParquetAppender:
         columns = zip(*self._rows, strict=True)
         for packed, values, kind in zip(self._packed, columns, self._kinds, strict=False):
             packed.append(self._arrow.array(values, kind))
+            self._packed_size += packed[-1].nbytes
         self._rows = []
 
-    def _is_whole(self, count: int) -> bool:
+    def _cut(self) -> None:
+        """Write the rows so far, and go on within their part; the last may have more answers."""
+        part, last = self._part, self._places[-1]
+        self._flush()
+        self._part = part.slice(last)
+        self._begin += last
+
+    def _taken(self, part: Any) -> Any:
+        """Return the rows of a part that were written, each as often as it was."""
         places = self._places
-        return len(places) == count and all(place == at for at, place in enumerate(places))
+        first, count = places[0], len(places)
+        if places[-1] - first == count - 1 and all(
+            place == at for at, place in enumerate(places, first)
+        ):
+            return part.slice(first, count)
+        return part.take(self._arrow.array(places, self._arrow.uint32()))
 
     def _flush(self) -> None:
-        arrow, part, places = self._arrow, self._part, self._places
-        if not places:
+        arrow, part = self._arrow, self._part
+        if not self._places:
             return
         self._pack()
         own = [arrow.chunked_array(*pair) for pair in zip(self._packed, self._kinds, strict=True)]
-        if not self._is_whole(part.num_rows):
-            part = part.take(arrow.array(places, arrow.uint32()))
+        part = self._taken(part)
         table = arrow.Table.from_arrays([*part.columns, *own], schema=self._schema)
         self._writer.write_table(table, table.num_rows)
         self._packed, self._places = [[] for _ in self._kinds], array("I")
+        self._packed_size = 0
         self._part = None
+        arrow.default_memory_pool().release_unused()
 
     def _read(self) -> Iterator[Any]:
         """Yield the groups of rows, large ones in parts."""
@@ -173,6 +194,7 @@ def _properties(source: ParquetRows) -> dict[str, Any]:
     return {
         "compression": {name: _CODECS.get(codec, codec) for name, codec in codecs.items()},
         # answers are all different: a dictionary of them would only take memory
+        "dictionary_pagesize_limit": _DICTIONARY,
         "data_page_size": 1 << 16,  # larger pages take several times their size
         "use_dictionary": [each.path_in_schema for each in columns if each.has_dictionary_page],
     }

@@ -7,10 +7,10 @@ import attrs
 
 from vimmerse_async.batch.identity import RefusedRequest, question_of
 from vimmerse_async.catalog.addresses import (
-    IMAGE_COLUMN,
-    SPLIT_KINDS,
+    SPLIT_COLUMNS,
     Split,
     addresses_of,
+    split_columns,
     split_rows,
 )
 from vimmerse_async.catalog.forms import TEXT_COLUMN, URL_COLUMN, is_address
@@ -48,6 +48,8 @@ class Questions:
         prompt_column: Of the texts to start from; None for none.
         key_column: Of what a row is known by when its URL changes; None: by what is asked.
         split: What becomes of several URLs in one cell of `column`; None: the row is refused.
+        added: What the columns are called that splitting adds, where the usual names are taken;
+            None: they are not.
     """
 
     option: OptionLike = PromptOption.IMAGE_2_PROMPT
@@ -59,6 +61,12 @@ class Questions:
     prompt_column: str | None = None
     key_column: str | None = None
     split: Split | None = None
+    added: tuple[str, str] | None = None
+
+    @property
+    def split_columns(self) -> tuple[str, str]:
+        """What the columns are called that splitting adds."""
+        return self.added or SPLIT_COLUMNS
 
     @property
     def columns(self) -> frozenset[str]:
@@ -99,23 +107,23 @@ class Questions:
             name = getattr(self, option)
             if name is not None and name not in columns:
                 raise _no_column(option, name, columns)
-        taken = [name for name in SPLIT_KINDS if self.split == "all" and name in columns]
-        if taken:
-            raise InvalidRequestError(
-                f"--split all writes the columns {_listed(list(SPLIT_KINDS))}, and the catalog has "
-                f"{_listed(taken)} already: rename it, or take --split first",
-                field="split",
-            )
+        names = split_columns(columns)
+        if self.split == "all" and names != SPLIT_COLUMNS:
+            return attrs.evolve(self, column=self._found(columns, sample), added=names)
+        return attrs.evolve(self, column=self._found(columns, sample))
+
+    def _found(self, columns: Sequence[str], sample: Sequence[CatalogRow]) -> str | None:
+        """Return the column of the pictures' URLs, or of the texts; None where there is none."""
         by_text = self.prompt_column is not None and self.option != PromptOption.IMAGE_2_PROMPT
         if self.column is not None or self.video_column is not None or by_text or not sample:
-            return self
-        return attrs.evolve(self, column=self._guess(columns, sample))
+            return self.column
+        return self._guess(columns, sample)
 
     def rows(self, rows: Iterable[CatalogRow]) -> Iterable[CatalogRow]:
         """Return the rows that are asked about, one for each URL where that was said."""
         if self.split != "all" or self.column is None or self.about_text:
             return rows
-        return split_rows(rows, self.column)
+        return split_rows(rows, self.column, self.split_columns)
 
     def ask(self, row: CatalogRow) -> PromptRequest:
         """Return what is asked about a row; of a row that cannot be asked, a refusal."""
@@ -164,7 +172,7 @@ class Questions:
     def _one_each(self, row: CatalogRow) -> CatalogRow:
         """Return a row whose cells hold one URL each."""
         if self.column is not None and self.split is not None:
-            source = IMAGE_COLUMN if self.split == "all" else self.column
+            source = self.split_columns[0] if self.split == "all" else self.column
             address = next(iter(addresses_of(row.fields.get(source))), None)
             row = attrs.evolve(row, fields={**row.fields, self.column: address})
         for column in (self.column, self.column2, self.video_column):

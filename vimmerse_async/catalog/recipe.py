@@ -77,7 +77,10 @@ class Recipe:
     @property
     def asked(self) -> str:
         """Stands for what is asked: the same as long as the same is asked about the same rows."""
-        words = json.dumps(self.kept()["questions"], sort_keys=True).encode()
+        asked = self.kept()["questions"]
+        if asked["added"] is None:  # journals from before there was such a word know no other
+            del asked["added"]
+        words = json.dumps(asked, sort_keys=True).encode()
         return hashlib.blake2b(words, digest_size=8).hexdigest()
 
     def kept(self) -> dict[str, Any]:
@@ -95,6 +98,8 @@ class Recipe:
             return None
         known = {field.name for field in attrs.fields(Questions)}
         asked = {name: value for name, value in kept["questions"].items() if name in known}
+        if asked.get("added") is not None:
+            asked["added"] = tuple(asked["added"])
         dialect = DialectOptions(**kept.get("dialect") or {})
         files = kept.get("files") or {}
         return cls(

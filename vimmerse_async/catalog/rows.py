@@ -29,6 +29,7 @@ class CatalogRow:
         convert: Whether a local file that the API does not take is converted.
         unread: Whether it stands for what is missing from here on: its catalog is not whole.
         again: Which repetition of the same question it asks; 0: the first.
+        address: Which of a split cell's addresses it has, from 1; 0: its cell was not split.
     """
 
     line: int
@@ -44,3 +45,4 @@ class CatalogRow:
     part: "Part | None" = None
     unread: bool = False
     again: int = 0
+    address: int = 0

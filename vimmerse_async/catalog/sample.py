@@ -7,7 +7,6 @@ from typing import Any
 
 import attrs
 
-from vimmerse_async.catalog.addresses import INDEX_COLUMN
 from vimmerse_async.catalog.rows import CatalogRow
 
 RowKey = tuple[int, int, Any]
@@ -32,7 +31,7 @@ class Sampling:
 def key_of_row(row: CatalogRow) -> RowKey:
     """Return what tells a row from all others of its catalog."""
     part = 0 if row.part is None else row.part.index
-    return part, row.line, row.fields.get(INDEX_COLUMN)
+    return part, row.line, row.address
 
 
 def sample(

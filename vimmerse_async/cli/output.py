@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TextIO
 
-from vimmerse_async.catalog.addresses import SPLIT_KINDS
+from vimmerse_async.catalog.addresses import kinds_of_split
 from vimmerse_async.catalog.append import (
     Appender,
     appender_for,
@@ -176,7 +176,7 @@ def output_of(
         OutputError: It cannot be created.
     """
     more = more or {}
-    split = SPLIT_KINDS if questions.split == "all" else ()
+    split = questions.split_columns if questions.split == "all" else ()
     added = (*source.keys, *split, *more)
 
     def make(stream: IO[Any]) -> Appender:
@@ -197,7 +197,7 @@ def kinds_of_output(
         questions: What is asked about each row.
     """
     if questions.split == "all":
-        return {**kinds, **SPLIT_KINDS}
+        return {**kinds, **kinds_of_split(questions.split_columns)}
     return kinds if source.folder is None else {**kinds, URL_COLUMN: "text"}
 
 
