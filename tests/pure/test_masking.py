@@ -179,15 +179,13 @@ def test_F8_no_pattern_looks_further_than_one_token():
     mask = Mask(['a-secret"key\\of', "another/of+letters"])
     assert set(compiled(mask.thorough)) == set(tokens)
     assert not set(compiled(mask.packed))
-    literals = [each.pattern for swap in mask.swift for each in compiled(swap)]
-    assert len(literals) == 3
-    assert all(re.escape(re.sub(rb"\\(.)", rb"\1", each)) == each for each in literals)
+    assert len(mask.forms) == 3
 
 
 def swift(mask, body):
     """Do what is done to every body."""
-    for swap in mask.swift:
-        body = swap(MASK, body)
+    for form in mask.forms:
+        body = body.replace(form, MASK)
     return body
 
 

@@ -82,7 +82,8 @@ class Reader(ast.NodeVisitor):
     def _is_aiohttps(self, owner: str, name: str) -> bool:
         if name.startswith("__"):  # Python's own
             return False
-        return name.startswith("_") or (name in self._public and "lease" not in owner)
+        ours = "lease" in owner or owner in {"os", "reader", "response"}
+        return name.startswith("_") or (name in self._public and not ours)
 
     def _of_self(self, name: str, *, stored: bool) -> None:
         if self.place is None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from wire_kit import PURE
 
 import vimmerse_async
 from vimmerse_async import RetryPolicy, image_2_prompt, refine_prompt, suggest_prompt, text_prompt
@@ -58,7 +57,7 @@ async def test_frames_above_aiohttp(ask, serve, connect):
 
 @pytest.mark.parametrize("ask", CALLS.values(), ids=CALLS)
 async def test_python_calls(ask, serve, connect):
-    """A request on a warm connection makes at most 24 Python calls of ours, and 30 of aiohttp's.
+    """A request on a warm connection makes at most 23 Python calls of ours, and none of aiohttp's.
 
     The limit's are not counted, nor the parser's own, if it is in Python. Plain aiohttp makes 147.
     """
@@ -81,9 +80,9 @@ async def test_python_calls(ask, serve, connect):
         await ask(session)
     finally:
         sys.setprofile(None)
-    assert len(ours) <= 24, ours
-    assert len(theirs) <= (40 if PURE else 30), theirs
-    assert "GuardedConnector.take" in ours
+    assert len(ours) <= 23, ours
+    assert theirs == []
+    assert "Lines.take" in ours
 
 
 def is_new(frame: FrameType) -> bool:

@@ -4,10 +4,10 @@ import pytest
 
 import vimmerse_async.session
 from vimmerse_async import APIConnectionError, BatchStoppedError, gather_prompts, refine_prompt
-from vimmerse_async.http.exchange import Transport
+from vimmerse_async.http import line
 from vimmerse_async.http.failures import failure_of
-from vimmerse_async.http.pool import GuardedProtocol
 from vimmerse_async.http.surface import HttpProcessingError
+from vimmerse_async.masking import Mask
 from vimmerse_async.wire import Lease
 
 ROWS = [f"https://a.example/{number}" for number in range(50)]
@@ -35,13 +35,15 @@ def test_what_aiohttp_calls_a_broken_reply(bug, connected):
     assert "aiohttp 3." in failure.message
 
 
-@pytest.mark.parametrize("name", ["read", "ask", "fit_for_reuse"])
+@pytest.mark.parametrize("name", ["common", "ask", "is_silent"])
 async def test_a_fault_in_the_pool(name, serve, connect, monkeypatch):
     """It is told as what it is, counts what it may have cost, and nothing is sent again."""
     server = await serve()
     session = await connect(server)
     assert await refine_prompt(session, "x") == "answer to x"
-    monkeypatch.setattr(GuardedProtocol, name, broken(AttributeError("no such name")))
+    monkeypatch.setattr(
+        line if name == "common" else line.Line, name, broken(AttributeError("no such name"))
+    )
     with pytest.raises(APIConnectionError, match="not of the input") as raised:
         await refine_prompt(session, "y")
     error = raised.value
@@ -53,7 +55,7 @@ async def test_a_fault_in_the_pool(name, serve, connect, monkeypatch):
 
 @pytest.mark.parametrize(
     ("place", "name"),
-    [(GuardedProtocol, "read"), (Transport, "_reply"), (vimmerse_async.session, "decode")],
+    [(line, "common"), (Mask, "answer"), (vimmerse_async.session, "decode")],
 )
 async def test_a_fault_of_ours_stops_a_batch(place, name, serve, connect, monkeypatch):
     """No row and no input is blamed, whatever was sent is counted, and the rest is not sent."""

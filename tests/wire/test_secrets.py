@@ -207,7 +207,8 @@ async def test_F8_a_prompt_that_holds_the_key(form, serve, connect):
 
 async def test_F8_an_asset_that_holds_the_key(serve, connect):
     """Unknown fields of an asset are masked as well."""
-    server = await serve({"do": "say", "value": {"id": "a", "args": {"X-Api-Key": KEY}}})
+    value = {"id": "a", "results": ["https://a.example/1"], "args": {"X-Api-Key": KEY}}
+    server = await serve({"do": "say", "value": value})
     asset = await upload_image(await connect(server), PNG)
     assert asset.extra == {"args": {"X-Api-Key": "***"}}
 

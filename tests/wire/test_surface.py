@@ -1,5 +1,6 @@
 """The names of aiohttp that nobody is promised: without one of them no session opens."""
 
+import ast
 import asyncio
 import json
 import os
@@ -16,8 +17,9 @@ from surface_reader import unlisted
 import vimmerse_async.http
 from vimmerse_async import refine_prompt
 from vimmerse_async.http import surface
-from vimmerse_async.http.pool import READ as READ_SIZE
-from vimmerse_async.http.pool import GuardedConnector, GuardedProtocol
+from vimmerse_async.http.line import READ as READ_SIZE
+from vimmerse_async.http.line import Line
+from vimmerse_async.http.pool import GuardedProtocol
 from vimmerse_async.http.surface import CALLED, OURS, OVERRIDDEN, READ
 
 PROGRAM = Path(__file__).with_name("renamed_aiohttp.py")
@@ -110,30 +112,44 @@ async def test_a_forgotten_name_is_found(source, found):
     assert any(each.endswith(found) for each in unlisted(source)), unlisted(source)
 
 
-async def test_connections_come_from_our_factory(serve):
-    """What is set on aiohttp's pool is used by it, and reads of a connection are made small."""
-    server = await serve()
-    connector = GuardedConnector(server.url)
-    try:
-        connection = await connector.connect(connector._request, [], aiohttp.ClientTimeout())
-        protocol = connection.protocol
-        assert type(protocol) is GuardedProtocol
-        assert protocol.transport.max_size == READ_SIZE
-        assert type(protocol.transport).max_size > READ_SIZE
-        connection.close()
-        assert connector._cleanup_handle is None
-    finally:
-        await connector.close()
+@pytest.mark.parametrize("length", [1, 100_000], ids=["ours", "aiohttp's"])
+async def test_connections_read_in_small_pieces(length, serve, connect, monkeypatch):
+    """What is set on aiohttp's pool is used by it; ours and its connections read alike."""
+    made: list[object] = []
+    for kind in (Line, GuardedProtocol):
+        connection_made = kind.connection_made
+
+        def note(protocol, transport, connection_made=connection_made):
+            connection_made(protocol, transport)
+            made.append((type(protocol), transport.max_size, type(transport).max_size))
+
+        monkeypatch.setattr(kind, "connection_made", note)
+    await refine_prompt(await connect(await serve()), "x" * length)
+    ((kind, size, before),) = made
+    assert kind is (Line if length == 1 else GuardedProtocol)
+    assert size == READ_SIZE < before
 
 
-async def test_the_pools_of_both_ways_are_one(serve, connect):
-    """A connection that carried an upload's kind of request is used by a small one, too."""
+@pytest.mark.parametrize("length", [1, 100_000], ids=["ours", "aiohttp's"])
+async def test_each_way_has_a_pool(length, serve, connect):
+    """Either way, a connection that has carried a request carries the next of its kind."""
     server = await serve()
     session = await connect(server)
-    await refine_prompt(session, "x" * 100_000)
-    await refine_prompt(session, "x")
-    await refine_prompt(session, "x" * 100_000)
+    for _ in range(3):
+        await refine_prompt(session, "x" * length)
     assert [ask.connection for ask in server.requests] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["line", "lines", "opening", "exchange"])
+def test_the_hot_path_uses_no_private_name(name):
+    """What a small request walks through reads nothing that begins with "_" but its own."""
+    tree = ast.parse((ROOM / f"{name}.py").read_text("utf-8"))
+    read = {
+        ast.unparse(each)
+        for each in ast.walk(tree)
+        if isinstance(each, ast.Attribute) and re.match(r"_[a-z]", each.attr)
+    }
+    assert {each for each in read if not re.fullmatch(r"self\._\w+", each)} == set()
 
 
 def test_parser_errors_have_a_name_outside_of_client_error():

@@ -18,17 +18,13 @@ from vimmerse_async.config import Config, Secret
 from vimmerse_async.decode import MAX_REPLY
 from vimmerse_async.http.face import maker
 from vimmerse_async.http.failures import failure_of
+from vimmerse_async.http.line import ERROR_REPLY_PATIENCE
 from vimmerse_async.http.multipart import build_form
 from vimmerse_async.http.pool import Body, GuardedConnector, current_lease
+from vimmerse_async.http.reading import MAX_ERROR_REPLY, PIECE_COST
 from vimmerse_async.http.surface import HttpProcessingError
 from vimmerse_async.wire import Call, Failure, Lease
 
-MAX_ERROR_REPLY = 64 * 1024
-"""Bytes of an error's body that are read."""
-ERROR_REPLY_PATIENCE = 2.0
-"""Seconds that the rest of an error's body is waited for."""
-PIECE_COST = 64
-"""Bytes that each piece of a body counts at least: a flood of tiny chunks takes time, not room."""
 LARGE = 1024 * 1024
 """Bytes; aiohttp warns of larger bodies that are not files."""
 

@@ -1,8 +1,8 @@
 """One exchange: a `Call` goes out over the pool, a `Reply` or a `Failure` comes back.
 
-A small request goes straight to a connection of aiohttp's pool and is read by aiohttp's parser;
-aiohttp's client session, which costs twice as much as all the rest, is asked where it is needed:
-for forms and large bodies, and where a proxy, a tracer, a mock or a tape has a say.
+A small request goes to a connection of our own; aiohttp's client session, which costs twice as
+much as all the rest, is asked where it is needed: for forms and large bodies, and where a proxy, a
+tracer, a mock or a tape has a say.
 """
 
 import asyncio
@@ -12,19 +12,20 @@ from typing import Any
 
 import aiohttp
 import attrs
-from multidict import MultiMapping
 from yarl import URL
 
 from vimmerse_async.config import Config
 from vimmerse_async.decode import ERROR_HEADERS, MAX_REPLY, SUCCESS_HEADERS, unpack
 from vimmerse_async.errors import ConfigurationError
 from vimmerse_async.http.causes import SAYS_NOTHING
-from vimmerse_async.http.client import Client, explanation, read
+from vimmerse_async.http.client import Client
 from vimmerse_async.http.face import is_touched
 from vimmerse_async.http.failures import BUGS, failure_of
-from vimmerse_async.http.pool import GuardedConnector, GuardedProtocol
+from vimmerse_async.http.lines import Lines
+from vimmerse_async.http.pool import GuardedConnector
+from vimmerse_async.http.reading import Fields
 from vimmerse_async.http.surface import HttpProcessingError, check
-from vimmerse_async.masking import MASK, Mask
+from vimmerse_async.masking import Mask
 from vimmerse_async.wire import Call, Failure, Lease, Operation, Reply
 
 SMALL = 32 * 1024
@@ -64,12 +65,13 @@ class Transport:
         self._mask = Mask(config.secrets)
         url = URL(config.origin)
         self._place = f"{url.host_subcomponent}:{url.port}"
-        self._connector = GuardedConnector(config.origin, **({} if ssl is None else {"ssl": ssl}))
+        self._connector = GuardedConnector(**({} if ssl is None else {"ssl": ssl}))
+        self._lines = Lines(config.origin, ssl)
         self._client = Client(self._connector, config, proxy, trace_configs)
         self._is_direct = proxy is None
         self._is_plain = url.scheme == "http"
         self._urls: dict[str, URL] = {}
-        self._heads: dict[tuple[str, str], Head] = {}
+        self._heads: dict[str, Head] = {}
         self._waits: dict[float | None, aiohttp.ClientTimeout] = {}
 
     def makes_spans(self) -> bool:
@@ -80,21 +82,24 @@ class Transport:
     @property
     def reached(self) -> bool:
         """Whether there ever was a connection."""
-        return self._connector.reached
+        return self._lines.reached or self._connector.reached
 
     async def close(self) -> None:
         """Close every connection."""
         self._client.detach()
+        await self._lines.close()
         await self._connector.close()
 
     def drop(self) -> None:
         """Close every connection at once, without a loop's help."""
         self._client.detach()
+        self._lines.drop()
         self._connector.drop()
 
     def abandon(self) -> None:
         """Forget every connection untouched: in a forked child they are the parent's, too."""
         self._client.detach()
+        self._lines.abandon()
         self._connector.abandon()
 
     def exchange(
@@ -118,38 +123,31 @@ class Transport:
         return self._request(call, connect, lease, touch)
 
     async def _ask(self, call: Call, connect: float | None, lease: Lease) -> Reply | Failure:
-        operation, body = call.operation, call.body or b""
-        protocol: GuardedProtocol | None = None
-        status: int | None = None
-        whole = False
+        lines, operation, body = self._lines, call.operation, call.body or b""
+        line = None
         try:
-            head = self._heads.get((operation.method, operation.path)) or self._head(operation)
-            protocol = self._connector.take(lease)
-            if protocol is None:
-                wait = self._waits.get(connect) or self._wait(connect)
-                protocol = await self._connector.open(wait, lease)
-                if asyncio.get_running_loop().time() > lease.until:
-                    whole = True
-                    return Failure("deadline", sent=False, message=_LATE)
-            request = head % len(body)
-            if lease.headers:
-                request = request[:-2] + _lines(lease.headers)
-            protocol.ask(request + body, has_body=operation.method != "HEAD")
-            message, stream = await protocol.read()
-            while 100 <= message.code < 200 and message.code != 101:
-                message, stream = await protocol.read()
-            status = message.code
-            if status < 300:
-                got = stream.read_nowait() if stream.is_eof() else await read(stream)
+            line = None if lease.fresh else lines.take()
+            if line is not None:
+                lease.connected = lease.reused = True
             else:
-                got = await explanation(stream)
-            whole = stream.at_eof() and stream.exception() is None
+                line = await lines.open(connect, lease)
+                if asyncio.get_running_loop().time() > lease.until:
+                    return Failure("deadline", sent=False, message=_LATE)
+            head = self._heads.get(operation.path) if operation.method == "POST" else None
+            if head is None or lease.headers:
+                head = self._head(operation, lease.headers)
+            has_body = operation.method != "HEAD"
+            status, told, got = await line.ask(head % len(body) + body, has_body=has_body)
         except (aiohttp.ClientError, HttpProcessingError, OSError, *BUGS) as error:
-            return self._guess(failure_of(error, lease, status, self._place))
+            begun = None if line is None else line.begun
+            return self._guess(failure_of(error, lease, begun, self._place))
         finally:
-            if protocol is not None:
-                self._connector.give(protocol, whole=whole)
-        return self._reply(status, message.headers, got)
+            if line is not None:
+                lines.give(line)
+        lines.answered = True
+        if type(told) is bytes and got is not None:
+            return Reply(status, Fields(told, self._mask), self._mask.answer(got))
+        return self._reply(status, Fields(told, self._mask) if type(told) is bytes else told, got)
 
     async def _request(
         self, call: Call, connect: float | None, lease: Lease, touch: Callable[[], None] | None
@@ -161,14 +159,13 @@ class Transport:
 
     def _guess(self, failure: Failure) -> Failure:
         """Say what may be wrong where a server takes connections and never says a word."""
-        if failure.kind != "lost" or self._connector.answered or not self._is_plain:
+        known = self._lines.answered or self._connector.answered or not self._is_plain
+        if failure.kind != "lost" or known:
             return failure
         message = f"{failure.message}: {self._place} {SAYS_NOTHING}"
         return attrs.evolve(failure, message=message)
 
-    def _reply(
-        self, status: int, headers: MultiMapping[str], body: bytes | None
-    ) -> Reply | Failure:
+    def _reply(self, status: int, headers: Any, body: bytes | None) -> Reply | Failure:
         if body is None or len(body) > MAX_REPLY:
             message = f"the reply is larger than {MAX_REPLY:,} bytes, or in too many pieces"
             return Failure("too_large", sent=True, message=message)
@@ -182,11 +179,8 @@ class Transport:
                 message = f"the server answered {status}, but its Content-Encoding is broken"
                 return Failure(unpacked, sent=True, message=message, status=status)
             body = unpacked if isinstance(unpacked, bytes) else b""
-        for swap in self._mask.swift:
-            body = swap(MASK, body)
-        if status >= 300 or b"\\u00" in body or b"\\/" in body or b"\0" in body:
-            mask = self._mask
-            body = mask.refusal(body) if status >= 300 else mask.thorough(MASK, body)
+        mask = self._mask
+        body = mask.refusal(mask.answer(body)) if status >= 300 else mask.answer(body)
         return Reply(status, kept, body)
 
     def _url(self, path: str) -> URL:
@@ -203,20 +197,16 @@ class Transport:
             self._waits[connect] = wait
         return wait
 
-    def _head(self, operation: Operation) -> Head:
+    def _head(self, operation: Operation, added: Mapping[str, str] | None) -> Head:
         url, headers = self._url(operation.path), self._config.headers
         lines = [f"{operation.method} {url.raw_path_qs} HTTP/1.1"]
         lines += [f"Host: {url.host_port_subcomponent}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
+        lines += [f"{name}: {value}" for name, value in {**headers, **(added or {})}.items()]
         known = "\r\n".join(lines).replace("%", "%%")
         head = Head(f"{known}\r\nContent-Length: %d\r\n\r\n".encode())
-        if len(self._heads) < 64:
-            self._heads[operation.method, operation.path] = head
+        if added is None and operation.method == "POST" and len(self._heads) < 64:
+            self._heads[operation.path] = head
         return head
-
-
-def _lines(headers: Mapping[str, str]) -> bytes:
-    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode() + b"\r\n"
 
 
 def check_tls(ssl: object) -> None:

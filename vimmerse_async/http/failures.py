@@ -23,8 +23,15 @@ from vimmerse_async.http.causes import (
     stranger,
 )
 from vimmerse_async.http.multipart import FormError
-from vimmerse_async.http.pool import SpokeFirstError, UnaskedEndError
 from vimmerse_async.http.surface import HttpProcessingError
+from vimmerse_async.http.unsent import (
+    CertificateError,
+    HandshakeError,
+    SpokeFirstError,
+    UnaskedEndError,
+    UnopenedError,
+    UnresolvedError,
+)
 from vimmerse_async.wire import Failure, Lease
 
 BUGS = (AttributeError, TypeError, NameError, AssertionError, NotImplementedError)
@@ -86,8 +93,11 @@ def _cause(error: Exception, place: str) -> Cause | None:
 
 
 def _name_unsent(error: Exception, place: str) -> Cause:
-    if isinstance(error, OSError) and error.errno in _LOCAL:
-        return "local", f"this process has no sockets left ({errno.errorcode[error.errno]})"
+    number = getattr(error, "errno", None) or getattr(
+        getattr(error, "os_error", None), "errno", None
+    )
+    if number in _LOCAL:
+        return "local", f"this process has no sockets left ({errno.errorcode[number]})"
     if isinstance(error, SpokeFirstError):
         known = stranger(error.first_bytes, place)
         kind, message = known or ("connect", place)
@@ -146,23 +156,23 @@ def _name_unreachable(error: aiohttp.ClientConnectorError) -> Cause:
     return "connect", f"no connection to {whom}{_place(error)}: {_reason(error.os_error)}"
 
 
-def _place(error: aiohttp.ClientConnectorError) -> str:
+def _place(error: aiohttp.ClientConnectorError | UnopenedError) -> str:
     host = f"[{error.host}]" if ":" in error.host else error.host
     return f"{host}:{error.port}"
 
 
-_UNSENT: tuple[tuple[type[Exception], Callable[[Any], Cause]], ...] = (
-    (aiohttp.ClientResponseError, _name_no_proxy),
-    (aiohttp.ClientConnectorCertificateError, _name_certificate),
+_UNSENT: tuple[tuple[tuple[type[Exception], ...], Callable[[Any], Cause]], ...] = (
+    ((aiohttp.ClientResponseError,), _name_no_proxy),
+    ((aiohttp.ClientConnectorCertificateError, CertificateError), _name_certificate),
     (
-        aiohttp.ClientConnectorDNSError,
+        (aiohttp.ClientConnectorDNSError, UnresolvedError),
         lambda error: ("dns", f"the name {error.host} cannot be resolved"),
     ),
-    (aiohttp.ClientConnectorSSLError, _name_handshake),
-    (TimeoutError, lambda _error: ("connect_timeout", "no connection in time")),
-    (aiohttp.ClientConnectorError, _name_unreachable),
+    ((aiohttp.ClientConnectorSSLError, HandshakeError), _name_handshake),
+    ((TimeoutError,), lambda _error: ("connect_timeout", "no connection in time")),
+    ((aiohttp.ClientConnectorError, UnopenedError), _name_unreachable),
     (
-        aiohttp.ServerDisconnectedError,
+        (aiohttp.ServerDisconnectedError,),
         lambda _error: ("connect", "the proxy ended the connection: it may be no HTTP proxy"),
     ),
 )

@@ -1,4 +1,4 @@
-"""A connection pool that never hands out a connection on which somebody spoke out of turn.
+"""aiohttp's connection pool, which never hands out one on which somebody spoke out of turn.
 
 aiohttp gives bytes that arrive on an idle pooled connection to the next request: a wrong caption
 without an error (aio-libs/aiohttp#13656). Here three nets hold: bytes between replies end the
@@ -12,49 +12,17 @@ import select
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
-from time import monotonic
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
-from yarl import URL
 
+from vimmerse_async.http.line import FIRST, HEARING, READ
+from vimmerse_async.http.lines import KEEPALIVE
 from vimmerse_async.http.surface import Connection, HttpProcessingError, ResponseHandler
+from vimmerse_async.http.unsent import SpokeFirstError, UnaskedEndError
 from vimmerse_async.wire import Lease
 
-KEEPALIVE = 15.0
-"""Seconds a connection is kept idle: well below the usual 60 s of load balancers."""
-READ = 64 * 1024
-"""Bytes read at once. asyncio's 256 KiB are mapped and unmapped by malloc for every read."""
-HEARING = 0.5
-"""Seconds that a server is given to refuse a finished handshake: a long way, there and back."""
-FIRST = 16
-"""Bytes of what is no reply that are looked at: another protocol shows itself in them."""
-
 current_lease: ContextVar[Lease] = ContextVar("current_lease", default=Lease())  # noqa: B039 - that of nobody
-
-
-class SpokeFirstError(aiohttp.ClientConnectionError):
-    """On a new connection there were bytes before anything was asked.
-
-    Args:
-        first_bytes: Those.
-    """
-
-    def __init__(self, first_bytes: bytes) -> None:
-        super().__init__()
-        self.first_bytes = first_bytes
-
-
-class UnaskedEndError(aiohttp.ClientConnectionError):
-    """A new TLS connection was ended before anything was asked.
-
-    Args:
-        answered: Whether the server ever answered anything.
-    """
-
-    def __init__(self, *, answered: bool) -> None:
-        super().__init__()
-        self.answered = answered
 
 
 class GuardedProtocol(ResponseHandler):
@@ -69,19 +37,6 @@ class GuardedProtocol(ResponseHandler):
         super().connection_made(transport)
         if hasattr(transport, "max_size"):
             transport.max_size = READ
-
-    def ask(self, request: bytes, *, has_body: bool) -> None:
-        """Send a request of which `read` gets the reply's head and body.
-
-        Raises:
-            ClientConnectionResetError: The connection has ended.
-        """
-        self.set_response_params(
-            skip_payload=not has_body, read_until_eof=True, auto_decompress=False
-        )
-        if self.transport is None or self.transport.is_closing():
-            raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
-        self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes for the request under way, or end an idle connection.
@@ -182,7 +137,6 @@ class GuardedConnector(aiohttp.TCPConnector):
     """The pool: as many connections as the limit admits requests, checked before each reuse.
 
     Args:
-        origin: Where `take` and `open` connect to.
         options: aiohttp's own.
 
     Attributes:
@@ -190,54 +144,13 @@ class GuardedConnector(aiohttp.TCPConnector):
         answered: True once there was a whole reply on one.
     """
 
-    def __init__(self, origin: str, **options: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(
             limit=0, keepalive_timeout=KEEPALIVE, timeout_ceil_threshold=float("inf"), **options
         )
         self._factory: Any = partial(GuardedProtocol, loop=self._loop)
-        self._request = aiohttp.ClientRequest("GET", URL(origin), loop=self._loop)
-        self._key = self._request.connection_key
         self.reached: bool = False
         self.answered: bool = False
-
-    def take(self, lease: Lease) -> GuardedProtocol | None:
-        """Return an idle connection on which nobody has spoken; None when there is none."""
-        waiting: Any = None if lease.fresh else self._conns.get(self._key)
-        if waiting is None:
-            return None
-        oldest = monotonic() - KEEPALIVE
-        while waiting:
-            protocol, since = waiting.popleft()
-            if not waiting:
-                del self._conns[self._key]
-            if since < oldest or not protocol.is_connected() or not protocol.fit_for_reuse():
-                protocol.close()
-                continue
-            self._acquired.add(protocol)
-            protocol.idle = False
-            lease.connected = lease.reused = True
-            return cast("GuardedProtocol", protocol)
-        return None
-
-    async def open(self, timeout: aiohttp.ClientTimeout, lease: Lease) -> GuardedProtocol:
-        """Return a new connection."""
-        outer = current_lease.get()
-        current_lease.set(lease)
-        try:
-            connection = await self.connect(self._request, [], timeout)
-        finally:
-            current_lease.set(outer)
-        protocol, connection._protocol = connection.protocol, None  # noqa: SLF001 - on the surface
-        return cast("GuardedProtocol", protocol)
-
-    def give(self, protocol: GuardedProtocol, *, whole: bool) -> None:
-        """Take a connection back; it is kept if its reply was read and is `whole`."""
-        if not whole or protocol.should_close or self._closed or self._cleanup_handle is None:
-            self._release(self._key, protocol, should_close=not whole)
-            return
-        protocol.idle = self.answered = True
-        self._acquired.discard(protocol)
-        self._conns[self._key].append((protocol, monotonic()))
 
     async def _get(self, key: Any, traces: Any) -> Connection | None:
         lease = current_lease.get()

@@ -18,7 +18,14 @@ import aiohttp
 from vimmerse_async._version import __version__
 from vimmerse_async.errors import SessionError
 
-__all__ = ["Connection", "HttpProcessingError", "ResponseHandler", "check"]
+__all__ = [
+    "BaseProtocol",
+    "Connection",
+    "HttpProcessingError",
+    "HttpResponseParser",
+    "ResponseHandler",
+    "check",
+]
 
 KNOWN = ">=3.14.5,<3.15"
 """The versions of aiohttp in which these names were seen."""
@@ -28,16 +35,18 @@ CONNECTOR = "aiohttp.TCPConnector"
 CONNECTION = "aiohttp.connector.Connection"
 SESSION = "aiohttp.ClientSession"
 ERROR = "aiohttp.http_exceptions.HttpProcessingError"
+PARSER = "aiohttp.http.HttpResponseParser"
+FLOW = "aiohttp.base_protocol.BaseProtocol"
 
 READ: Mapping[str, str] = {
     PROTOCOL: "closed should_close transport _buffer_paused _payload _reading_paused _tail",
-    CONNECTOR: "_acquired _cleanup_handle _closed _conns _factory _loop",
-    CONNECTION: "protocol _protocol",
+    CONNECTOR: "_acquired _closed _conns _factory _loop",
+    CONNECTION: "protocol",
+    PARSER: "feed_data feed_eof",
     SESSION: "_retry_connection",
     ERROR: "message",
-    "aiohttp.ClientRequest": "connection_key",
     "aiohttp.Payload": "_size",
-    "aiohttp.http_parser.RawResponseMessage": "code headers",
+    "aiohttp.http_parser.RawResponseMessage": "code headers should_close",
     "aiohttp.http_writer.StreamWriter": "protocol",
 }
 """By class: attributes of it or of its instances."""
@@ -48,13 +57,10 @@ CALLED: Mapping[str, tuple[str, ...]] = {
         "close(self)",
         "exception(self)",
         "force_close(self)",
-        "is_connected(self)",
-        "async read(self)",
-        "set_response_params(self, skip_payload, read_until_eof, auto_decompress)",
     ),
-    CONNECTOR: ("_close(self)", "async connect(self, req, traces, timeout)"),
+    CONNECTOR: ("_close(self)",),
     CONNECTION: ("__init__(self, connector, key, protocol, loop)", "close(self)"),
-    "aiohttp.ClientRequest": ("__init__(self, method, url, loop)",),
+    FLOW: ("__init__(self, loop)", "connection_made(self, transport)"),
     "aiohttp.StreamReader": (
         "at_eof(self)",
         "exception(self)",
@@ -88,8 +94,8 @@ OVERRIDDEN: Mapping[str, tuple[str, ...]] = {
 }
 """By class: methods that take exactly these parameters, and that aiohttp calls on ours."""
 OURS: Mapping[str, str] = {
-    PROTOCOL: "_poll ask broken first_bytes fit_for_reuse has_been_spoken_to hear_out idle",
-    CONNECTOR: "_key _request abandon answered drop give open reached take",
+    PROTOCOL: "_poll broken first_bytes fit_for_reuse has_been_spoken_to hear_out idle",
+    CONNECTOR: "abandon answered drop reached",
     ERROR: "first_bytes",
     "aiohttp.MultipartWriter": "lease",
     "aiohttp.Payload": "_copy _part _send _touch",
@@ -107,13 +113,17 @@ def _class(place: str) -> type[Any] | None:
 
 
 if TYPE_CHECKING:
+    from aiohttp.base_protocol import BaseProtocol
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
+    from aiohttp.http import HttpResponseParser
     from aiohttp.http_exceptions import HttpProcessingError
 else:  # one that has gone is told when a session opens, not by a bare ImportError
     ResponseHandler = _class(PROTOCOL) or type("Gone", (), {})
     Connection = _class(CONNECTION) or type("Gone", (), {})
     HttpProcessingError = _class(ERROR) or type("Gone", (Exception,), {})
+    HttpResponseParser = _class(PARSER) or type("Gone", (), {})
+    BaseProtocol = _class(FLOW) or type("Gone", (), {})
 
 
 def check() -> None:
@@ -202,6 +212,16 @@ def _instances() -> Mapping[str, object]:
         CONNECTOR: connector,
         CONNECTION: Connection(connector, cast("Any", None), cast("Any", None), loop),
         SESSION: session,
+        FLOW: BaseProtocol(loop),
+        PARSER: HttpResponseParser(
+            BaseProtocol(loop),
+            loop,
+            1,
+            payload_exception=aiohttp.ClientPayloadError,
+            response_with_body=True,
+            read_until_eof=True,
+            auto_decompress=False,
+        ),
         "aiohttp.MultipartWriter": aiohttp.MultipartWriter(),
         "aiohttp.Payload": aiohttp.BytesPayload(b""),
     }

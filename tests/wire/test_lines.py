@@ -1,0 +1,215 @@
+"""Connections of our own: what they read, when they are kept, and when they are let go."""
+
+import asyncio
+import re
+import socket
+from typing import Any
+
+import aiohttp
+import httptools
+import pytest
+from aiohttp.http_parser import HttpResponseParser, HttpResponseParserPy
+from hypothesis import example, given
+from hypothesis import strategies as st
+from wire_kit import OpenLimit
+
+from vimmerse_async import APIConnectionError, APIResponseError, RetryPolicy, refine_prompt
+from vimmerse_async.http import line as line_module
+from vimmerse_async.http import lines
+from vimmerse_async.http.line import Line
+from vimmerse_async.http.reading import MAX_HEAD, common
+from vimmerse_async.http.surface import BaseProtocol
+
+FIELDS = [
+    "Content-Length: 3", "content-length: 3", "Content-Length: 03", "Content-Length:3",
+    "Content-Length : 3", "Content-Length: 3 ", "Content-Length: +3", "Content-Length: 3, 3",
+    "Content-Length: 99999999", "Content-Length: 4", "Content-Length: 0", "CONTENT-LENGTH: 3",
+    "Transfer-Encoding: chunked", "transfer-encoding: identity", "Connection: close",
+    "Connection: keep-alive", "Connection: Keep-Alive", "Connection: upgrade", "Upgrade: websocket",
+    "Keep-Alive: timeout=5", "Keep-Alive: timeout=5, max=100", "Keep-Alive: max=1",
+    "Content-Encoding: gzip", "Content-Type: application/json", "X-Request-Id: a:b", "Trailer: X",
+    "X: \t", "X:", "X: \xe9", "X: \x00", "X: \x7f", ": x", "X y: 1", " folded", "X\x0b: 1", "é: 1",
+    "Proxy-Connection: close", "Server: a\rb",
+]  # fmt: skip
+"""What decides where a reply ends, and what only looks like it."""
+STATUSES = [
+    "HTTP/1.1 200 OK", "HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/1.1  200 OK", "HTTP/1.0 200 OK",
+    "HTTP/1.1 204 No", "HTTP/1.1 100 Continue", "HTTP/1.1 200 \xe9", "HTTP/2 200", "HTTP/1.1 0200",
+    "HTTP/1.1 200OK", "http/1.1 200 OK", "HTTP/1.1 500 No",
+]  # fmt: skip
+
+
+@st.composite
+def replies(draw: Any) -> bytes:
+    """Give replies, nearly replies, and what follows them."""
+    parts = [draw(st.sampled_from(STATUSES)), *draw(st.lists(st.sampled_from(FIELDS), max_size=4))]
+    if draw(st.booleans()):
+        parts.insert(draw(st.integers(1, len(parts))), "Content-Length: 3")
+    ends = draw(st.sampled_from(["\r\n"] * 8 + ["\n", "\r", "\r\r\n", "\r\n "]))
+    body = draw(st.sampled_from(['"a"'] * 6 + ['"a', '"a"x', "", '3\r\n"a"\r\n0\r\n\r\n']))
+    data = bytearray((ends.join([*parts, "", ""]) + body).encode("latin-1", "replace"))
+    if draw(st.integers(0, 3)) == 0:
+        data[draw(st.integers(0, len(data) - 1))] = draw(st.integers(0, 255))
+    return bytes(data)
+
+
+class Judge:
+    """What httptools, which is llhttp too, makes of a reply."""
+
+    def __init__(self, data: bytes) -> None:
+        self.body, self.complete, self.stays = b"", 0, False
+        self._parser = httptools.HttpResponseParser(self)
+        self._parser.feed_data(data)
+        self.status = self._parser.get_status_code()
+
+    def on_body(self, body: bytes) -> None:
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        self.complete += 1
+        self.stays = self._parser.should_keep_alive()
+
+
+def read_by(parser_class: Any, data: bytes) -> tuple[int, bytes, bool]:
+    loop = asyncio.new_event_loop()
+    try:
+        parser = parser_class(BaseProtocol(loop), loop, 2**16, read_until_eof=True)
+        ((message, stream),), upgraded, tail = parser.feed_data(data)
+        assert not upgraded
+        assert not tail
+        assert stream.is_eof()
+        return message.code, stream.read_nowait(), not message.should_close
+    finally:
+        loop.close()
+
+
+@given(replies())
+@example(b'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"a"')
+@example(b'HTTP/1.1 200 OK\r\nProxy-Connection: close\r\nContent-Length: 3\r\n\r\n"a"')
+@example(b'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 3\r\nX: y\r\n\r\n"a"')
+def test_what_is_known_at_once_everybody_reads_alike(data: bytes) -> None:
+    """What `common` takes for a whole reply is that, to the byte, for three other parsers, too."""
+    found = common(data)
+    if found is None or found.end() + int(found[2]) != len(data) or found.end() > MAX_HEAD:
+        return
+    body = data[found.end() :]
+    judge = Judge(data)
+    assert (judge.status, judge.body, judge.complete, judge.stays) == (200, body, 1, True)
+    for parser in (HttpResponseParser, HttpResponseParserPy):
+        assert read_by(parser, data) == (200, body, True)
+
+
+async def fate_of(pieces: list[bytes]) -> tuple[Any, ...]:
+    """Return what becomes of a request whose reply comes in these pieces, and of its line."""
+    ours, theirs = socket.socketpair()
+    loop, kept = asyncio.get_running_loop(), set()
+    _, line = await loop.create_connection(lambda: Line(kept, loop, 15.0), sock=ours)
+    with theirs:
+        waiter = line.ask(b"", has_body=True)
+        for piece in pieces:
+            if not line.transport.is_closing():
+                line.data_received(piece)
+        fit = line.fit
+        if not waiter.done():
+            line.eof_received()
+            line.connection_lost(None)
+        line.end()
+        await asyncio.sleep(0)
+    error = waiter.exception()
+    if error is not None:
+        return type(error).__name__, line.begun, False
+    status, _, body = waiter.result()
+    return status, body, fit
+
+
+@given(replies(), st.lists(st.integers(1, 80), max_size=3))
+def test_in_whatever_pieces_it_comes(data: bytes, cuts: list[int]) -> None:
+    """A reply is the same in one piece or many, whoever reads it."""
+    pieces = [data[a:b] for a, b in zip([0, *sorted(cuts)], [*sorted(cuts), None], strict=True)]
+    pieces = [piece for piece in pieces if piece]
+
+    async def fates() -> list[tuple[Any, ...]]:
+        return [await fate_of([data]), await fate_of(pieces)]
+
+    whole, cut = asyncio.run(fates())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line_module, "common", lambda _: None)
+        slow, _ = asyncio.run(fates())
+    if isinstance(whole[0], int) and isinstance(slow[0], int):
+        assert whole[:2] == slow[:2]
+        assert whole[2] <= slow[2]
+    if isinstance(whole[0], int) and isinstance(cut[0], int):
+        assert whole[:2] == cut[:2]
+    known = re.match(rb"HTTP/1\.1 200", data) and common(data) is not None
+    if not known:
+        assert whole == slow
+
+
+@pytest.mark.parametrize(("told", "connections"), [("1", 2), ("0", 2), ("30", 1), ("5, max=9", 1)])
+async def test_a_server_s_keep_alive_is_undercut(told, connections, serve, connect):
+    """A connection is not used in the last second that the server grants it."""
+    headers = [["Keep-Alive", f"timeout={told}"]]
+    server = await serve(*[{"do": "answer", "body": '"a"', "headers": headers}] * 2)
+    session = await connect(server)
+    for _ in range(2):
+        assert await refine_prompt(session, "x") == "a"
+    assert server.connections == connections
+
+
+async def test_idle_connections_are_let_go(serve, connect, monkeypatch):
+    """Who has been idle for the time of a keep-alive is closed, without being asked for."""
+    monkeypatch.setattr(lines, "KEEPALIVE", 0.05)
+    server = await serve()
+    session = await connect(server, limit=OpenLimit())
+    await asyncio.gather(*(refine_prompt(session, str(n)) for n in range(5)))
+    while server.links:  # noqa: ASYNC110 - the server tells nobody
+        await asyncio.sleep(0.01)
+    assert await refine_prompt(session, "x") == "answer to x"
+    assert session.statistics().retried == 0
+
+
+async def test_the_last_one_used_is_used_next(serve, connect):
+    """After a burst, a single caller keeps to one connection, and the others may expire."""
+    server = await serve()
+    session = await connect(server, limit=OpenLimit())
+    await asyncio.gather(*(refine_prompt(session, str(n)) for n in range(5)))
+    for _ in range(5):
+        await refine_prompt(session, "x")
+    assert len({ask.connection for ask in server.requests[5:]}) == 1
+
+
+async def test_what_ends_in_the_middle(serve, connect):
+    """An end in a body is a truncated answer, one before it a lost request: told apart."""
+    cut = 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"a'
+    for text, error, kind in (
+        (cut, APIResponseError, "truncated"),
+        (cut[:20], APIConnectionError, "lost"),
+        ("", APIConnectionError, "lost"),
+    ):
+        server = await serve({"do": "pieces", "texts": [text], "close": True})
+        session = await connect(server, retry=RetryPolicy(max_attempts=1))
+        with pytest.raises(error) as raised:
+            await refine_prompt(session, "x")
+        assert raised.value.kind == kind
+        assert raised.value.possibly_charged == 1
+
+
+async def test_a_session_that_closes_leaves_no_line(serve, connect):
+    """Lines under way and idle ones are all closed when `aclose` returns."""
+    server = await serve(*["ok"] * 3, *["hang"] * 2)
+    session = await connect(server)
+    await asyncio.gather(*(refine_prompt(session, str(n)) for n in range(3)))
+    calls = [asyncio.ensure_future(refine_prompt(session, str(n))) for n in range(2)]
+    while len(server.requests) < 5:  # noqa: ASYNC110 - the server tells nobody
+        await asyncio.sleep(0.001)
+    pool = session._runtime.transport._lines
+    assert len(pool._open) == 3
+    await session.aclose()
+    assert not pool._open
+    await asyncio.wait(calls)
+    assert all(call.exception() is not None for call in calls)
+
+
+def test_the_parsers_errors_are_known() -> None:
+    """What aiohttp's parser raises for a body is one of aiohttp's own errors, which are caught."""
+    assert issubclass(aiohttp.ClientPayloadError, aiohttp.ClientError)
