@@ -24,6 +24,11 @@ async def vimmerse(origin: str, warm_up: int, count: int, mark: Mark) -> None:
     await _batch(VimmerseSession(KEY, base_url=origin, limit=limit), warm_up, count, mark)
 
 
+async def vimmerse_fixed(origin: str, warm_up: int, count: int, mark: Mark) -> None:
+    """Everything on, the window given."""
+    await _batch(VimmerseSession(KEY, base_url=origin, limit=WINDOW), warm_up, count, mark)
+
+
 async def vimmerse_default(origin: str, warm_up: int, count: int, mark: Mark) -> None:
     """As it comes."""
     await _batch(VimmerseSession(KEY, base_url=origin), warm_up, count, mark)

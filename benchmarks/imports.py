@@ -13,7 +13,7 @@ CODE = {
     "import vimmerse_async": "import vimmerse_async",
     "… and a session's name": "from vimmerse_async import VimmerseSession",
     "import aiohttp": "import aiohttp",
-    "import httpx": "import httpx",
+    "import httpx2": "import httpx2",
     "import openai": "import openai",
 }
 VERSION = "vimmerse --version"

@@ -17,7 +17,19 @@ from benchmarks.report import Bar, Result, picture, table
 HOME = Path(__file__).parent
 RESULTS = HOME / "results"
 ROOT = HOME.parent
-PEERS = ("aiohttp", "uvloop", "httpx", "openai", "requests", "tenacity", "aiolimiter", "aiometer")
+PEERS = (
+    "aiohttp",
+    "uvloop",
+    "wreq",
+    "pyreqwest",
+    "pyqwest",
+    "httpx2",
+    "openai",
+    "requests",
+    "tenacity",
+    "aiolimiter",
+    "aiometer",
+)
 
 
 def save(name: str, result: Result, server: str) -> None:
@@ -100,7 +112,7 @@ def _put_into_readme(found: dict[str, Result]) -> None:
         "idiomatic aiohttp": "aiohttp, semaphore, gather",
         "tenacity + aiolimiter + aiohttp": "the same with tenacity and aiolimiter",
         "openai's client, aiohttp transport": "openai's client, aiohttp transport",
-        "httpx": "httpx, semaphore, gather",
+        "httpx2": "httpx2, semaphore, gather",
     }
     rows = [
         [shown, f"{figures[f'wall: {name}']:.2f}", f"{figures[f'cpu: {name}']:.2f}"]

@@ -108,12 +108,55 @@ async def aiometer_aiohttp(origin: str, warm_up: int, count: int, mark: Mark) ->
         await aiometer.run_on_each(ask, range(count), max_at_once=WINDOW)
 
 
-async def httpx_client(origin: str, warm_up: int, count: int, mark: Mark) -> None:
-    """httpx in place of aiohttp."""
-    import httpx
+async def wreq_client(origin: str, warm_up: int, count: int, mark: Mark) -> None:
+    """wreq: Rust below, asyncio above."""
+    import wreq
+
+    client = wreq.Client()
+
+    async def ask(number: int) -> object:
+        body = {"image_url": url(number)}
+        async with client.post(origin + PATH, json=body, headers=HEADERS) as response:
+            response.raise_for_status()
+            return await response.json()
+
+    await gathered(ask, warm_up, count, mark)
+
+
+async def pyreqwest_client(origin: str, warm_up: int, count: int, mark: Mark) -> None:
+    """pyreqwest: reqwest, as its documentation uses it."""
+    from pyreqwest.client import ClientBuilder
+
+    builder = ClientBuilder().base_url(origin).default_headers(HEADERS).error_for_status(True)
+    async with builder.build() as client:
+
+        async def ask(number: int) -> object:
+            request = client.post(PATH).body_json({"image_url": url(number)}).build()
+            return await (await request.send()).json()
+
+        await gathered(ask, warm_up, count, mark)
+
+
+async def pyqwest_client(origin: str, warm_up: int, count: int, mark: Mark) -> None:
+    """pyqwest: reqwest, the other one."""
+    import pyqwest
+
+    client = pyqwest.Client()
+
+    async def ask(number: int) -> object:
+        response = await client.post(origin + PATH, HEADERS, {"image_url": url(number)})
+        assert response.status == 200
+        return response.json()
+
+    await gathered(ask, warm_up, count, mark)
+
+
+async def httpx2_client(origin: str, warm_up: int, count: int, mark: Mark) -> None:
+    """httpx2, which goes on where httpx ended in 2024."""
+    import httpx2
 
     # Its own limits: told to keep all 64 connections it takes four times as long.
-    async with httpx.AsyncClient(base_url=origin, headers=HEADERS) as client:
+    async with httpx2.AsyncClient(base_url=origin, headers=HEADERS) as client:
 
         async def ask(number: int) -> object:
             response = await client.post(PATH, json={"image_url": url(number)})

@@ -30,7 +30,7 @@ class Subject:
 
     Attributes:
         name: Its name in tables.
-        client: Module and function, as in "peers:httpx_client".
+        client: Module and function, as in "peers:httpx2_client".
         count: Requests that count.
         warm_up: Requests before them.
         loop: "asyncio" or "uvloop".

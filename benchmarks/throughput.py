@@ -11,6 +11,8 @@ SUBJECTS = (
     Subject("vimmerse_async, uvloop", "clients:vimmerse", loop="uvloop"),
     Subject("vimmerse_async, as it comes, uvloop", "clients:vimmerse_default", loop="uvloop"),
     Subject(OWN, "clients:vimmerse"),
+    Subject("vimmerse_async, a fixed limit", "clients:vimmerse_fixed"),
+    Subject("vimmerse_async, a fixed limit, uvloop", "clients:vimmerse_fixed", loop="uvloop"),
     Subject("vimmerse_async, as it comes", "clients:vimmerse_default"),
     Subject("idiomatic aiohttp, uvloop", "peers:idiomatic_aiohttp", loop="uvloop"),
     Subject(BASE, "peers:idiomatic_aiohttp"),
@@ -20,11 +22,17 @@ SUBJECTS = (
     Subject("openai's client, aiohttp transport", "peers:openai_client", 1000, 200),
     Subject("requests + threads", "peers:requests_threads", 1000, 200),
     Subject("openai's client", "peers:openai_client", 500, 100, options=(("aiohttp", False),)),
-    Subject("httpx", "peers:httpx_client", 500, 100),
+    Subject("wreq", "peers:wreq_client"),
+    Subject("wreq, uvloop", "peers:wreq_client", loop="uvloop"),
+    Subject("pyreqwest", "peers:pyreqwest_client"),
+    Subject("pyreqwest, uvloop", "peers:pyreqwest_client", loop="uvloop"),
+    Subject("pyqwest", "peers:pyqwest_client"),
+    Subject("httpx2", "peers:httpx2_client", 500, 100),
 )
 QUICK = {
     BASE, OWN, "idiomatic aiohttp, again (control)", "vimmerse_async, as it comes",
     "vimmerse_async, uvloop", "idiomatic aiohttp, uvloop", "tenacity + aiolimiter + aiohttp",
+    "wreq", "pyreqwest",
 }  # fmt: skip
 
 
