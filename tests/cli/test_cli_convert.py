@@ -114,6 +114,37 @@ def test_colours_are_those_that_a_screen_shows(tmp_path: Path) -> None:
             assert near(picture.getpixel((9, 9)), RED, 12)
 
 
+@pytest.mark.parametrize(
+    ("pixel", "transfer", "primaries", "mode", "colour"),
+    [
+        ((112, 93, 74), 16, 9, "RGB", (159, 86, 51)),
+        ((191, 191, 191), 18, 9, "RGBA", (244, 244, 244)),
+        ((200, 60, 60), 13, 12, "RGB", (217, 41, 52)),
+        ((200, 60, 60), 13, 1, "RGB", (200, 60, 60)),
+    ],
+)
+def test_what_a_heic_says_of_its_range_and_gamut_is_followed(
+    tmp_path: Path,
+    pixel: tuple[int, ...],
+    transfer: int,
+    primaries: int,
+    mode: str,
+    colour: tuple[int, ...],
+) -> None:
+    """High dynamic range and wide gamuts without a profile come out in sRGB."""
+    image = Image.new("RGB", (64, 64), pixel).convert(mode)
+    data = heic_of(
+        image,
+        chroma=444,
+        color_primaries=primaries,
+        transfer_characteristics=transfer,
+        matrix_coefficients=1,
+        full_range_flag=1,
+    )
+    with Image.open(made_of(tmp_path, "a.heic", data)) as picture:
+        assert near(picture.convert("RGB").getpixel((9, 9)), colour, 6)
+
+
 def swapped_profile() -> bytes:
     """Return a profile under which red and green have changed places."""
     data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())

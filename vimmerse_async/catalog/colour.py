@@ -4,6 +4,8 @@ import io
 from importlib import import_module
 from typing import Any
 
+from vimmerse_async.catalog.light import table_of
+
 _SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab"}
 """By Pillow's mode: the colour space that a profile of such pixels is of."""
 
@@ -12,6 +14,9 @@ def shown(image: Any) -> Any:
     """Return a picture of Pillow's as it is shown: RGB, or RGBA where something shines through."""
     upright = import_module("PIL.ImageOps").exif_transpose(image)
     profile = image.info.get("icc_profile")
+    table = None if profile else table_of(image.info.get("nclx_profile"))
+    if table is not None:
+        return upright.filter(table)
     if upright.mode[0] in "IF":
         upright = _eight_bits(upright)
     if not upright.has_transparency_data:
