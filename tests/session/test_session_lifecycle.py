@@ -368,7 +368,8 @@ async def test_what_is_no_session_is_told_in_words(thing: Any) -> None:
         stream_prompts(thing, [])
 
 
-async def test_an_open_session_speaks_to_people(session: VimmerseSession) -> None:
+async def test_an_open_session_speaks_to_people() -> None:
     """Its repr, and its gate's, say how many are in flight, of how many, and how many wait."""
-    assert re.search(r"\d+ of \d+ in flight, 0 waiting>", repr(session))
-    assert repr(session.gate).startswith("<Gate 0 of ")
+    async with VimmerseSession("test-key") as session:
+        assert re.search(r"\d+ of \d+ in flight, 0 waiting>", repr(session))
+        assert repr(session.gate).startswith("<Gate 0 of ")
