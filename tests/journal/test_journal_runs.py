@@ -367,14 +367,17 @@ async def test_stopping_can_be_seen(server, path):
 @pytest.mark.parametrize("status", [401, 402, 403])
 async def test_a_stopped_run_goes_on_later(server, path, status):
     """The account's troubles leave rows unfinished; the same call goes on."""
-    server.script = failing(status, *map(str, range(10, 30)))
+    first = (
+        0 if status == 403 else 10
+    )  # a 403 behind successes may be a gateway's: it is waited out
+    server.script = failing(status, *map(str, range(first, 30)))
     async with server.session(limit=2) as session:
         with pytest.raises(BatchStoppedError):
             await gather_prompts(session, urls(*range(30)), journal=path)
         asked = len(server.requests)
         server.script = echo
         assert len(await gather_prompts(session, urls(*range(30)), journal=path)) == 30
-    assert len(server.requests) == asked + 20
+    assert len(server.requests) == asked + 30 - first
     with JournalReader(path) as reader:
         reasons = {401: "auth", 402: "credits", 403: "permission"}
         assert reader.runs()[0].outcome == reasons[status]

@@ -148,6 +148,7 @@ class Text:
         self._decoder = encoding.decoder()
         self._begun = False
         self.ended: bool = False
+        self.damaged: bool = False
         self.cut: str | None = None
 
     @property
@@ -164,7 +165,8 @@ class Text:
         """Return some text, without the mark at the beginning; at the end `ended` is true."""
         piece = self._bytes.read()
         self.ended = self._bytes.ended
-        self.cut, self.damaged = self._bytes.cut, self._bytes.damaged
+        self.cut = self._bytes.cut
+        self.damaged = self._bytes.damaged
         text = self._decoder.decode(piece, self.whole)
         if self._begun or not text:
             return text

@@ -39,18 +39,18 @@ class Tally:
         most: int | None = None,
         price: Decimal | None = None,
     ) -> None:
-        self.total = total
-        self.most = most
-        self.price = price
-        self.answered = 0
-        self.doubtful = 0
-        self.longest = 0.0
+        self.total: int | None = total
+        self.most: int | None = most
+        self.price: Decimal | None = price
+        self.answered: int = 0
+        self.doubtful: int = 0
+        self.longest: float = 0.0
         self._known = 0
-        self.done = 0
-        self.failed = 0
-        self.cached = 0
-        self.calls = 0
-        self.idle = 0.0
+        self.done: int = 0
+        self.failed: int = 0
+        self.cached: int = 0
+        self.calls: int = 0
+        self.idle: float = 0.0
         self._begun = self._moved = now
         self._marks = deque([(now, 0)], _REMEMBERED)
 

@@ -45,8 +45,8 @@ class Queue:
 
     def __init__(self, member: "Member | None", number: int) -> None:
         self.asks: deque[tuple[Member, int]] = deque()
-        self.member = member
-        self.number = number
+        self.member: Member | None = member
+        self.number: int = number
 
 
 class Member:

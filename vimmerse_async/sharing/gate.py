@@ -161,7 +161,7 @@ class SharedGate(Gate):
         future, route, _ = waiter
         now = self._clock()
         permit = self.limit.grant(record.number, route, now, probe=bool(record.flag))
-        self.in_flight += 1
+        self.in_flight: int = self.in_flight + 1
         self._served_at = self._departures[id(permit)] = now
         future.set_result(permit)
         self._ask(number)
