@@ -117,7 +117,7 @@ async def test_over_http(environment: dict[str, str], place: Path) -> None:
         *words, env=environment, cwd=place, stderr=asyncio.subprocess.PIPE
     )
     try:
-        for _ in range(200):
+        for _ in range(600):
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
                 break

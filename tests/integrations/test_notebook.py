@@ -3,7 +3,8 @@
 import json
 import os
 import subprocess
-import sys
+import venv
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from vimmerse_async import NotFoundError, PromptRequest, PromptResult
 from vimmerse_async.emulator import Emulator
 
+ROOT = Path(__file__).parents[2]
 CELLS = """
 from vimmerse_async import PromptResult, VimmerseSession, gather_prompts, suggest_prompt
 session = await VimmerseSession().open()
@@ -41,16 +43,26 @@ json.dump([cell.outputs for cell in notebook.cells], sys.stdout)
 
 
 @pytest.fixture(scope="module")
-def outputs(tmp_path_factory: pytest.TempPathFactory) -> list[list[dict[str, Any]]]:
-    """What each cell gave, in a kernel of its own beside an emulator."""
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python of its own with a kernel, whose packages would change what other tests see."""
+    folder = tmp_path_factory.mktemp("kernel")
+    venv.create(folder, with_pip=True)
+    words = ["-m", "pip", "install", "--quiet", "ipykernel", "nbclient", "tqdm", str(ROOT)]
+    subprocess.run([folder / "bin" / "python", *words], check=True, timeout=600)
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="module")
+def outputs(kernel: Path, tmp_path_factory: pytest.TempPathFactory) -> list[list[dict[str, Any]]]:
+    """What each cell gave, in a kernel beside an emulator."""
     with Emulator(unknown_media="placeholder", latency="fixed:0.02") as emulator:
         environment = os.environ | {
             "VIMMERSE_API_KEY": emulator.key,
             "VIMMERSE_BASE_URL": emulator.url,
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
+        environment.pop("PYTHONPATH", None)
         said = subprocess.run(
-            [sys.executable, "-c", RUN],
+            [kernel, "-c", RUN],
             input=CELLS,
             env=environment,
             cwd=tmp_path_factory.mktemp("notebook"),
@@ -63,6 +75,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> list[list[dict[str, Any
     return cells
 
 
+@pytest.mark.full
 def test_a_session_lives_across_cells(outputs: list[list[dict[str, Any]]]) -> None:
     """`open` gives a session for all cells, which a later one closes."""
     assert outputs[0] == []
@@ -70,6 +83,7 @@ def test_a_session_lives_across_cells(outputs: list[list[dict[str, Any]]]) -> No
     assert outputs[5][-1]["data"]["text/plain"] == "True"
 
 
+@pytest.mark.full
 def test_a_bar_is_shown(outputs: list[list[dict[str, Any]]]) -> None:
     """progress=True draws a bar that ends at all rows."""
     drawn = json.dumps(outputs[1])
@@ -77,6 +91,7 @@ def test_a_bar_is_shown(outputs: list[list[dict[str, Any]]]) -> None:
     assert "20/20" in drawn
 
 
+@pytest.mark.full
 def test_a_result_is_a_picture(outputs: list[list[dict[str, Any]]]) -> None:
     """A result at the end of a cell is its picture with the prompt below."""
     page = outputs[2][-1]["data"]["text/html"]
@@ -84,6 +99,7 @@ def test_a_result_is_a_picture(outputs: list[list[dict[str, Any]]]) -> None:
     assert "<figcaption>" in page
 
 
+@pytest.mark.full
 def test_an_interrupted_cell_is_run_again(outputs: list[list[dict[str, Any]]]) -> None:
     """An interrupt ends the cell alone: the session works on, and the journal is not locked."""
     names = {each.get("ename") for each in outputs[3] if each["output_type"] == "error"}

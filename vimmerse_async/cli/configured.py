@@ -15,7 +15,7 @@ class ConfiguredCommand(click.RichCommand):
 
     def __init__(self, *words: Any, **options: Any) -> None:
         super().__init__(*words, **options)
-        self.params += speech_options()
+        self.params.extend(speech_options())
         self.params.append(
             click.Option(
                 ("--profile",),
