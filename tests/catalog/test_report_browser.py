@@ -1,6 +1,7 @@
 """The page in a real browser: how fast, how many elements, whose network, which keys."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,56 @@ async def test_filters_and_copy(report: Path, chromium: Page) -> None:
     assert "UnprocessableEntityError" in await chromium.value(
         "document.querySelector('#group').textContent"
     )
+    assert not chromium.complaints()
+
+
+async def test_print(report: Path, chromium: Page) -> None:
+    """All rows that are shown go to paper, or as many as it says; the page is as before then."""
+    await chromium.open(report)
+    await chromium.value("document.querySelectorAll('#states button')[2].click()")
+    before = await chromium.value("document.querySelectorAll('article').length")
+    await chromium.value("dispatchEvent(new Event('beforeprint'))")
+    assert await chromium.value("document.querySelectorAll('article').length") == 445
+    assert await chromium.value("document.querySelector('#printed').hidden")
+    await chromium.value("dispatchEvent(new Event('afterprint'))")
+    assert await chromium.value("document.querySelectorAll('article').length") == before
+    paper = await chromium.send("Page.printToPDF")
+    assert base64.b64decode(paper["data"]).count(b"/Type /Page\n") > 20
+    await chromium.value("document.querySelectorAll('#states button')[0].click()")
+    await chromium.value("dispatchEvent(new Event('beforeprint'))")
+    told = await chromium.value("document.querySelector('#printed').textContent")
+    assert told.startswith("The first 2,000 of 20,000 rows")
+    await chromium.value("dispatchEvent(new Event('afterprint'))")
+    assert not chromium.complaints()
+
+
+async def test_accents_and_the_list_of_failures(tmp_path: Path, chromium: Page) -> None:
+    """A word is found without its accents; failures are saved as a table that computes nothing."""
+    rows = [
+        {"fields": {"title": "Größe"}, "prompt": "ein Fuchs über dem Bach"},
+        {"fields": {"title": "=1+1"}, "error": ("NotFoundError", "line 7: gone")},
+        {"fields": {"title": "other"}, "error": ("NotFoundError", "line 8: gone")},
+    ]
+    path = make_journal(tmp_path / "a.journal", rows)
+    with JournalReader(path) as journal, (tmp_path / "a.html").open("w") as file:
+        file.writelines(page(journal, known(rows), "A catalog", Pictures(tmp_path)))
+    await chromium.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    await chromium.open(tmp_path / "a.html")
+    for word in ("uber", "über", "grosse", "GRÖSSE"):
+        await chromium.value(f"{SEARCH}({word!r})")
+        assert await chromium.value("document.querySelector('#count').textContent") == "1 of 3 rows"
+    assert await chromium.value("document.querySelectorAll('#faults li').length") == 1
+    await chromium.value("document.querySelector('#download').click()")
+    saved = tmp_path / "A catalog failures.csv"
+    for _ in range(500):
+        if saved.exists() and saved.stat().st_size:
+            break
+        await asyncio.sleep(0.01)
+    assert saved.read_text("utf-8-sig").splitlines() == [
+        '"line","error class","error","title"',
+        '"3","NotFoundError","line 7: gone","\'=1+1"',
+        '"4","NotFoundError","line 8: gone","other"',
+    ]
     assert not chromium.complaints()
 
 

@@ -101,6 +101,19 @@ async def test_end_of_a_long_catalog(looking, serving, chromium):
         assert await chromium.value("document.querySelectorAll('article').length") < 60
 
 
+async def test_print(looking, serving, chromium):
+    """All rows that the filter shows go to paper, also those that were never in view."""
+    found = looking(500)
+    async with serving(found) as address:
+        await show(chromium, address)
+        count = "document.querySelectorAll('.paper article .said').length"
+        await chromium.value(f"window.print = () => {{ window.printed = {count}; }}")
+        await chromium.value("document.querySelector('#print').click()")
+        assert await until(chromium, "window.printed", bool) == 500
+        await chromium.value("dispatchEvent(new Event('afterprint'))")
+        assert await chromium.value("document.querySelectorAll('article').length") < 60
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1360])
 async def test_widths(looking, serving, chromium, width, scheme):

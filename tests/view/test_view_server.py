@@ -168,6 +168,22 @@ async def test_hostile_rows_are_data(looking, serving):
     assert shown[1]["error"] == NASTY
 
 
+async def test_the_list_of_failures(looking, serving):
+    """The rows that failed come as a table, which no spreadsheet computes."""
+    rows = list(some_rows(400))
+    rows[0] = {"fields": rows[0]["fields"], "error": ("NotFoundError", "=1+1")}
+    found = looking(rows)
+    async with (
+        serving(found) as address,
+        aiohttp.ClientSession() as session,
+        session.get(f"{address}api/failures") as reply,
+    ):
+        assert "attachment" in reply.headers["Content-Disposition"]
+        lines = (await reply.text()).splitlines()
+    assert len(lines) == 1 + found.selection.counts()["failed"]
+    assert lines[1] == '2,"Canvas sneaker number 0, low and white",NotFoundError,\'=1+1'
+
+
 async def test_events(looking, serving):
     """The page is told the state of all rows, reasons and money, each second."""
     found = looking()

@@ -64,8 +64,24 @@ class Pictures:
                 return address
             small = thumbnail(path) if self.embed else None
             return small or Path(os.path.abspath(path)).as_uri()  # noqa: PTH100 - links stay
+        except InvalidRequestError:
+            raise  # it is about this machine, not about this picture
         except (OSError, ValueError):
             return address
+
+
+def require() -> None:
+    """See to it that Pillow is installed.
+
+    Raises:
+        InvalidRequestError: It is not; the message says how to install it.
+    """
+    try:
+        import_module("PIL.Image")
+    except ImportError:
+        raise InvalidRequestError(
+            "--embed needs Pillow: pip install 'vimmerse-async[emulator]'", field="embed"
+        ) from None
 
 
 def thumbnail(path: Path) -> str | None:
@@ -74,12 +90,8 @@ def thumbnail(path: Path) -> str | None:
     Raises:
         InvalidRequestError: Pillow is missing.
     """
-    try:
-        pillow: Any = import_module("PIL.Image")
-    except ImportError:
-        raise InvalidRequestError(
-            "--embed needs Pillow: pip install 'vimmerse-async[emulator]'", field="embed"
-        ) from None
+    require()
+    pillow: Any = import_module("PIL.Image")
     out = io.BytesIO()
     try:
         with open_regular(path) as stream:

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from vimmerse_async.catalog.export import KnownRow
 from vimmerse_async.catalog.pictures import Pictures
+from vimmerse_async.catalog.reasons import shape_of
 from vimmerse_async.catalog.timeline import Timeline
 from vimmerse_async.journal.kept import JournalRow, RunRecord
 from vimmerse_async.journal.reader import JournalReader
@@ -25,6 +26,8 @@ from vimmerse_async.journal.reader import JournalReader
 _STATES = {"answered": 0, "rejected": 1, "unfinished": 2, None: 3}
 _MARKER = re.compile(r"\{\{(\w+)\}\}")
 _ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+_REASON = 200
+"""Characters of a reason."""
 _FACTS = ("line", "error", "attempts", "seconds", "possibly charged", "finished")
 
 
@@ -98,10 +101,10 @@ class _Rows:
             self.columns.setdefault(name, len(self.columns))
         request = {} if result is None else result.request
         picture, place = self._pictures.find(row.fields, request)
-        host = "local file" if place is not None else urlsplit(picture or "").hostname or ""
         group = None
         if row.error_class is not None:
-            group = self.groups.setdefault((row.error_class, host), len(self.groups))
+            reason = (row.error_class, shape_of(row.error or "")[:_REASON])
+            group = self.groups.setdefault(reason, len(self.groups))
         values = [row.fields.get(name) for name in self.columns]
         shown = place or _name(picture) or _asked(request)
         prompt = None if result is None else result.prompt

@@ -47,14 +47,16 @@ class CsvWriter:
         self._columns = tuple(columns)
         self._known = frozenset(columns)
         self._writer = csv.writer(_LineFeeds(stream), delimiter=delimiter)
-        self._writer.writerow([_cell(name) for name in (*columns, *own_columns(self._known))])
+        self._writer.writerow(
+            [guarded_cell(name) for name in (*columns, *own_columns(self._known))]
+        )
 
     def write(self, fields: Mapping[str, Any], prompt: str | None, error: str | None) -> None:
         """Write one row: its own columns, its prompt, and why there is none."""
         if not self._known.issuperset(fields):
             self.left_out |= dict.fromkeys(name for name in fields if name not in self._known)
-        cells = [_cell(fields.get(name)) for name in self._columns]
-        self._writer.writerow([*cells, _cell(prompt), _cell(error)])
+        cells = [guarded_cell(fields.get(name)) for name in self._columns]
+        self._writer.writerow([*cells, guarded_cell(prompt), guarded_cell(error)])
 
     def close(self) -> None:
         """Do nothing: every row is written."""
@@ -132,7 +134,8 @@ def cell_text(value: Any) -> str:
     return value if isinstance(value, str) else json_text(value)
 
 
-def _cell(value: Any) -> str:
+def guarded_cell(value: Any) -> str:
+    """Return a value as the text of a cell that no spreadsheet computes."""
     text = cell_text(value)
     if not text.isascii() or "\0" in text:
         text = UNPRINTABLE.sub("\ufffd", text)

@@ -23,6 +23,7 @@ from vimmerse_async.catalog.extras import Extras
 from vimmerse_async.catalog.files import is_media
 from vimmerse_async.catalog.forms import OutputForm
 from vimmerse_async.catalog.pictures import Pictures
+from vimmerse_async.catalog.pictures import require as require_pillow
 from vimmerse_async.catalog.recipe import PIPE, Recipe
 from vimmerse_async.catalog.report import page
 from vimmerse_async.catalog.rows import CatalogRow
@@ -106,6 +107,8 @@ def report(
         OutputError: The page cannot be written.
     """
     path = journal_of(given.journal)
+    if embed:
+        require_pillow()
     with JournalReader(path) as reader:
         recipe = None if given.answers else recipe_of(reader)
         where = given.source or (None if recipe is None else recipe.source)

@@ -190,10 +190,36 @@ class Selection:
             return places[::-1]
         if order == "catalog":
             return places
-        keys = self._times if order == "newest" else self._lengths
-        if order != "newest":
-            places = [place for place in places if self._lengths[place]]
-        return array("I", sorted(places, key=keys.__getitem__, reverse=order != "shortest"))
+        if order == "newest":
+            return in_order(array("I", places), self._times, 4)[::-1]
+        lengths = self._lengths
+        said = in_order(array("I", (each for each in places if lengths[each])), lengths, 2)
+        return said if order == "shortest" else said[::-1]
+
+
+def in_order(places: "array[int]", keys: "array[int]", width: int) -> "array[int]":
+    """Return places by their keys, equal ones as they were: a byte of the keys at a time.
+
+    A list of a million numbers takes forty times the memory.
+
+    Args:
+        places: Places in `keys`.
+        keys: Numbers.
+        width: Their bytes.
+    """
+    for shift in range(0, 8 * width, 8):
+        digits = bytes(keys[place] >> shift & 0xFF for place in places)
+        values = sorted(set(digits))
+        if len(values) < 2:
+            continue
+        now = array("I")
+        for value in values:
+            at = digits.find(value)
+            while at >= 0:
+                now.append(places[at])
+                at = digits.find(value, at + 1)
+        places = now
+    return places
 
 
 def plain(text: str) -> str:

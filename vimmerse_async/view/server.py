@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import csv
+import io
 import json
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -11,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from vimmerse_async.catalog.write import guarded_cell
 from vimmerse_async.errors import JournalError
 from vimmerse_async.kinds import SNIFFED, kind_of
 from vimmerse_async.view.cards import Cards
@@ -68,6 +71,7 @@ class View:
             app.router.add_get(f"{base}/{name}", self._file)
         app.router.add_get(f"{base}/api/rows", self._rows)
         app.router.add_get(f"{base}/api/events", self._events)
+        app.router.add_get(f"{base}/api/failures", self._failures)
         app.router.add_get(f"{base}/picture/{{place:\\d+}}", self._picture)
         app.router.add_post(f"{base}/api/marks", self._mark)
         app.router.add_post(f"{base}/api/orders", self._order)
@@ -101,6 +105,26 @@ class View:
                 "rows": self._cards.cards(shown),
             }
         )
+
+    async def _failures(self, request: web.Request) -> web.StreamResponse:
+        """Give the rows that failed as a table, some at a time."""
+        name = "attachment; filename=failures.csv"
+        headers = {**HEADERS, "Content-Type": "text/csv; charset=utf-8"}
+        response = web.StreamResponse(headers={**headers, "Content-Disposition": name})
+        await response.prepare(request)
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(("line", "row", "error class", "error"))
+        places = self._cards.selection.places(Filter(state="failed"))
+        for start in range(0, len(places), _STEP):
+            for card in self._cards.cards(places[start : start + _STEP]):
+                error_class = card.get("facts", {}).get("error class", "InvalidRequestError")
+                cells = (card["line"], card["title"], error_class, card["error"])
+                writer.writerow([guarded_cell(cell) for cell in cells])
+            await response.write(text.getvalue().encode(errors="replace"))
+            text.seek(0)
+            text.truncate()
+        return response
 
     async def _picture(self, request: web.Request) -> web.StreamResponse:
         place = int(request.match_info["place"])

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Self
 
 from vimmerse_async.catalog.answers import Askers
-from vimmerse_async.catalog.export import opened_again
 from vimmerse_async.catalog.folder import FILE_COLUMN
 from vimmerse_async.catalog.recipe import Recipe
 from vimmerse_async.catalog.rows import CatalogRow
@@ -46,8 +45,9 @@ class Shelf:
         self._see: Askers | None = None
         if recipe is not None:
             with contextlib.suppress(InvalidRequestError):
-                self._source = opened_again(recipe, None)
-                self.columns = self._source.survey(1).columns
+                self._source = source = recipe.open()
+                seen = dict.fromkeys(name for row in source.sample for name in row.fields)
+                self.columns = source.columns or tuple(seen)
             self._see = Askers(recipe.questions, journal)
 
     def __enter__(self) -> Self:
@@ -100,7 +100,7 @@ class Shelf:
                 held.question = each.question.hex()
                 yield held, each.question, 0
             return
-        with opened_again(self._recipe, None) as source:
+        with self._recipe.open() as source:
             questions, text = self._recipe.questions, source.text
             source.ask(questions.columns, whole=True)
             sized = self.first is not None

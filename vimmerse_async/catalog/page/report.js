@@ -16,9 +16,11 @@
 
   // ---- what is searched: each row's text in lower case, made when it is first needed
   let texts = null;
-  const textOf = row => [row[PROMPT], row[ERROR], head.groups[row[GROUP]]?.join(" "), ...row[VALUES]]
+  // "über" is found by "uber"
+  const plain = text => text.toLowerCase().replaceAll("ß", "ss").normalize("NFKD").replace(/\p{M}/gu, "");
+  const textOf = row => plain([row[PROMPT], row[ERROR], head.groups[row[GROUP]]?.join(" "), ...row[VALUES]]
     .filter(value => value !== null && value !== undefined)
-    .map(value => typeof value === "object" ? JSON.stringify(value) : String(value)).join("\n").toLowerCase();
+    .map(value => typeof value === "object" ? JSON.stringify(value) : String(value)).join("\n"));
 
   // ---- header and totals
   $("#title").textContent = head.title;
@@ -143,7 +145,7 @@
   groupButton.addEventListener("click", () => { group = null; select(); });
 
   function select() {
-    const words = query.value.toLowerCase().split(/\s+/).filter(Boolean), keep = FILTERS[filter][1];
+    const words = plain(query.value).split(/\s+/).filter(Boolean), keep = FILTERS[filter][1];
     if (words.length) texts ??= rows.map(textOf);
     shown = [];
     for (let place = 0; place < rows.length; place++) {
@@ -171,13 +173,14 @@
   const pictures = rows.some(row => row[PICTURE] !== null);
   document.body.classList.toggle("plain", !pictures);
   const HEIGHT = pictures ? 386 : 196, LEAST = pictures ? 250 : 320;
-  let across = 1, width = 300, current = 0;
+  let across = 1, width = 300, current = 0, printing = false;
 
   function drop() {
     for (const element of drawn.values()) element.remove();
     drawn.clear();
   }
   function measure() {
+    if (printing) return;
     const room = cards.clientWidth, before = across;
     across = Math.max(1, Math.min(12, Math.floor((room + GAP) / (LEAST + GAP))));
     const next = (room - GAP * (across - 1)) / across;
@@ -187,6 +190,7 @@
     draw();
   }
   function draw() {
+    if (printing) return;
     const top = cards.getBoundingClientRect().top, step = HEIGHT + GAP;
     const first = Math.max(0, Math.floor(-top / step) - 1), last = Math.ceil((innerHeight - top) / step) + 1;
     const from = first * across, to = Math.min(shown.length, last * across, from + MOST_CARDS);
@@ -344,6 +348,46 @@
     if (event.key === "ArrowDown" || event.key === "Enter") { event.preventDefault(); if (shown.length) focus(0); }
   });
   query.addEventListener("input", select);
+  // ---- all rows that are shown go to paper, not those in view alone
+  const MOST_PRINTED = 2_000;
+  addEventListener("beforeprint", () => {
+    drop();
+    printing = true;
+    document.body.classList.add("paper");
+    cards.style.height = "auto";
+    const count = Math.min(shown.length, MOST_PRINTED);
+    for (let place = 0; place < count; place++) {
+      const element = card(place), image = $("img", element);
+      element.style.cssText = "";
+      if (image) image.loading = "eager";
+      drawn.set(place, element);
+      cards.append(element);
+    }
+    $("#printed").hidden = count === shown.length;
+    $("#printed").textContent = `The first ${number.format(count)} of ${number.format(shown.length)} rows; a search or filter prints others.`;
+  });
+  addEventListener("afterprint", () => {
+    document.body.classList.remove("paper");
+    printing = false;
+    $("#printed").hidden = true;
+    drop();
+    measure();
+  });
+
+  // ---- the failures as a table
+  $("#download").addEventListener("click", () => {
+    const cell = value => {
+      const text = value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+      return `"${(/^[=+\-@\t\r]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
+    };
+    const failed = rows.filter(row => row[GROUP] !== null && (group === null || row[GROUP] === group));
+    const lines = [["line", "error class", "error", ...head.columns], ...failed.map(row => [row[LINE], head.groups[row[GROUP]][0], row[ERROR], ...head.columns.map((_, column) => row[VALUES][column])])];
+    const link = make("a");
+    link.href = URL.createObjectURL(new Blob(["\ufeff", lines.map(line => line.map(cell).join(",")).join("\r\n"), "\r\n"], {type: "text/csv"}));
+    link.download = `${head.title} failures.csv`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  });
   let asked = false;
   const soon = () => { if (!asked) { asked = true; requestAnimationFrame(() => { asked = false; draw(); }); } };
   addEventListener("scroll", soon, {passive: true});

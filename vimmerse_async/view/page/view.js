@@ -106,6 +106,7 @@
   const scale = () => lines() * step / Math.max(1, tall());
   function drop() { for (const element of drawn.values()) element.remove(); drawn.clear(); }
   function measure() {
+    if (printing) return;
     const room = cards.clientWidth, before = across;
     across = Math.max(1, Math.min(12, Math.floor((room + GAP) / (LEAST + GAP))));
     const next = (room - GAP * (across - 1)) / across;
@@ -117,6 +118,7 @@
   const passed = () => Math.max(0, -cards.getBoundingClientRect().top);
   const firstShown = () => Math.min(Math.max(0, total - 1), Math.floor(passed() * scale() / step) * across);
   function draw() {
+    if (printing) return;
     const away = passed(), top = away * scale(), lead = cards.getBoundingClientRect().top;
     const first = Math.max(0, Math.floor(top / step) - 1), last = Math.ceil((top + innerHeight - Math.max(0, lead)) / step) + 1;
     const from = first * across, to = Math.min(total, last * across);
@@ -291,6 +293,48 @@
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = "Copy"; }, 1200);
   }
+
+  // ---- all rows that are shown go to paper, not those in view alone
+  const MOST_PRINTED = 2_000, AT_ONCE = 240;
+  let printing = false;
+  async function paper() {
+    const count = Math.min(total, MOST_PRINTED), rows = [], wanted = query();
+    wanted.set("count", AT_ONCE);
+    for (let from = 0; from < count; from += AT_ONCE) {
+      wanted.set("from", from);
+      rows.push(...(await api(`rows?${wanted}`)).rows);
+    }
+    printing = true;
+    drop();
+    document.body.classList.add("paper");
+    cards.style.height = "auto";
+    const images = [];
+    rows.slice(0, count).forEach((row, place) => {
+      const element = template.cloneNode(true);
+      fill(element, row, place);
+      element.style.cssText = "";
+      const image = $("img", element);
+      if (image) { image.loading = "eager"; images.push(image.decode().catch(() => {})); }
+      drawn.set(place, element);
+      cards.append(element);
+    });
+    $("#printed").hidden = count === total;
+    $("#printed").textContent = `The first ${number.format(count)} of ${number.format(total)} rows; a search or filter prints others.`;
+    await Promise.race([Promise.all(images), new Promise(done => setTimeout(done, 8_000))]);
+  }
+  $("#print").addEventListener("click", () => paper().then(() => print(), () => {}));
+  addEventListener("beforeprint", () => {
+    if (printing) return;
+    $("#printed").hidden = false;
+    $("#printed").textContent = "Only the rows in view are on this paper: the button Print prints all that are shown.";
+  });
+  addEventListener("afterprint", () => {
+    printing = false;
+    document.body.classList.remove("paper");
+    $("#printed").hidden = true;
+    drop();
+    measure();
+  });
 
   // ---- mouse and keys
   cards.addEventListener("click", event => {
