@@ -25,7 +25,7 @@ REMEMBERED = 8  # slow faults
 SELDOM = 15  # answers between refusals, as where a limit is being learned
 TOO_MANY = 2.5  # refusals more often than that
 DECIDED = 0.25  # of one, where they take as long as each other: who decides at the door is no ruin
-DOUBTED = 5  # refusals of one call by another name than 429, after which it is the call's own fault
+DOUBTED = 8  # refusals of one call by another name than 429, after which it is the call's own fault
 LEAST_WAIT = 1.0  # s, the least that `Retry-After` can say in whole ones: no more than "soon"
 
 
