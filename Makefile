@@ -88,7 +88,7 @@ requirements: .venv/python  ## pin the newest versions anew
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --universal --extra cli --extra convert --extra emulator --extra video \
 		--extra parquet --extra sheets --extra json --extra delta --extra cloud --extra zstd \
-		--extra speed --extra otel --group dev --upgrade --quiet \
+		--extra speed --extra otel --extra redis --group dev --upgrade --quiet \
 		--no-annotate --no-header --output-file requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml --universal --group docs --constraint requirements/dev.txt \
 		--quiet --no-annotate --no-header --output-file requirements/docs.txt

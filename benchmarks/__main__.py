@@ -32,6 +32,7 @@ from benchmarks import (
 )
 from benchmarks.report import Result, table
 from benchmarks.server import server
+from benchmarks.sharing import figures as sharing
 
 BENCHMARKS: dict[str, Callable[..., Result]] = {
     "throughput": throughput.run,
@@ -45,6 +46,7 @@ BENCHMARKS: dict[str, Callable[..., Result]] = {
     "discovery": scripts.discovery,
     "visitors": visitors.run,
     "overload": overload.run,
+    "sharing": sharing.run,
     "ray": cluster.run,
     "soak": soak.run,
 }

@@ -201,19 +201,23 @@ def _path_fault(host: str, path: str) -> str | None:
     return None
 
 
-def choose_share(share: object) -> str | None:
+def choose_share(share: object) -> Any:
     """Return with whom a limit is shared; None: with nobody outside this process.
 
     Raises:
         ConfigurationError: There is no such way to share.
     """
     chosen = os.environ.get(SHARE_VARIABLE) or None if share is None else share
-    if chosen in {None, "off"}:
+    if chosen is None or chosen == "off":
         return None
+    if hasattr(chosen, "overthrow"):  # a meeting place of an integration's
+        return chosen
+    if isinstance(chosen, str) and chosen.startswith(("redis://", "rediss://", "unix://")):
+        return Secret(chosen)  # it may have a password
     if chosen != "host":
         raise ConfigurationError(
             f"share (or {SHARE_VARIABLE}) must be 'host', for all processes of this user on this "
-            f"machine, or 'off', not {brief(chosen)}",
+            f"machine, the address of a Redis server, or 'off', not {brief(chosen)}",
             field="share",
         )
     return "host"

@@ -290,7 +290,7 @@ class SharingStatistics:
     """How a session shares its limit with other processes, right now.
 
     Attributes:
-        scope: Where they are: `host`.
+        scope: Where they are: `host`, `redis` or `ray`.
         processes: How many share it; 1 while this one is alone.
         leader: The process that leads; None while this one is alone.
         alone: Why this process goes on with a limit of its own; empty while it shares, or is about

@@ -104,7 +104,7 @@ class Runtime:
         limit: int | Limit | None,
         hooks: Sequence[Hook],
         budget: float,
-        share: str | None = None,
+        share: Any = None,
         **connection: Any,
     ) -> None:
         self.life: Lifecycle = Lifecycle()
@@ -130,7 +130,7 @@ class Runtime:
         if share is not None:
             from vimmerse_async.sharing.opening import opener  # noqa: PLC0415 - few sessions share
 
-            self._open_gate = opener(config, limit)
+            self._open_gate = opener(config, share, limit)
             account = identity(config.base_url, config.secrets[0])
             self._gate_name, self._limit = (share, account, limit), None
         self._keeps = self._limit is None and self._open_gate is None

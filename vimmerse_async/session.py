@@ -57,7 +57,8 @@ class VimmerseSession:
             an `OverloadedError`, unsent. None: any number waits.
         share: `"host"`: all processes of this user on this machine with the same key and
             `base_url` have one limit and one queue; `limit` is then the most that they have in
-            flight together. `"off"`: they do not. None: the variable `VIMMERSE_SHARE`, else off.
+            flight together. `"redis://…"`: those on other machines, too, that name the same server
+            (extra `redis`). `"off"`: they do not. None: the variable `VIMMERSE_SHARE`, else off.
         hooks: Who is told of retries and ended calls.
         ssl: A TLS context, for a private authority; None: the system's trust.
         proxy: Address of an HTTP proxy; None for none.

@@ -7,6 +7,7 @@ import pytest
 from scripted_server import KEY, Answer, ScriptedServer, echo, slow
 
 from vimmerse_async.integrations.ray import Captioner, Task
+from vimmerse_async.sharing.actor import RayMeeting
 
 URLS = [f"https://a.example/{n}" for n in range(8)]
 
@@ -17,7 +18,7 @@ def captioner(server: ScriptedServer, **changed: Any) -> Captioner:
         "prompt_column": "prompt",
         "error_column": "error",
         "window": 16,
-        "actors": 1,
+        "share": RayMeeting("vimmerse-limit-of-nobody"),
         "strings": {"option": "Image2Prompt"},
         "session": {"api_key": KEY, "base_url": server.url},
     }
@@ -55,13 +56,19 @@ async def test_an_actor_has_its_window_in_flight_at_most(server: ScriptedServer)
     await actor.session.aclose()
 
 
-@pytest.mark.parametrize(("actors", "first"), [(1, 16), (5, 3), (16, 1), (100, 1)])
-async def test_actors_divide_the_first_window(
-    server: ScriptedServer, actors: int, first: int
+async def test_without_ray_an_actor_goes_on_alone(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """All of them ask for no more at first than one client does, and each for one at least."""
-    limit = captioner(server, actors=actors).session.statistics().limit
-    assert limit.window == first
+    """Where no actor can keep the run's limit, it is told once, and the rows are asked."""
+    actor = captioner(server)
+    for _ in range(2):
+        await actor(pa.table({"image": URLS}))
+    sharing = actor.session.statistics().sharing
+    assert sharing is not None
+    assert (sharing.scope, sharing.processes, sharing.leader) == ("ray", 1, None)
+    assert caplog.text.count("the limit is not shared with other processes of this ray") == 1
+    assert len(server.requests) == 16
+    await actor.session.aclose()
 
 
 async def test_a_stopped_account_is_not_asked_again(server: ScriptedServer) -> None:

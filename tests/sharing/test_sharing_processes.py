@@ -114,6 +114,6 @@ def test_two_hundred_kills(tmp_path: Path) -> None:
             states = journal.execute("SELECT state, count(*) FROM results GROUP BY 1").fetchall()
         assert states == [("answered", 5_000)]
     assert all(each["failed"] == 0 for each in found)
-    assert [member.said() for member in members] == [""] * 4
+    assert not any("not shared" in member.said() for member in members)
     assert peak <= 64
     assert sum(goods) / len(goods) > 0.7  # a fourth of the processes is always new

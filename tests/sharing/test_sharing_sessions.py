@@ -47,7 +47,7 @@ class Thread:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self.session = server.session(share="host", **options)
+        self.session = server.session(**{"share": "host", **options})
         self.run_now(self.session.__aenter__())
 
     def run(self, work: Any) -> "asyncio.Future[Any]":
@@ -242,11 +242,12 @@ async def test_crowds_are_turned_away_where_the_account_is_full(
     server: ScriptedServer, place: Path
 ) -> None:
     """`max_waiting=0` lets calls go while there is room, and turns them away at once else."""
-    server.script = lambda request: Answer(value="a fox", delay=0.5)
+    server.script = lambda request: Answer(value="a fox", delay=1.0)
     async with server.session(share="host", limit=2, max_waiting=0) as session:
         await joined(session)
         calls = [asyncio.ensure_future(refine_prompt(session, str(number))) for number in range(2)]
-        await asyncio.sleep(0.2)
+        while session.statistics().limit.binding is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         with pytest.raises(OverloadedError):
             await refine_prompt(session, "one more")
         assert await asyncio.gather(*calls) == ["a fox"] * 2

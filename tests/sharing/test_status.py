@@ -29,7 +29,9 @@ async def test_who_shares_and_what_binds(
     async with server.session(share="host", limit=2) as session:
         await joined(session)
         calls = [asyncio.ensure_future(refine_prompt(session, str(each))) for each in range(5)]
-        await asyncio.sleep(0.4)
+        async with asyncio.timeout(10):
+            while session.statistics().waiting < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         assert await asyncio.to_thread(run, ["status"]) == 0
         shown = re.sub(r" +", " ", capsys.readouterr().out)
         await asyncio.gather(*calls)

@@ -234,8 +234,8 @@ _CONNECTION = (
     ),
     click.option(
         "--share",
-        metavar="[host|off]",
-        help="host: one limit with this machine's other processes. Else: $VIMMERSE_SHARE, or off.",
+        metavar="[host|redis://…|off]",
+        help="One limit with this machine's other processes, or a Redis server's. Else: off.",
         panel=SERVER,
     ),
     click.option(

@@ -1,12 +1,12 @@
 """Ray Data: caption a dataset that is larger than one machine.
 
-Every actor has one session and learns its share of the account's limit from the answers, as any
-client does: there is no coordinator. Actors divide the first window, so that all of them ask for
-no more at first than one client does. An actor holds `window` rows at a time and hands them back
-in small blocks, so that its death repeats those rows at most. Blocks come in exactly that size:
-every task costs Ray milliseconds, however few rows it has.
+Every actor has one session, and all of them one limit and one queue, which a named actor of the run
+keeps; while that is away each goes on with its part of what was learned. An actor holds `window`
+rows at a time and hands them back in small blocks, so that its death repeats those rows at most.
+Blocks come in exactly that size: every task costs Ray milliseconds, however few rows it has.
 """
 
+import uuid
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -14,11 +14,11 @@ import attrs
 
 from vimmerse_async.batch.calls import template_of
 from vimmerse_async.batch.engine import stream_prompts
-from vimmerse_async.control.adaptive import START, AdaptiveLimit
 from vimmerse_async.errors import BatchStoppedError
 from vimmerse_async.models import ModeLike, OptionLike, PromptOption
 from vimmerse_async.options import check_number
 from vimmerse_async.session import VimmerseSession
+from vimmerse_async.sharing.actor import RayMeeting
 
 BLOCKS = 4
 """Blocks that an actor works on at a time: the end of one overlaps with the middle of others."""
@@ -42,7 +42,7 @@ class Task:
     Attributes:
         column, prompt_column, error_column: Names.
         window: Rows in flight at most.
-        actors: How many there are at most; they divide the first window.
+        share: Where the actors of this run meet.
         strings: What the column's strings ask for, as `stream_prompts` takes it.
         session: Arguments of the session.
     """
@@ -51,7 +51,7 @@ class Task:
     prompt_column: str
     error_column: str
     window: int
-    actors: int
+    share: RayMeeting
     strings: Mapping[str, Any]
     session: Mapping[str, Any] = attrs.field(repr=False)
 
@@ -65,8 +65,7 @@ class Captioner:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        limit = AdaptiveLimit(start=max(1, START // task.actors), cap=task.window)
-        options: dict[str, Any] = {"limit": limit, **task.session}
+        options: dict[str, Any] = {"share": task.share, **task.session}
         self.session: VimmerseSession = VimmerseSession(**options)
         self._entered = False
         self._stopped: BatchStoppedError | None = None
@@ -79,6 +78,9 @@ class Captioner:
         if not self._entered:
             self._entered = True
             await self.session.__aenter__()
+            if "limit" not in self._task.session:
+                limit = self.session.gate.limit
+                limit.cap = min(limit.cap, self._task.window)
         prompts, errors = await self._ask(block.column(self._task.column).to_pylist())
         for name, values in (
             (self._task.prompt_column, prompts),
@@ -176,7 +178,7 @@ def caption_dataset(
         prompt_column,
         error_column,
         window,
-        most,
+        RayMeeting(f"vimmerse-limit-{uuid.uuid4().hex}"),
         {"option": option, "prompt": prompt, "mode": mode},
         dict(session_options or {}),
     )

@@ -50,9 +50,11 @@ class Meeting(Protocol):
 
     Attributes:
         scope: What is shared: `host`, `redis` or `ray`.
+        patience: Seconds without a word of the leader after which it hangs.
     """
 
     scope: str
+    patience: float
 
     async def claim(self) -> Claim | None:
         """Return the right to lead; None while another has it.

@@ -30,10 +30,8 @@ from vimmerse_async.sharing.records import (
     told,
 )
 
-PATIENCE = 1.0
-"""Seconds without a word of the leader after which it hangs."""
-ALONE = 1.5
-"""The same after which a member goes alone that could not take its place."""
+ALONE = 0.5
+"""Seconds later a member goes alone that could not take its place."""
 ANSWER = 0.3
 """Seconds in which a leader answers that does not hang."""
 LOOK = 0.25
@@ -128,8 +126,9 @@ class Membership:
                 async with asyncio.timeout(LOOK):
                     await self._changed.wait()
             now = self._loop.time()
-            stood_still = now - before > 2 * LOOK  # what came meanwhile is read first
-            if self._channel is not None and now - self._heard > PATIENCE and not stood_still:
+            if now - before > 2 * LOOK:  # this loop stood still: what came meanwhile is read first
+                continue
+            if now - self._heard > self._meeting.patience:
                 self._drop()
 
     async def _join(self) -> None:
@@ -138,12 +137,12 @@ class Membership:
             pause = _rng.uniform(0.002, 0.01)
             mute = self._loop.time() - max(since, self._heard)
             try:
-                if await self._try(holder if tries and mute > PATIENCE else None):
+                if await self._try(holder if tries and mute > self._meeting.patience else None):
                     return
                 tries += 1
                 if self._meeting.holder() != holder:
                     holder, since, tries = self._meeting.holder(), self._loop.time(), 0
-                elif mute > ALONE:
+                elif mute > self._meeting.patience + ALONE:
                     self._go_alone("whoever leads does not answer")
             except CannotShareError as error:
                 if error.lasting:

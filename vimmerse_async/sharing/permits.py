@@ -71,6 +71,10 @@ class SharedLimit:
         self._last = 0
         self._warm: LimitSnapshot | None = None
 
+    def __repr__(self) -> str:
+        doing = "joining" if self.standing is None else self.standing.limit
+        return f"<SharedLimit {doing if self.own is None else self.own!r}>"
+
     @property
     def cap(self) -> int:
         """The most requests that this process may have in flight."""
@@ -132,11 +136,12 @@ class SharedLimit:
             self.send(self.warmth())
 
     def warmth(self) -> bytes:
-        """Return what an earlier run learned, to be told to a leader."""
-        if self._warm is None or self._warm.suspect is None:
+        """Return what was learned before, to be told to a leader that has learned nothing."""
+        known = self._warm if self.standing is None else self.standing.limit
+        if known is None or known.suspect is None:
             return b""
-        suspect, rate = SUSPECTS.index(self._warm.suspect), self._warm.rate
-        return pack(Record(Kind.WARM, suspect, a=self._warm.window, b=rate))
+        suspect = SUSPECTS.index(known.suspect)
+        return pack(Record(Kind.WARM, suspect, a=known.window, b=known.rate))
 
     def part(self) -> None:
         """Go on alone, at this member's part of what all had, with what is under way."""

@@ -80,7 +80,7 @@ class ProtocolError(Exception):
     """What arrived is no record."""
 
 
-_MOST = {  # of route and flag
+_MOST: dict[int, tuple[int, int]] = {  # of route and flag
     Kind.HOLD: (len(ROUTES), 1),
     Kind.ASK: (len(ROUTES), 1),
     Kind.DONE: (len(ROUTES), len(OUTCOMES)),
@@ -120,7 +120,7 @@ class Reader:
 def _check(record: Record) -> None:
     if record.kind not in _KINDS:
         raise ProtocolError
-    routes, flags = _MOST.get(Kind(record.kind), _ANY)
+    routes, flags = _MOST.get(record.kind, _ANY)
     if record.route >= routes or record.flag >= flags:
         raise ProtocolError
     if not (record.a >= 0.0 and record.b >= 0.0 and record.c >= 0.0):  # nor NaN
