@@ -10,6 +10,7 @@ the limit named, asks again.
 import asyncio
 import math
 from collections.abc import Callable
+from typing import Final
 
 from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.control.answer_times import AnswerTimes, expected_wait
@@ -32,6 +33,8 @@ STUCK_DELAY = 1.0
 
 
 _NOTHING = AnswerTimes()
+_OK: Final = Outcome.OK  # an enum's member takes 75 ns to look up in Python 3.11
+_CANCEL: Final = Outcome.CANCEL
 
 
 class TooLateError(Exception):
@@ -211,7 +214,7 @@ class Gate:
         """
         status, kind = getattr(error, "status", None), getattr(error, "kind", None)
         if kind == "deadline":
-            return Outcome.CANCEL
+            return _CANCEL
         is_open = status not in {None, 429} or (kind == "lost" and not attempts.reused)
         if is_open and attempts.doubted < DOUBTED:
             now, oldest = self._clock(), next(iter(self._departures.values()), math.inf)
@@ -239,9 +242,9 @@ class Gate:
         now = self._clock()
         self.in_flight -= 1
         self._departures.pop(id(permit), None)
-        if outcome is Outcome.OK:
+        if outcome is _OK:
             self.accepted_at, self.shut_until = now, -math.inf
-        elif outcome is not Outcome.CANCEL:
+        elif outcome is not _CANCEL:
             self.troubled = outcome
             self.told = retry_after or 0.0
         self.limit.release(permit, now, outcome, latency, retry_after)
@@ -254,7 +257,7 @@ class Gate:
 
     def _give_up(self, future: asyncio.Future[Permit]) -> None:
         if future.exception() is None:
-            self.release(future.result(), Outcome.CANCEL, 0.0)
+            self.release(future.result(), _CANCEL, 0.0)
 
     def close(self) -> None:
         """Stop the timer."""

@@ -7,7 +7,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from random import SystemRandom
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from yarl import URL
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from vimmerse_async.sharing.opening import OpenGate
 
 _PATIENCE = 10.0
+_OPEN: Final = SessionState.OPEN  # an enum's member takes 75 ns to look up in Python 3.11
 
 
 @attrs.define
@@ -197,7 +198,7 @@ class Runtime:
         life = self.life
         try:
             if (
-                life.state is not SessionState.OPEN
+                life.state is not _OPEN
                 or life.pid != os.getpid()
                 or life.loop is not asyncio.get_running_loop()
             ):

@@ -5,7 +5,7 @@ import math
 import ssl as tls
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, Final, NoReturn, Self
 
 from vimmerse_async.config import build_config, choose_proxy, choose_share, conceal
 from vimmerse_async.control.limit import Limit, Outcome, Permit
@@ -35,6 +35,9 @@ from vimmerse_async.models import SessionStatistics
 from vimmerse_async.options import RetryPolicy, Timeouts, check_number, check_options
 from vimmerse_async.runtime import Runtime, check_limit
 from vimmerse_async.wire import Call, Failure, Lease, Reply, custom_call
+
+_OK: Final = Outcome.OK  # an enum's member takes 75 ns to look up in Python 3.11
+_CANCEL: Final = Outcome.CANCEL
 
 
 class VimmerseSession:
@@ -346,7 +349,7 @@ class VimmerseSession:
         deadline.when = min(attempts.deadline, deadline.when)
         touch = None if operation.idle is None else toucher(runtime, deadline, operation.idle)
         # Whatever ends this without an answer, the caller's cancellation too, teaches no limit.
-        outcome, retry_after, lease = Outcome.CANCEL, None, Lease()
+        outcome, retry_after, lease = _CANCEL, None, Lease()
         known = gate.known.get(operation.latency)
         lease.fresh, lease.wary = attempts.fresh, attempts.possibly_charged > 0
         lease.headers = attempts.headers
@@ -355,7 +358,7 @@ class VimmerseSession:
         try:
             answer = await runtime.transport.exchange(call, self._timeouts.connect, lease, touch)
             if type(answer) is Reply and 200 <= answer.status < 300:
-                outcome = Outcome.OK
+                outcome = _OK
                 known = known or gate.meet(operation.latency)
                 known.add(now := runtime.now(), now - begun, operation.name)
                 return decode(operation, answer)

@@ -1,6 +1,8 @@
 """What AdaptiveLimit never does, whatever happens to its requests, and what it finds."""
 
+import itertools
 import math
+from collections import deque
 from random import Random
 
 import pytest
@@ -239,3 +241,19 @@ def test_a_wait_that_nobody_notices_is_no_queue(seconds, least, most):
             sent, permit = out.pop(0)
             limit.release(permit, now, Outcome.OK, now - sent)
     assert least <= limit.snapshot().window <= most
+
+
+@pytest.mark.parametrize("latency", [0.001, 0.004, 0.02])
+def test_the_start_does_not_stand_still_on_a_fast_server(latency):
+    """From the first answers on, the window grows in every twentieth of a second."""
+    limit, flying, now, windows = AdaptiveLimit(), deque(), 0.0, []
+    while now < 0.3:
+        while flying and flying[0][0] <= now:
+            limit.release(flying.popleft()[1], now, Outcome.OK, latency)
+        while not isinstance(permit := limit.admit(now), (int, float)):
+            flying.append((now + latency, permit))
+        now += latency / 4
+        windows.append((now, limit.snapshot(now).window))
+    at = [max(window for when, window in windows if when <= until / 20) for until in range(2, 7)]
+    assert all(later > earlier for earlier, later in itertools.pairwise(at)), at
+    assert at[-1] > 100

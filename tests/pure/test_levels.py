@@ -13,7 +13,8 @@ def depart(levels: Levels, now: float, level: int) -> LearnedPermit:
     """Let a request leave beside so many, itself included."""
     permit = LearnedPermit("text", now)
     permit.level, permit.refusals, permit.outcome, permit.bin = level, 0, None, Bin(now)
-    levels.enter(permit)
+    permit.settled = False
+    levels.young.append(permit)
     return permit
 
 

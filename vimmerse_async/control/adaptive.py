@@ -34,7 +34,7 @@ Here is the way of one request, in and out; `suspicion` has the states above.
 """
 
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from vimmerse_async.control.breaker import RETRY_AFTER_MAX, CircuitBreaker
 from vimmerse_async.control.levels import LearnedPermit
@@ -44,6 +44,10 @@ from vimmerse_async.control.suspicion import Suspect, Suspicion
 
 IDLE = 60.0  # s without traffic after which a probe goes first
 START = 16  # requests in flight
+_NONE: Final = Suspect.NONE
+_OK: Final = Outcome.OK
+_THROTTLE: Final = Outcome.THROTTLE
+_LOCAL: Final = Outcome.LOCAL
 
 
 class AdaptiveLimit:
@@ -121,7 +125,7 @@ class AdaptiveLimit:
         learned, breaker, pace = self._learned, self._breaker, self._pace
         self._now = now
         paced, self._paced = self._paced, False
-        if learned.suspect is Suspect.NONE:
+        if learned.suspect is _NONE:
             learned.confirm(now)
         if learned.in_flight >= learned.size or learned.in_flight >= learned.cap:
             return learned.patience(now)
@@ -136,10 +140,14 @@ class AdaptiveLimit:
         self._sent_at = now
         permit = LearnedPermit(route, now)
         permit.paced, permit.refusals, permit.outcome = paced, self._refusals, None
-        holds = 0 if breaker.outage else breaker.holds
-        breaker.enter(permit, now)
-        if holds and not breaker.holds:
-            learned.reopen(now, holds)
+        if breaker.closed:
+            permit.number = breaker.passed
+            breaker.passed += 1
+        else:
+            holds = 0 if breaker.outage else breaker.holds
+            breaker.enter(permit, now)
+            if holds and not breaker.holds:
+                learned.reopen(now, holds)
         learned.enter(permit, now)
         return permit
 
@@ -165,18 +173,18 @@ class AdaptiveLimit:
         permit.outcome = outcome
         holds = 0 if breaker.outage else breaker.holds  # an outage tells nothing of a quota
         begins = False
-        if permit.probe or outcome is not Outcome.OK:
+        if permit.probe or outcome is not _OK:
             begins = breaker.leave(permit, now, outcome, latency, retry_after)
         if holds and not breaker.holds:
             learned.reopen(now, holds)
         if retry_after:
             learned.wait(now, min(retry_after, RETRY_AFTER_MAX))
-        if outcome is Outcome.OK:
+        if outcome is _OK:
             learned.accept(permit, now, max(latency, 0.001))
-        elif outcome is Outcome.THROTTLE:
+        elif outcome is _THROTTLE:
             self._refusals += 1
             learned.refuse(permit, now, blame=begins and breaker.holds == 1)
-        elif outcome is Outcome.LOCAL:
+        elif outcome is _LOCAL:
             learned.halve()
         learned.leave(now)
 

@@ -24,6 +24,7 @@ import math
 from collections import deque
 from enum import Enum, auto
 from random import Random
+from typing import Final
 
 from vimmerse_async.control.limit import Outcome
 
@@ -49,6 +50,11 @@ class BreakerState(Enum):
     CLOSED = auto()
     OPEN = auto()
     HALF_OPEN = auto()
+
+
+_CLOSED: Final = BreakerState.CLOSED
+_OPEN: Final = BreakerState.OPEN
+_HALF_OPEN: Final = BreakerState.HALF_OPEN
 
 
 class Passage:
@@ -78,6 +84,7 @@ class CircuitBreaker:
     Attributes:
         blocked_until: When requests may pass again; in the past when it is closed, `inf` while only
             the return of the probe can tell.
+        closed: Whether everything may pass, and nobody waits for a probe.
         outage: Whether faults, and not refusals, opened it.
         holds: Holds in a row that no probe has ended; 0 when it is closed.
         refusal: How long a refusal takes, in seconds, learned.
@@ -88,13 +95,14 @@ class CircuitBreaker:
 
     def __init__(self, rng: Random) -> None:
         self.blocked_until: float = -math.inf
+        self.closed: bool = True
         self.outage: bool = False
         self.holds: int = 0
         self.refusal: float = HOLD
         self.passed: int = 0
         self._refusals = 0
         self._rng = rng
-        self._state = BreakerState.CLOSED
+        self._state = _CLOSED
         self._probe: Passage | None = None
         self.refused_at: float = -math.inf
         self.ban: float = 0.0
@@ -106,13 +114,13 @@ class CircuitBreaker:
         """Let a request pass; the caller has waited until `blocked_until`."""
         passage.number = self.passed
         self.passed += 1
-        if self._state is BreakerState.OPEN:
-            self._state = BreakerState.HALF_OPEN
+        if self._state is _OPEN:
+            self._state = _HALF_OPEN
             self._probe = passage
             passage.probe = True
             passage.after = self.holds, self._silence
             self.blocked_until = math.inf if self.outage else now + SILENCE * self.refusal
-        elif self._state is BreakerState.HALF_OPEN:
+        elif self._state is _HALF_OPEN:
             self._close(now)
 
     def leave(
@@ -144,20 +152,22 @@ class CircuitBreaker:
 
     def ask(self, now: float) -> None:
         """Open for no time: the next request is a probe."""
-        if self._state is BreakerState.CLOSED:
+        if self._state is _CLOSED:
             self._await_probe(now)
 
     def _close(self, now: float) -> None:
         if self.holds > 1 and not self.outage:
             self.ban = self._silence
-        self._state = BreakerState.CLOSED
+        self._state = _CLOSED
+        self.closed = True
         self._probe = None
         self.blocked_until = min(self.blocked_until, now)
         self.outage = False
         self.holds = 0
 
     def _await_probe(self, blocked_until: float) -> None:
-        self._state = BreakerState.OPEN
+        self._state = _OPEN
+        self.closed = False
         self._probe = None
         self.blocked_until = blocked_until
 
@@ -170,7 +180,7 @@ class CircuitBreaker:
         if after is not None:
             wait = min(after, RETRY_AFTER_MAX) * self._rng.uniform(1.0, 1 + RETRY_AFTER_JITTER)
             hold = max(hold, wait)
-        standing = self.blocked_until if self._state is BreakerState.OPEN else now
+        standing = self.blocked_until if self._state is _OPEN else now
         self._await_probe(max(standing, now + hold))
 
     def _long_silence(self, first: float, doublings: int) -> float:

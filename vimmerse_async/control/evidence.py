@@ -1,7 +1,7 @@
 """What a refusal tells about the rate: how many requests per second were accepted before it."""
 
 from vimmerse_async.control.levels import LearnedPermit
-from vimmerse_async.control.meter import Bin, Meter
+from vimmerse_async.control.meter import Meter
 
 FIRST = 0.5  # s over which the first refusal measures the rate: the start ramps up in seconds
 RECENT = 100  # requests over which later ones measure it: a burst weighs little in them
@@ -17,13 +17,21 @@ class Evidence:
     """Accepted requests by when they left, and since when they can be believed.
 
     Attributes:
+        add: Counts a request as accepted now; a refusal takes one off its bin again.
         spent: Whether a quota was found: from then on the rate is measured over its time.
         span: Seconds in which the last quota that was found was spent and came back.
     """
 
     __slots__ = (
-        "_accepted", "_begun_at", "_blocked_at", "_opened_at", "_refused", "_told_until",
-        "span", "spent",
+        "_accepted",
+        "_begun_at",
+        "_blocked_at",
+        "_opened_at",
+        "_refused",
+        "_told_until",
+        "add",
+        "span",
+        "spent",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -31,16 +39,13 @@ class Evidence:
         self.span: float = QUOTA
         self._refused = 0
         self._accepted = Meter()
+        self.add = self._accepted.add
         self._opened_at = self._blocked_at = self._begun_at = self._told_until = 0.0
 
     @property
     def lately(self) -> float:
         """Requests per second accepted over the last seconds."""
         return self._accepted.lately
-
-    def add(self, now: float) -> Bin:
-        """Count a request as accepted; a refusal takes one off its bin again."""
-        return self._accepted.add(now)
 
     def refuse(self, permit: LearnedPermit) -> None:
         """Take off one that had counted as accepted until it was refused."""

@@ -2,11 +2,14 @@
 
 import math
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from vimmerse_async.control.breaker import CircuitBreaker, Passage
 from vimmerse_async.control.limit import Binding, LimitSnapshot, Outcome
 from vimmerse_async.control.pace import Pace
+
+_OK: Final = Outcome.OK
+_THROTTLE: Final = Outcome.THROTTLE
 
 
 class FixedLimit:
@@ -81,8 +84,8 @@ class FixedLimit:
         """
         self._now = now
         self._in_flight -= 1
-        self._refused += outcome is Outcome.THROTTLE
-        if permit.probe or outcome is not Outcome.OK:
+        self._refused += outcome is _THROTTLE
+        if permit.probe or outcome is not _OK:
             self._breaker.leave(permit, now, outcome, latency, retry_after)
 
     def snapshot(self, now: float | None = None) -> LimitSnapshot:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from vimmerse_async.control.breaker import Passage
 from vimmerse_async.control.limit import Outcome
@@ -10,6 +11,8 @@ from vimmerse_async.control.meter import Bin
 FADE = 0.9998  # factor per accepted request by which the highest level is forgotten: half in 3,500
 TURN = 0.002  # s that a turn of the loop takes: what has come is read after the next was sent
 RISE = 1 / 16  # share of the way to a higher level, while the window is suspected: one may be luck
+_OK: Final = Outcome.OK
+_THROTTLE: Final = Outcome.THROTTLE
 
 
 class LearnedPermit(Passage):
@@ -46,6 +49,8 @@ class Levels:
     Attributes:
         top: The highest level accepted lately, fading.
         refused: The level of the last refusal that was blamed; `inf` before the first.
+        answer: Notes when an answer came: until then it was in flight here, but not there any more.
+        young: Requests whose fate is unknown yet, oldest first.
         round_trip: Seconds that an answer and the next request are under way.
     """
 
@@ -55,21 +60,13 @@ class Levels:
         self.round_trip: float = round_trip
         self._refused = 0
         self._answered_at: deque[float] = deque()
-        self._young: deque[LearnedPermit] = deque()
-
-    def enter(self, permit: LearnedPermit) -> None:
-        """Take note of a request that was admitted."""
-        permit.settled = False
-        self._young.append(permit)
+        self.answer = self._answered_at.append
+        self.young: deque[LearnedPermit] = deque()
 
     def refuse(self, permit: LearnedPermit, now: float) -> None:
         """Take note of a refusal, which may come after the request had counted as accepted."""
         self._refused += permit.settled
         self.round_trip = min(self.round_trip, max(TURN, now - permit.sent))
-
-    def answer(self, now: float) -> None:
-        """Take note of an answer: until it came it was in flight here, but not there any more."""
-        self._answered_at.append(now)
 
     def beside(self, permit: LearnedPermit) -> int:
         """Return how many were in flight for the server when a request reached it, with itself."""
@@ -83,7 +80,7 @@ class Levels:
 
     def oldest(self) -> float | None:
         """When the oldest request left whose fate is unknown; None when there is none."""
-        return self._young[0].sent if self._young else None
+        return self.young[0].sent if self.young else None
 
     def confirm(
         self, now: float, silence: float, *, slowly: bool, note: Callable[[], None] | None = None
@@ -96,15 +93,15 @@ class Levels:
             slowly: Whether a higher level is believed only when it comes again.
             note: Called for each; None: nothing is.
         """
-        young, answered_at = self._young, self._answered_at
+        young, answered_at = self.young, self._answered_at
         while young and (young[0].outcome is not None or young[0].sent <= now - silence):
             permit = young.popleft()
             permit.settled = True
             while answered_at and answered_at[0] <= permit.sent:
                 answered_at.popleft()
-            if permit.outcome is Outcome.THROTTLE:
+            if permit.outcome is _THROTTLE:
                 self._refused += 1
-            elif permit.outcome is None or permit.outcome is Outcome.OK:
+            elif permit.outcome is None or permit.outcome is _OK:
                 self.top *= FADE
                 off = self._refused - permit.refusals
                 if permit.level - off > self.top:

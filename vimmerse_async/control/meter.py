@@ -3,6 +3,7 @@
 from collections import deque
 
 GRAIN = 0.25  # s that a bin lasts
+YOUNG = 0.02  # s, the shortest time that the first events are divided by: a fast server's are many
 LATELY = 3.0  # s that "lately" looks back: about one answer's time
 BINS = 512  # two minutes of bins
 
@@ -50,7 +51,7 @@ class Meter:
         current.count += 1
         if now < self._young_until:
             self._young += 1
-            self.lately = self._young / max(2 * GRAIN, now - self._young_until + LATELY)
+            self.lately = self._young / max(YOUNG, now - self._young_until + LATELY)
         return current
 
     @property
