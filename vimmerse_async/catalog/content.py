@@ -66,6 +66,21 @@ class Content:
         if self._copy is not None:
             self._copy.close()
 
+    def end(self) -> None:
+        """Give up the copy and close the file; the standard input stays open."""
+        self.close()
+        if self.descriptor > 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def head(self) -> bytes:
+        """Return the first bytes, unpacked."""
+        coming = self.unpacked()
+        piece = coming.read()
+        while not piece and not coming.ended:
+            piece = coming.read()
+        return piece
+
     def _keep(self, piece: bytes) -> None:
         if self._copy is None:
             self._copy = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `close`

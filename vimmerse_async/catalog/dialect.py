@@ -22,6 +22,8 @@ class DialectOptions:
             where a row makes no sense without.
         header_row: The line that names the columns, from 1; None: found out.
         header: False: no line names the columns.
+        sheet: Of a spreadsheet: the sheet's name or number; None: the first that has rows.
+        records: Of a document: where its rows are; None: found out.
     """
 
     delimiter: str | None = None
@@ -29,6 +31,8 @@ class DialectOptions:
     escape: str | None = None
     header_row: int | None = None
     header: bool = True
+    sheet: str | None = None
+    records: str | None = None
 
     @classmethod
     def typed(
@@ -39,6 +43,8 @@ class DialectOptions:
         header_row: int | None,
         *,
         header: bool,
+        sheet: str | None = None,
+        records: str | None = None,
     ) -> "DialectOptions":
         r"""Return what was typed: `\t` and `tab` stand for a tab.
 
@@ -57,7 +63,7 @@ class DialectOptions:
         used = [sign for sign in given.values() if sign]
         if len(set(used)) < len(used):
             raise InvalidRequestError("--delimiter, --quote and --escape have to differ")
-        return cls(delimiter, quote, escape, header_row, header)
+        return cls(delimiter, quote, escape, header_row, header, sheet, records)
 
 
 @attrs.frozen

@@ -1,5 +1,6 @@
 """What a file of rows may be, told by its name or by how it begins."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any, Literal
 import attrs
 
 TextForm = Literal["csv", "jsonl", "text"]
-TableFormat = TextForm | Literal["tsv", "parquet"]
-OutputForm = Literal["csv", "tsv", "jsonl", "parquet"]
+TableFormat = TextForm | Literal["tsv", "parquet", "json", "xlsx", "ods", "xml"]
+OutputForm = Literal["csv", "tsv", "jsonl", "parquet", "json", "xlsx"]
 
 URL_COLUMN = "url"
 TEXT_COLUMN = "text"
@@ -39,6 +40,10 @@ FORMS: Mapping[str, Form] = {
     "tsv": Form((".tsv", ".tab")),
     "jsonl": Form((".jsonl", ".ndjson")),
     "parquet": Form((".parquet", ".pq"), binary=True),
+    "json": Form((".json", ".geojson"), is_part=False),
+    "xlsx": Form((".xlsx", ".xlsm"), binary=True),
+    "ods": Form((".ods",), writes=False, binary=True),
+    "xml": Form((".xml", ".rss", ".atom"), writes=False, is_part=False),
     "text": Form((".txt",), writes=False, is_part=False),
 }
 """By the word that `--from` and `--to` take; the first line tells what a name does not."""
@@ -74,6 +79,23 @@ _UNDECODED = re.compile("[\udc80-\udcff]").search
 def is_address(value: object) -> bool:
     """Return whether a value begins like a web address."""
     return isinstance(value, str) and _ADDRESS(value.lstrip()) is not None
+
+
+def document_of(head: bytes) -> Literal["json", "xml"] | None:
+    """Return which document begins so; None: a text, of which one line is a row."""
+    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head[:1] == b"[" and head[1:].lstrip()[:1] in {b"{", b"]"}:
+        return "json"
+    return "xml" if head.startswith((b"<?xml", b"<rss", b"<feed")) else None
+
+
+def are_lines(head: bytes) -> bool:
+    """Return whether a file of JSON has a document on each line."""
+    line, _, rest = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")
+    try:
+        return isinstance(json.loads(line), dict) and rest.lstrip()[:1] == b"{"
+    except (ValueError, RecursionError):
+        return False
 
 
 def form_of(text: str) -> TextForm:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from vimmerse_async.catalog.cells import Unreadable, is_text, values_of
+from vimmerse_async.catalog.nested import dig, head_of
 from vimmerse_async.catalog.reading import SAMPLE, Survey
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.values import ColumnType, own_columns
@@ -57,6 +58,7 @@ class ParquetRows:
         self.columns: tuple[str, ...] = tuple(dict.fromkeys(self.schema.names))
         self._asked: tuple[str, ...] = self.columns
         self._whole = False
+        self._paths: set[str] = set()
         self.regular: bool = True
         self.tail: str = ""
         self._sample: list[CatalogRow] | None = None
@@ -88,6 +90,9 @@ class ParquetRows:
         Raises:
             InvalidRequestError: Two columns have such a name.
         """
+        heads = {name: head_of(name, self.columns) for name in asked}
+        self._paths = {name for name, head in heads.items() if head != name}
+        asked = {head for head in heads.values() if head is not None}
         double = [name for name in asked if self.schema.names.count(name) > 1]
         if double:
             raise InvalidRequestError(
@@ -103,7 +108,8 @@ class ParquetRows:
 
     def rows(self) -> Iterator[CatalogRow]:
         """Yield each row, from the first; of a damaged part each row with an error."""
-        return self._rows(self._asked, whole=self._whole)
+        rows = self._rows(self._asked, whole=self._whole)
+        return rows if not self._paths else map(self._dug, rows)
 
     async def arriving(self) -> AsyncIterator[CatalogRow]:
         """Yield each row, from the first."""
@@ -117,6 +123,10 @@ class ParquetRows:
     def values(self, row: CatalogRow) -> Mapping[str, Any]:
         """Return all columns of a row."""
         return row.fields if row.values is None else row.values
+
+    def _dug(self, row: CatalogRow) -> CatalogRow:
+        row.fields = {**row.fields, **{name: dig(row.fields, name) for name in self._paths}}
+        return row
 
     def _rows(self, asked: tuple[str, ...], *, whole: bool) -> Iterator[CatalogRow]:
         end = 0

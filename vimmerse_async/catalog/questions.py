@@ -14,6 +14,7 @@ from vimmerse_async.catalog.addresses import (
     split_rows,
 )
 from vimmerse_async.catalog.forms import TEXT_COLUMN, URL_COLUMN, is_address
+from vimmerse_async.catalog.nested import head_of
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.errors import InvalidRequestError, brief
 from vimmerse_async.models import ModeLike, OptionLike, PromptOption, PromptRequest
@@ -105,7 +106,7 @@ class Questions:
         """
         for option in ("column", "column2", "video_column", "prompt_column", "key_column"):
             name = getattr(self, option)
-            if name is not None and name not in columns:
+            if name is not None and head_of(name, columns) is None:
                 raise _no_column(option, name, columns)
         names = split_columns(columns)
         if self.split == "all" and names != SPLIT_COLUMNS:
@@ -176,7 +177,11 @@ class Questions:
             address = next(iter(addresses_of(row.fields.get(source))), None)
             row = attrs.evolve(row, fields={**row.fields, self.column: address})
         for column in (self.column, self.column2, self.video_column):
-            count = 1 if column is None else len(addresses_of(row.fields.get(column)))
+            value = None if column is None else row.fields.get(column)
+            found = addresses_of(value)
+            count = len(found)
+            if column is not None and isinstance(value, list) and count == 1:
+                row = attrs.evolve(row, fields={**row.fields, column: found[0]})
             if count > 1:
                 mend = (
                     "--split first takes the first, --split all gives each its own row"

@@ -8,16 +8,17 @@ each with the text that it stands in, from which `vimmerse_async.catalog.append`
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from vimmerse_async.catalog.content import Encoding
+from vimmerse_async.catalog.content import Content, Encoding
 from vimmerse_async.catalog.dialect import DialectOptions
 from vimmerse_async.catalog.files import is_media
 from vimmerse_async.catalog.folder import FileOptions, Folder
 from vimmerse_async.catalog.forms import (
     URL_COLUMN,
     TableFormat,
-    TextForm,
+    are_lines,
+    document_of,
     ending_of,
     form_named,
     is_address,
@@ -27,13 +28,13 @@ from vimmerse_async.catalog.listing import Part, found
 from vimmerse_async.catalog.many import ManyReader
 from vimmerse_async.catalog.reading import Reader, Survey
 from vimmerse_async.catalog.rows import CatalogRow
-from vimmerse_async.catalog.texts import TextOptions, TextReader
+from vimmerse_async.catalog.texts import TextOptions, TextReader, open_file
 from vimmerse_async.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from vimmerse_async.catalog.parquet import ParquetRows
 
-_OTHERS = frozenset((".db", ".json", ".ods", ".xls", ".xlsx", ".zip"))
+_OTHERS = frozenset((".db", ".sqlite", ".numbers", ".xls", ".xlsb", ".zip"))
 
 
 class CatalogSource:
@@ -103,15 +104,42 @@ class CatalogSource:
             return
         known: Any = form or form_named(name)
         _check_name(name, form)
+        dialect = dialect or DialectOptions()
+        self.form = known
         if known == "parquet":
             self._reader = self.parquet = _parquet(name)
-            self.form = known
-            return
-        tabs = known == "tsv"
-        told: TextForm | None = "csv" if tabs else known
-        options = TextOptions(told, tabs, encoding, column, dialect or DialectOptions())
-        self._reader = self.text = TextReader(name, options)
-        self.form = self.text.form
+        elif known in {"xlsx", "ods"}:
+            self._reader = _sheet(name, dialect)
+        else:
+            self._begin(known, form, encoding, column, dialect)
+
+    def _begin(
+        self,
+        known: Any,
+        given: TableFormat | None,
+        encoding: str | None,
+        column: str,
+        dialect: DialectOptions,
+    ) -> None:
+        """Open a text or a document, told by its first bytes where its name does not tell."""
+        content = Content(open_file(self.name))
+        try:
+            head = content.head()
+            known = known or document_of(head)
+            if known == "json" and given is None and are_lines(head):
+                known = "jsonl"
+            if known in {"json", "xml"}:
+                self._reader = _documents(self.name, known, dialect, content)
+            else:
+                tabs = known == "tsv"
+                told: Any = "csv" if tabs else known
+                options = TextOptions(told, tabs, encoding, column, dialect)
+                self._reader = self.text = TextReader(self.name, options, content)
+                known = self.text.form
+        except BaseException:
+            content.end()
+            raise
+        self.form = known
 
     def __enter__(self) -> Self:
         return self
@@ -228,6 +256,26 @@ def _parquet(name: str) -> "ParquetRows":
     from vimmerse_async.catalog.parquet import ParquetRows  # noqa: PLC0415 - few need it
 
     return ParquetRows(Path(name))
+
+
+def _sheet(name: str, dialect: DialectOptions) -> Reader:
+    if name == "-":
+        raise InvalidRequestError("a spreadsheet cannot come through a pipe", field="source")
+    from vimmerse_async.catalog.items import ItemsReader  # noqa: PLC0415 - few need it
+    from vimmerse_async.catalog.sheets import Sheet  # noqa: PLC0415
+
+    reader = ItemsReader(Sheet(name, dialect.sheet, dialect).items)
+    reader.sample  # noqa: B018 - what is no spreadsheet is told before anything is sent
+    return reader
+
+
+def _documents(
+    name: str, form: Literal["json", "xml"], dialect: DialectOptions, content: Content
+) -> Reader:
+    from vimmerse_async.catalog.documents import makes_items  # noqa: PLC0415 - few need it
+    from vimmerse_async.catalog.items import pushed  # noqa: PLC0415
+
+    return pushed(name, makes_items(form, dialect.records), content)
 
 
 def _check_name(name: str, form: TableFormat | None) -> None:

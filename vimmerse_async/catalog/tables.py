@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 
 from vimmerse_async.catalog.forms import URL_COLUMN, undecoded
 from vimmerse_async.catalog.header import Beginning, unique
+from vimmerse_async.catalog.nested import chosen
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.splitting import LONGEST, Cut, LineSplitter, RecordSplitter
 
@@ -201,7 +202,7 @@ class JsonlTable:
             fault = fields or "is JSON, but not an object with names"
             return CatalogRow(self._line, {}, fault, None, raw, end, lead)
         if self._asked is not None:
-            fields = {name: fields[name] for name in self._asked if name in fields}
+            fields = chosen(fields, self._asked)
         error = None if raw.isascii() else _undecoded_value(fields)
         return CatalogRow(self._line, fields, error, None, raw, end, lead)
 

@@ -12,6 +12,7 @@ from vimmerse_async.catalog.content import Content, Encoding, Text
 from vimmerse_async.catalog.dialect import DialectOptions
 from vimmerse_async.catalog.forms import TextForm, form_of
 from vimmerse_async.catalog.header import Beginning, beginning_of
+from vimmerse_async.catalog.nested import chosen
 from vimmerse_async.catalog.reading import SAMPLE, Survey
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.splitting import LONGEST
@@ -45,6 +46,7 @@ class TextReader:
     Args:
         name: A file, or `-` for the standard input.
         options: What was said about it.
+        content: Its bytes.
 
     Attributes:
         sample: The first rows, as many as are there without waiting, with all columns.
@@ -56,7 +58,7 @@ class TextReader:
         InvalidRequestError: It cannot be read as a catalog; the message says what can.
     """
 
-    def __init__(self, name: str, options: TextOptions) -> None:
+    def __init__(self, name: str, options: TextOptions, content: Content) -> None:
         self.form: TextForm
         self.beginning: Beginning | None = None
         self.encoding: Encoding
@@ -64,7 +66,7 @@ class TextReader:
         self._name = name
         self._options = options
         self._asked: frozenset[str] | None = None
-        self._content = Content(_open(name))
+        self._content = content
         try:
             self._begin()
         except BaseException:
@@ -73,10 +75,7 @@ class TextReader:
 
     def close(self) -> None:
         """Close the file, and give up what was kept of a pipe."""
-        self._content.close()
-        if self._content.descriptor > 0:  # the standard input stays open
-            os.close(self._content.descriptor)
-            self._content.descriptor = -1
+        self._content.end()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -121,6 +120,9 @@ class TextReader:
         """
         self._asked = frozenset(asked)
         self._table.ask(self._asked)
+        if self.form == "jsonl":
+            for row in self._ahead:
+                row.fields = {**row.fields, **chosen(row.fields, self._asked)}
 
     def rows(self) -> Iterator[CatalogRow]:
         """Yield each row once."""
@@ -134,7 +136,7 @@ class TextReader:
             yield row
         while not self._text.ended:
             if self._text.waits:
-                await _readable(self._content.descriptor)
+                await readable(self._content.descriptor)
             for row in self._fed():
                 yield row
 
@@ -196,11 +198,7 @@ class TextReader:
 
     def _opened(self, encoding: str | None) -> tuple[Text, str]:
         """Return the text, and its first piece."""
-        head = self._content.unpacked()
-        first = head.read()
-        while not first and not head.ended:
-            first = head.read()
-        self.encoding = Encoding(encoding, first)
+        self.encoding = Encoding(encoding, self._content.head())
         text = Text(self._content, self.encoding)
         return text, text.next_piece()
 
@@ -272,7 +270,12 @@ def _has_lines(text: str, count: int) -> bool:
     return text.lstrip("\r\n").count("\n") >= count
 
 
-def _open(name: str) -> int:
+def open_file(name: str) -> int:
+    """Open a file, or the standard input, and return its descriptor.
+
+    Raises:
+        InvalidRequestError: It cannot be read.
+    """
     if name == "-":
         return 0
     try:
@@ -284,7 +287,7 @@ def _open(name: str) -> int:
         ) from None
 
 
-async def _readable(descriptor: int) -> None:
+async def readable(descriptor: int) -> None:
     """Wait until a pipe or terminal has something to read, or has ended."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()

@@ -87,6 +87,24 @@ class JsonlWriter:
         """Do nothing: every row is written."""
 
 
+class JsonWriter:
+    """Writes an array of objects, one on a line."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._between = "[\n"
+
+    def write(self, fields: Mapping[str, Any], prompt: str | None, error: str | None) -> None:
+        """Write one row: its own fields, its prompt, and why there is none."""
+        own = zip(own_columns(fields), (prompt, error), strict=True)
+        self._stream.write(self._between + json_text({**fields, **dict(own)}))
+        self._between = ",\n"
+
+    def close(self) -> None:
+        """Write the end of the array."""
+        self._stream.write("\n]\n" if self._between != "[\n" else "[]\n")
+
+
 def writer_for(
     form: OutputForm, stream: IO[Any], kinds: Mapping[str, ColumnType], schema: str | None = None
 ) -> RowWriter:
@@ -105,6 +123,12 @@ def writer_for(
         return CsvWriter(stream, tuple(kinds), "\t" if form == "tsv" else ",")
     if form == "jsonl":
         return JsonlWriter(stream)
+    if form == "json":
+        return JsonWriter(stream)
+    if form == "xlsx":
+        from vimmerse_async.catalog.sheets import SheetWriter  # noqa: PLC0415 - few need it
+
+        return SheetWriter(stream, kinds)
     from vimmerse_async.catalog.parquet import ParquetWriter  # noqa: PLC0415 - few need it
 
     return ParquetWriter(stream, kinds, schema)

@@ -287,7 +287,8 @@ class Captioning:
             return None
         if source.folder is not None or not source.regular:
             return None
-        if source.parquet is not None and form != "parquet":
+        typed = source.types is not None
+        if (typed and form != "parquet") or not (typed or source.alike):
             return None
         output = output_of(
             job.output, form, source, self._kinds, self.recipe.questions, None, derived=True

@@ -127,7 +127,8 @@ def dialect_options(command: Callable[..., Any]) -> Callable[..., Any]:
         from vimmerse_async.catalog.dialect import DialectOptions  # noqa: PLC0415 - for `--help`
 
         header = not given.pop("no_header")
-        said = {name: given.pop(name) for name in ("delimiter", "quote", "escape", "header_row")}
+        names = ("delimiter", "quote", "escape", "header_row", "sheet", "records")
+        said = {name: given.pop(name) for name in names}
         return command(*words, dialect=DialectOptions.typed(**said, header=header), **given)
 
     for option in reversed(_DIALECT):
@@ -199,6 +200,18 @@ _DIALECT = (
         type=click.IntRange(1),
         metavar="N",
         help="The line that names the columns. Else: found out.",
+        panel=CATALOG,
+    ),
+    click.option(
+        "--sheet",
+        metavar="NAME",
+        help="Of a spreadsheet, or its number. Else: the first that has rows.",
+        panel=CATALOG,
+    ),
+    click.option(
+        "--records",
+        metavar="PATH",
+        help="Where the rows of JSON or XML are, such as data.items. Else: found out.",
         panel=CATALOG,
     ),
     click.option(
