@@ -117,7 +117,7 @@ def not_asked(row: CatalogRow) -> Answer:
 
 def place_of(row: CatalogRow) -> str:
     """Return where a row stands, for people: a line or a file."""
-    if row.path is not None:
+    if row.path is not None and not row.in_table:
         return str(row.fields[FILE_COLUMN])
     return f"line {row.line}" if row.part is None else f"{row.part.name}, line {row.line}"
 

@@ -1,6 +1,7 @@
 """Several tables, read one after another as one."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vimmerse_async.catalog.listing import Part
@@ -21,6 +22,7 @@ class ManyReader:
     Args:
         parts: Where they are, in order.
         opens: Opens one.
+        root: The folder that all of them are below.
 
     Attributes:
         parts: As given.
@@ -33,8 +35,10 @@ class ManyReader:
         keys: The columns that their paths tell.
     """
 
-    def __init__(self, parts: Sequence[Part], opens: Open) -> None:
+    def __init__(self, parts: Sequence[Part], opens: Open, root: Path) -> None:
         self.parts = parts
+        self.root = root
+        self.raw: str | None = None
         self.regular: bool = True
         self.tail: str = ""
         self.alike: bool = False
@@ -106,6 +110,8 @@ class ManyReader:
         """Yield each row of the first, then each of the second, and so on."""
         for part in self.parts:
             with self.open(part) as source:
+                if source.parquet is not None:
+                    source.parquet.raw = self.raw
                 if self._asked is not None:
                     source.ask(self._asked, whole=self._whole)
                 for row in source.records():

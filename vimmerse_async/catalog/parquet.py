@@ -32,6 +32,7 @@ class ParquetRows:
 
     Attributes:
         columns: Their names.
+        raw: The column whose values are bytes of pictures; None: there is none.
         regular, tail: As of every `Reader`.
         total: How many rows it has.
         schema: Its types, with all that it says about itself.
@@ -59,6 +60,7 @@ class ParquetRows:
         self._asked: tuple[str, ...] = self.columns
         self._whole = False
         self._paths: set[str] = set()
+        self.raw: str | None = None
         self.regular: bool = True
         self.tail: str = ""
         self._sample: list[CatalogRow] | None = None
@@ -124,6 +126,13 @@ class ParquetRows:
         """Return all columns of a row."""
         return row.fields if row.values is None else row.values
 
+    def _with_bytes(self, rows: Iterator[CatalogRow], batch: Any) -> Iterator[CatalogRow]:
+        """Yield rows whose pictures are bytes as they stand in the file."""
+        column = batch.column(batch.schema.names.index(self.raw))
+        for place, row in enumerate(rows):
+            row.fields = {**row.fields, str(self.raw): column[place].as_py()}
+            yield row
+
     def _dug(self, row: CatalogRow) -> CatalogRow:
         row.fields = {**row.fields, **{name: dig(row.fields, name) for name in self._paths}}
         return row
@@ -143,7 +152,8 @@ class ParquetRows:
                     columns=None if whole else list(asked),
                     use_threads=False,
                 ):
-                    yield from _batch_rows(self.arrow, batch, done, asked, whole=whole)
+                    rows = _batch_rows(self.arrow, batch, done, asked, whole=whole)
+                    yield from rows if self.raw not in asked else self._with_bytes(rows, batch)
                     done += batch.num_rows
             except self.faults as fault:
                 reason = f"cannot be read: {str(fault).partition(chr(10))[0]}"

@@ -146,10 +146,23 @@ class Questions:
             video: Whether it is a video.
         """
         image_url, video_url = (None, url) if video else (url, None)
+        if row.in_table:
+            return self._ask_table(row, url, key, video=video)
         key = repeated(key, row)
         return PromptRequest(
             self.option, self.prompt, image_url, None, video_url, self.mode, key=key, tag=row
         )
+
+    def _ask_table(self, row: CatalogRow, url: str, key: str, *, video: bool) -> PromptRequest:
+        """Return what is asked about a row of a table whose picture was uploaded."""
+        own = attrs.evolve(row, fields={**row.fields, self.column or "": url})
+        try:
+            request = attrs.evolve(self._asked(own), tag=row)
+        except RowError as error:
+            return refusal(row, str(error))
+        if video:
+            request = attrs.evolve(request, image_url=None, video_url=url)
+        return attrs.evolve(request, key=repeated(request.key or key, row))
 
     def _asked(self, row: CatalogRow) -> PromptRequest:
         if row.error is not None:

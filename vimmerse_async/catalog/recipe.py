@@ -10,7 +10,7 @@ import attrs
 
 from vimmerse_async.catalog.dialect import DialectOptions
 from vimmerse_async.catalog.folder import FileOptions
-from vimmerse_async.catalog.forms import URL_COLUMN, TableFormat
+from vimmerse_async.catalog.forms import URL_COLUMN, TableFormat, is_address
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.errors import InvalidRequestError
@@ -48,7 +48,7 @@ class Recipe:
         Raises:
             InvalidRequestError: It cannot be read as one.
         """
-        return CatalogSource(
+        source = CatalogSource(
             self.source,
             form=self.form,
             encoding=self.encoding,
@@ -57,6 +57,9 @@ class Recipe:
             files=self.files,
             more=self.more,
         )
+        if not self.questions.about_text:
+            source.find_pictures(self.questions.column)
+        return source
 
     def settled(self, source: CatalogSource, columns: Sequence[str]) -> "Recipe":
         """Return this with the columns found out that were not given.
@@ -70,7 +73,16 @@ class Recipe:
         """
         if source.folder is not None:
             return attrs.evolve(self, questions=about_files(self.questions))
-        questions = self.questions.settled(columns, source.sample)
+        given = self.questions
+        if given.column is None and not given.about_text and given.video_column is None:
+            found = source.picture_columns(columns)
+            if len(found) == 1 and not any(
+                is_address(value) for row in source.sample for value in row.fields.values()
+            ):
+                given = attrs.evolve(given, column=found[0])
+        questions = given.settled(columns, source.sample)
+        if not questions.about_text and source.locals is None:
+            source.find_pictures(questions.column)
         form = self.form if source.many is not None else source.form
         return attrs.evolve(self, form=form, questions=questions)
 

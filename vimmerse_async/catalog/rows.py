@@ -26,6 +26,7 @@ class CatalogRow:
         missing: How many cells it has less than the header; below 0: so many more.
         values: All columns, where the source is no text and something else is written.
         part: The file that it is of, where there are several; None where there is one.
+        in_table: Whether the picture at `path` is of a row of a table, not of a folder.
         convert: Whether a local file that the API does not take is converted.
         unread: Whether it stands for what is missing from here on: its catalog is not whole.
         again: Which repetition of the same question it asks; 0: the first.
@@ -43,6 +44,7 @@ class CatalogRow:
     values: Mapping[str, Any] | None = None
     convert: bool = False
     part: "Part | None" = None
+    in_table: bool = False
     unread: bool = False
     again: int = 0
     address: int = 0

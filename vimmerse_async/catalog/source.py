@@ -25,6 +25,7 @@ from vimmerse_async.catalog.forms import (
 )
 from vimmerse_async.catalog.header import Beginning
 from vimmerse_async.catalog.listing import Part, found
+from vimmerse_async.catalog.local import Locals, is_local
 from vimmerse_async.catalog.many import ManyReader
 from vimmerse_async.catalog.reading import Reader, Survey
 from vimmerse_async.catalog.rows import CatalogRow
@@ -55,6 +56,7 @@ class CatalogSource:
         folder: The folder, or the one picture or video; None for a file of rows.
         parquet: The open Parquet file; None for all else.
         text: The open text; None for all else.
+        locals: Finds the pictures of rows on this machine; None: they are not here.
         many: The parts, where there are several; None for one file or folder.
 
     Raises:
@@ -78,8 +80,9 @@ class CatalogSource:
         self.parquet: ParquetRows | None = None
         self.text: TextReader | None = None
         self.many: ManyReader | None = None
+        self.locals: Locals | None = None
         self._reader: Reader
-        files = files or FileOptions()
+        files = self._files = files or FileOptions()
         several = found((name, *more), form, files)
         if several is not None and several.parts:
 
@@ -93,7 +96,7 @@ class CatalogSource:
                     files=files,
                 )
 
-            self._reader = self.many = ManyReader(several.parts, opens)
+            self._reader = self.many = ManyReader(several.parts, opens, several.root)
             self.form = self.many.first.form
             return
         if several is not None:
@@ -155,6 +158,8 @@ class CatalogSource:
     def close(self) -> None:
         """Close the file, and give up what was kept of a pipe."""
         self._reader.close()
+        if self.locals is not None:
+            self.locals.close()
 
     @property
     def sample(self) -> list[CatalogRow]:
@@ -233,9 +238,35 @@ class CatalogSource:
         """
         self._reader.ask(asked, whole=whole)
 
+    def find_pictures(self, column: str | None) -> None:
+        """Take what a column holds for pictures on this machine, where its first rows do.
+
+        Args:
+            column: Of the pictures; None: there is none.
+        """
+        if self.folder is None and column is not None and self._holds_pictures(column):
+            base = Path() if self.name == "-" else Path(self.name)
+            base = self.many.root if self.many is not None else base.parent
+            self.locals = Locals(column, base, convert=self._files.convert)
+            if self.parquet is not None:
+                self.parquet.raw = column
+            if self.many is not None:
+                self.many.raw = column
+
+    def picture_columns(self, columns: Sequence[str]) -> list[str]:
+        """Return the columns that hold pictures on this machine."""
+        return [name for name in columns if self._holds_pictures(name)]
+
+    def _holds_pictures(self, column: str) -> bool:
+        one = self if self.many is None else self.many.first
+        if one.parquet is not None and is_picture_type(one.parquet.schema, column):
+            return True
+        return any(is_local(row.fields.get(column)) for row in self.sample)
+
     def rows(self) -> Iterator[CatalogRow]:
         """Yield each row once."""
-        return self._reader.rows()
+        rows = self._reader.rows()
+        return rows if self.locals is None else self.locals.rows(rows)
 
     def arriving(self) -> AsyncIterator[CatalogRow]:
         """Yield each row once, without holding up the event loop while a pipe has none."""
@@ -243,11 +274,21 @@ class CatalogSource:
 
     def records(self) -> Iterator[CatalogRow]:
         """Yield each row again, from the first; of a pipe, what is not read yet is waited for."""
-        return self._reader.records()
+        rows = self._reader.records()
+        return rows if self.locals is None else self.locals.rows(rows)
 
     def values(self, row: CatalogRow) -> Mapping[str, Any]:
         """Return all columns of a row."""
         return self._reader.values(row)
+
+
+def is_picture_type(types: Any, column: str) -> bool:
+    """Return whether a column of Parquet holds the bytes of pictures, alone or with their paths."""
+    if column not in types.names:
+        return False
+    kind = types.field(column).type
+    names = {str(kind.field(place).name) for place in range(kind.num_fields)}
+    return "binary" in str(kind).split("<")[0] or names == {"bytes", "path"}
 
 
 def _parquet(name: str) -> "ParquetRows":

@@ -285,7 +285,7 @@ class Captioning:
         job, source, form = self._job, self._source, self._form()
         if job.is_preview or self.feed.round is not None or job.output == PIPE:
             return None
-        if source.folder is not None or not source.regular:
+        if source.folder is not None or source.locals is not None or not source.regular:
             return None
         typed = source.types is not None
         if (typed and form != "parquet") or not (typed or source.alike):
@@ -346,7 +346,8 @@ class Captioning:
 
     def _announce(self) -> None:
         questions = self.recipe.questions
-        urls = self._source.folder is None and not questions.about_text
+        at_urls = self._source.folder is None and self._source.locals is None
+        urls = at_urls and not questions.about_text
         if self._job.connection.emulator and urls:
             note("it fetches nothing: pictures behind URLs get a placeholder")
         count = "the rows" if self._total is None else f"{self._total:,} rows"

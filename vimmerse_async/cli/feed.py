@@ -87,7 +87,7 @@ class Feed:
         if self.round is not None and journal is not None:
             questions, rows = self.round.now, self._again(self.round, rows, journal)
         likeness = Likeness() if self._job.similar else None
-        if source.folder is not None:
+        if source.folder is not None or source.locals is not None:
             async with hosted(session, rows, questions, journal, likeness) as requests:
                 yield requests
         elif self.round is not None:
