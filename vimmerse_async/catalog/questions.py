@@ -1,7 +1,7 @@
 """From a row to what is asked about it: which column holds what."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -16,8 +16,11 @@ from vimmerse_async.catalog.addresses import (
 from vimmerse_async.catalog.forms import TEXT_COLUMN, URL_COLUMN, is_address
 from vimmerse_async.catalog.nested import head_of
 from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.templates import Template
 from vimmerse_async.errors import InvalidRequestError, brief
 from vimmerse_async.models import ModeLike, OptionLike, PromptOption, PromptRequest
+
+Missing = Literal["skip", "empty", "fail"]
 
 
 class RowError(ValueError):
@@ -48,6 +51,9 @@ class Questions:
         video_column: Of the videos' URLs; None for none.
         prompt_column: Of the texts to start from; None for none.
         key_column: Of what a row is known by when its URL changes; None: by what is asked.
+        template: The text to start from, with columns in braces; None for none.
+        missing: What becomes of a row where one of these is empty: it is not asked (`skip`), asked
+            without (`empty`), or nothing is asked (`fail`).
         split: What becomes of several URLs in one cell of `column`; None: the row is refused.
         added: What the columns are called that splitting adds, where the usual names are taken;
             None: they are not.
@@ -63,6 +69,8 @@ class Questions:
     key_column: str | None = None
     split: Split | None = None
     added: tuple[str, str] | None = None
+    template: str | None = None
+    missing: Missing = "skip"
 
     @property
     def split_columns(self) -> tuple[str, str]:
@@ -74,19 +82,28 @@ class Questions:
         """The columns that are asked about."""
         given = (
             self.column, self.column2, self.video_column, self.prompt_column, self.key_column,
+            *self.fillers,
         )  # fmt: skip
         return frozenset(name for name in given if name is not None)
 
     @property
+    def fillers(self) -> tuple[str, ...]:
+        """The columns that fill the template."""
+        return () if self.template is None else Template(self.template).columns
+
+    @property
     def about_text(self) -> bool:
         """True when `column` holds texts to refine, not URLs."""
-        seeded = self.prompt is not None or self.prompt_column is not None
+        seeds = (self.prompt, self.prompt_column, self.template)
+        seeded = any(seed is not None for seed in seeds)
         return self.option == PromptOption.REFINE_PROMPT and not seeded
 
     @property
     def only_column(self) -> str | None:
         """The column of the pictures' URLs where nothing else of a row is asked about."""
-        others = (self.column2, self.video_column, self.prompt_column, self.key_column)
+        others = (
+            self.column2, self.video_column, self.prompt_column, self.key_column, self.template,
+        )  # fmt: skip
         return None if self.about_text or self.split == "all" or any(others) else self.column
 
     @property
@@ -108,6 +125,9 @@ class Questions:
             name = getattr(self, option)
             if name is not None and head_of(name, columns) is None:
                 raise _no_column(option, name, columns)
+        for name in self.fillers:
+            if head_of(name, columns) is None:
+                raise _no_column("template", name, columns)
         names = split_columns(columns)
         if self.split == "all" and names != SPLIT_COLUMNS:
             return attrs.evolve(self, column=self._found(columns, sample), added=names)
@@ -115,7 +135,8 @@ class Questions:
 
     def _found(self, columns: Sequence[str], sample: Sequence[CatalogRow]) -> str | None:
         """Return the column of the pictures' URLs, or of the texts; None where there is none."""
-        by_text = self.prompt_column is not None and self.option != PromptOption.IMAGE_2_PROMPT
+        own_text = self.prompt_column is not None or self.template is not None
+        by_text = own_text and self.option != PromptOption.IMAGE_2_PROMPT
         if self.column is not None or self.video_column is not None or by_text or not sample:
             return self.column
         return self._guess(columns, sample)
@@ -176,6 +197,11 @@ class Questions:
             _refuse_address(self.column, text)
             return PromptRequest(self.option, text, mode=self.mode, key=key, tag=row)
         seed = _cell(row, self.prompt_column) or self.prompt
+        if self.template is not None:
+            seed, empty = Template(self.template).filled(row.fields)
+            if empty is not None and self.missing != "empty":
+                raise RowError(f"column {empty!a} is empty, and the template needs it")
+            seed = seed or None
         second = _cell(row, self.column2)
         video = _cell(row, self.video_column)
         columns = [name for name in (self.column, self.video_column) if name is not None]

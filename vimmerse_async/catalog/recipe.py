@@ -137,6 +137,8 @@ def about_files(questions: Questions) -> Questions:
     )  # fmt: skip
     if any(column not in {None, URL_COLUMN} for column in columns):
         raise InvalidRequestError("a folder has no columns to choose", field="column")
+    if questions.template is not None:
+        raise InvalidRequestError("a folder has no columns to fill a text", field="template")
     if questions.about_text:
         raise InvalidRequestError("to refine a text for each picture give --prompt", field="prompt")
     return questions

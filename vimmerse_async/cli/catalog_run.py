@@ -21,6 +21,7 @@ from vimmerse_async.catalog.keys import Ask, asker_of, check_keys
 from vimmerse_async.catalog.likeness import require as require_pillow
 from vimmerse_async.catalog.recipe import DETAIL, PIPE, Recipe
 from vimmerse_async.catalog.source import CatalogSource
+from vimmerse_async.catalog.templates import braced_columns, check_filled
 from vimmerse_async.catalog.write import output_form
 from vimmerse_async.cli import dry_run as planning
 from vimmerse_async.cli import journaling
@@ -141,6 +142,10 @@ class Captioning:
             with self.recipe.open() as again:
                 again.ask(questions.columns)
                 check_keys(questions.rows(itertools.islice(again.rows(), job.rows)), questions)
+        if questions.missing == "fail" and questions.template is not None and source.regular:
+            with self.recipe.open() as again:
+                again.ask(questions.columns)
+                check_filled(questions.rows(itertools.islice(again.rows(), job.rows)), questions)
         if job.sampling is not None:
             with self._again() as again:
                 self._total = self.feed.draw(job.sampling, again, survey.columns)
@@ -347,6 +352,9 @@ class Captioning:
     def _announce(self) -> None:
         questions = self.recipe.questions
         at_urls = self._source.folder is None and self._source.locals is None
+        braced = braced_columns(questions.prompt or "", tuple(self._kinds))
+        if braced:
+            note(f"--prompt is sent as typed, {{{braced[0]}}} too: --template fills columns in")
         urls = at_urls and not questions.about_text
         if self._job.connection.emulator and urls:
             note("it fetches nothing: pictures behind URLs get a placeholder")

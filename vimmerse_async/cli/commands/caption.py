@@ -143,6 +143,20 @@ def _no_source(
 @click.option(
     "--prompt", metavar="TEXT", help="A text to start from, for every row.", panel=QUESTION
 )
+@click.option(
+    "--template",
+    metavar="TEXT",
+    help="The same with columns in braces, such as 'A {brand} {title}'.",
+    panel=QUESTION,
+)
+@click.option(
+    "--missing",
+    **choice(("skip", "empty", "fail")),
+    default="skip",
+    show_default=True,
+    help="Where such a column is empty, ask nothing, ask without it, or stop before all.",
+    panel=QUESTION,
+)
 @click.option("--mode", **choice(MODES), help="What the prompts are for.", panel=QUESTION)
 @click.option(
     "--journal",
@@ -222,6 +236,8 @@ def caption_command(
     """Caption, and return the exit code."""
     if journal is not None and no_journal:
         raise click.UsageError("--journal and --no-journal exclude each other")
+    if asked["template"] is not None and (asked["prompt"] or asked["prompt_column"]):
+        raise click.UsageError("--template, --prompt and --prompt-column exclude each other")
     if per is not None and sample is None:
         raise click.UsageError("--per says how a sample is drawn: give --sample N, too")
     from vimmerse_async.catalog.folder import FileOptions  # noqa: PLC0415 - `--help` must not pay
