@@ -58,7 +58,7 @@ REFUSED = {
     "empty": (Questions(column="u"), row(u=" "), "column u is empty"),
     "absent": (Questions(column="u"), row(x=1), "column u is empty"),
     "number": (Questions(column="u"), row(u=5), "column 'u' holds a number"),
-    "list": (Questions(column="u"), row(u=[A]), "column 'u' holds a list"),
+    "list": (Questions(column="u"), row(u=[[A]]), "column 'u' holds a list"),
     "neither": (
         Questions(prompt="seed", column="u", video_column="v"), row(u="", v=""),
         "column u, v is empty",
@@ -134,7 +134,7 @@ def test_survey_of_a_file(tmp_path: Path) -> None:
     [
         ("nothing.csv", "No such file"),
         ("https://a.example/1.png", "vimmerse prompt --image-url"),
-        ("book.xlsx", "save the catalog as .csv"),
+        ("book.xls", "save the catalog as .csv"),
         ("nul\0.csv", "null"),
     ],
 )

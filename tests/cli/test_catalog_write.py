@@ -95,7 +95,7 @@ def test_output_form() -> None:
         "jsonl",
     ]
     with pytest.raises(InvalidRequestError, match="--to"):
-        output_form("a.xlsx")
+        output_form("a.ods")
 
 
 def written(file: AtomicFile, text: str) -> Path:

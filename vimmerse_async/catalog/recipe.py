@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import attrs
 
+from vimmerse_async.catalog.cloud import is_remote
 from vimmerse_async.catalog.dialect import DialectOptions
 from vimmerse_async.catalog.folder import FileOptions
 from vimmerse_async.catalog.forms import URL_COLUMN, TableFormat, is_address
@@ -98,8 +99,8 @@ class Recipe:
     def kept(self) -> dict[str, Any]:
         """Return this as JSON can carry it; the path means the same from every folder."""
         kept = attrs.asdict(self)
-        kept["source"] = PIPE if self.source == PIPE else os.path.realpath(self.source)
-        kept["more"] = [os.path.realpath(name) for name in self.more]
+        kept["source"] = absolute(self.source)
+        kept["more"] = [absolute(name) for name in self.more]
         return kept
 
     @classmethod
@@ -123,6 +124,11 @@ class Recipe:
             FileOptions(bool(files.get("convert")), tuple(files.get("exclude") or ())),
             tuple(kept.get("more") or ()),
         )
+
+
+def absolute(name: str) -> str:
+    """Return a name that means the same from every folder."""
+    return name if name == PIPE or is_remote(name) else os.path.realpath(name)
 
 
 def about_files(questions: Questions) -> Questions:

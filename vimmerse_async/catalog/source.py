@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from vimmerse_async.catalog.cloud import Fetched, is_remote
 from vimmerse_async.catalog.content import Content, Encoding
 from vimmerse_async.catalog.dialect import DialectOptions
 from vimmerse_async.catalog.files import is_media
@@ -82,8 +83,31 @@ class CatalogSource:
         self.many: ManyReader | None = None
         self.locals: Locals | None = None
         self._reader: Reader
-        files = self._files = files or FileOptions()
-        several = found((name, *more), form, files)
+        self._files = files or FileOptions()
+        self._fetched: Fetched | None = None
+        names = [name, *more]
+        if any(map(is_remote, names)):
+            self._fetched = Fetched()
+        try:
+            if self._fetched is not None:
+                names = self._fetched.names(names)
+            self._place = names[0]
+            self._open(names, form, encoding, column, dialect or DialectOptions())
+        except BaseException:
+            if self._fetched is not None:
+                self._fetched.close()
+            raise
+
+    def _open(
+        self,
+        names: Sequence[str],
+        form: TableFormat | None,
+        encoding: str | None,
+        column: str,
+        dialect: DialectOptions,
+    ) -> None:
+        name, files = names[0], self._files
+        several = found(names, form, files)
         if several is not None and several.parts:
 
             def opens(part: Part) -> CatalogSource:
@@ -107,7 +131,6 @@ class CatalogSource:
             return
         known: Any = form or form_named(name)
         _check_name(name, form)
-        dialect = dialect or DialectOptions()
         self.form = known
         if known == "parquet":
             self._reader = self.parquet = _parquet(name)
@@ -125,19 +148,19 @@ class CatalogSource:
         dialect: DialectOptions,
     ) -> None:
         """Open a text or a document, told by its first bytes where its name does not tell."""
-        content = Content(open_file(self.name))
+        content = Content(open_file(self._place))
         try:
             head = content.head()
             known = known or document_of(head)
             if known == "json" and given is None and are_lines(head):
                 known = "jsonl"
             if known in {"json", "xml"}:
-                self._reader = _documents(self.name, known, dialect, content)
+                self._reader = _documents(self._place, known, dialect, content)
             else:
                 tabs = known == "tsv"
                 told: Any = "csv" if tabs else known
                 options = TextOptions(told, tabs, encoding, column, dialect)
-                self._reader = self.text = TextReader(self.name, options, content)
+                self._reader = self.text = TextReader(self._place, options, content)
                 known = self.text.form
         except BaseException:
             content.end()
@@ -160,6 +183,8 @@ class CatalogSource:
         self._reader.close()
         if self.locals is not None:
             self.locals.close()
+        if self._fetched is not None:
+            self._fetched.close()
 
     @property
     def sample(self) -> list[CatalogRow]:
@@ -245,7 +270,7 @@ class CatalogSource:
             column: Of the pictures; None: there is none.
         """
         if self.folder is None and column is not None and self._holds_pictures(column):
-            base = Path() if self.name == "-" else Path(self.name)
+            base = Path() if self.name == "-" else Path(self._place)
             base = self.many.root if self.many is not None else base.parent
             self.locals = Locals(column, base, convert=self._files.convert)
             if self.parquet is not None:

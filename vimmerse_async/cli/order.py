@@ -13,7 +13,7 @@ from vimmerse_async.catalog.folder import FileOptions
 from vimmerse_async.catalog.forms import OutputForm, TableFormat
 from vimmerse_async.catalog.listing import is_part_of
 from vimmerse_async.catalog.questions import Questions
-from vimmerse_async.catalog.recipe import PIPE, Recipe
+from vimmerse_async.catalog.recipe import PIPE, Recipe, absolute
 from vimmerse_async.catalog.sample import Sampling
 from vimmerse_async.catalog.write import output_form
 from vimmerse_async.cli.budget import Budget
@@ -102,7 +102,7 @@ class CaptionOrder:
         """Return a path that means the same from every folder; None of a pipe."""
         if self.source == PIPE:
             return None
-        return "\n".join(stored_path(os.path.realpath(name)) for name in (self.source, *self.more))
+        return "\n".join(stored_path(absolute(name)) for name in (self.source, *self.more))
 
     def check_paths(self) -> None:
         """Raise `InvalidRequestError` where the output cannot be meant."""
