@@ -222,7 +222,7 @@ def test_what_is_new_is_found(looking):
     assert [found.cards.cards([at])[0]["prompt"] for at in found.index.matching(["walrus"])] == [
         "a walrus at last"
     ]
-    assert found.index.matching(["nothing"]) == []
+    assert found.index.matching(["nothing"]).tolist() == []
     found.close()
     again = type(found)(found.path, "title")
     assert again.making.is_current()
@@ -240,7 +240,7 @@ def test_an_edited_catalog_is_read_anew(looking):
     again = type(found)(found.path, "title").look()
     try:
         assert again.cards.cards([0])[0]["fields"]["sku"] == "VM-000030"
-        assert again.index.matching(["30"]) == [0]
+        assert again.index.matching(["30"]).tolist() == [0]
     finally:
         again.close()
 

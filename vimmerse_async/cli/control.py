@@ -13,7 +13,7 @@ from vimmerse_async.cli.progress import Progress
 from vimmerse_async.journal.commits import JournalEntry
 from vimmerse_async.journal.journal import PromptJournal
 
-LOOK = 0.5
+LOOK = 1.0
 """Seconds between two looks at what the run is told."""
 _WATCHED = 10.0
 """Seconds for which somebody is taken to watch after a sign of it."""

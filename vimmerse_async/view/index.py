@@ -21,9 +21,9 @@ from vimmerse_async.view.held import Held
 
 ENDING = "-index"
 """What is appended to the journal's name."""
-VERSION = 1
-BLOCK = 128
-"""Rows that are packed together."""
+VERSION = 2
+BLOCK = 16
+"""Rows that are kept, and read, together: those that are shown stand far apart."""
 CHUNK = 8_192
 """Rows whose state is kept together."""
 STATES = ("answered", "rejected", "unfinished", "unasked")
@@ -288,11 +288,11 @@ class Index:
         lines = self._all("SELECT DISTINCT question FROM failures WHERE question IS NOT NULL")
         return [question for (question,) in lines]
 
-    def matching(self, words: Sequence[str]) -> list[int]:
+    def matching(self, words: Sequence[str]) -> "array[int]":
         """Return the rows in whose text each word is one, or begins one if it is not short."""
         query = " AND ".join(map(_term, words))
         sql = "SELECT rowid FROM words WHERE words MATCH ?"
-        return [place for (place,) in self._connection.execute(sql, [query])]
+        return array("I", (place for (place,) in self._connection.execute(sql, [query])))
 
     def _run(self, sql: str, *values: Any) -> None:
         self._connection.execute(sql, values)

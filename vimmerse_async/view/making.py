@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _FIRST, _STEP = 256, 4_096
 """Rows of the first commit, which somebody waits for, and of each other."""
 _AT_ONCE = 500
-_TRIED = 64
+_TRIED = 256
 """Of so many blocks one is read again where it is said to stand."""
 _FAILED = frozenset({REJECTED, UNFINISHED})
 

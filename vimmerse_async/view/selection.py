@@ -21,7 +21,7 @@ from vimmerse_async.view.index import (
 )
 
 _WORD = re.compile(r"[^\W_]+")
-_KEPT = 4
+_KEPT = 2
 """Selections that are remembered."""
 STATE_NAMES = ("answered", "failed", "unasked")
 SAID: Mapping[str, Callable[[int], bool]] = {
@@ -168,9 +168,9 @@ class Selection:
     def _all(self, chosen: bytes | bytearray) -> Sequence[int]:
         return array("I", compress(range(len(chosen)), chosen))
 
-    def _some(self, wanted: Filter) -> list[int] | None:
+    def _some(self, wanted: Filter) -> Sequence[int] | None:
         """Return the rows that words and reason mean; None: all."""
-        found = None
+        found: Sequence[int] | None = None
         if wanted.words and self.changed:
             found = self._index.matching(wanted.words)
             edited = [

@@ -1,7 +1,7 @@
 "use strict";
 // Rows come from the server as they come into view; which ones is in the address.
 (() => {
-  const GAP = 16, HEIGHT = 386, LEAST = 250, PAGE = 60, MOST = 400_000, KEPT = 40;
+  const GAP = 16, HEIGHT = 386, LEAST = 250, PAGE = 24, MOST = 400_000, KEPT = 80;
   const $ = (selector, from = document) => from.querySelector(selector);
   const number = new Intl.NumberFormat("en");
   const make = (tag, className = "", text = "") => {
