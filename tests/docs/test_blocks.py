@@ -83,7 +83,7 @@ def environment(emulator: Emulator) -> dict[str, str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A reader's folder: some pictures and a catalog, under the names that the pages use."""
+    """A reader's folder: pictures and a clip of their own; what else a page needs, it makes."""
     pictures = sorted((ROOT / "examples" / "catalog").rglob("*.*"))
     found = {kind: next(p for p in pictures if p.suffix == kind) for kind in (".png", ".mp4")}
     jpeg = next((p for p in pictures if p.suffix == ".jpg"), found[".png"])
@@ -91,10 +91,6 @@ def folder(tmp_path: Path) -> Path:
     for name in ("photo.jpg", "before.jpg", "after.jpg", "photos/one.jpg", "photos/two.jpg"):
         shutil.copy(jpeg, tmp_path / name)
     shutil.copy(found[".mp4"], tmp_path / "clip.mp4")
-    urls = [f"https://shop.example/{n}.jpg" for n in range(1, 6)]
-    (tmp_path / "urls.txt").write_text("\n".join(urls))
-    rows = "".join(f"{n},{url}\n" for n, url in enumerate(urls))
-    (tmp_path / "catalog.csv").write_text(f"sku,image\n{rows}")
     return tmp_path
 
 
