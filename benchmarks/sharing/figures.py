@@ -190,7 +190,9 @@ def takeovers(kills: int = 40) -> dict[str, float]:
                 time.sleep(0.002)
             took.append(time.monotonic() - begun)
             members.members.remove(dead)
-            dead.communicate()
+            dead.wait()
+            assert dead.stdout is not None
+            dead.stdout.close()
             members.start(url=url, share="host", name=f"d{number}", do="rows", seconds=3600)
             time.sleep(3.0)
             found = counts(url)
