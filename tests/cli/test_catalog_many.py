@@ -144,6 +144,16 @@ def test_parquet_parts_keep_their_types(vimmerse: Vimmerse, place: Path, later: 
     assert all(found.column("prompt").to_pylist())
 
 
+def test_parts_of_several_forms_lose_nothing(vimmerse: Vimmerse, place: Path) -> None:
+    """Parquet beside CSV comes out with all its columns, in Parquet, too."""
+    write(place / "a.csv", 1)
+    rows = pa.table({"sku": ["2"], "image": ["https://x.example/2.jpg"], "title": ["b"]})
+    pq.write_table(rows, place / "b.parquet")
+    ended = vimmerse("caption", "a.csv", "b.parquet", "-o", "out.parquet")
+    assert ended.code == 0, ended.err
+    assert pq.read_table(place / "out.parquet").column("title").to_pylist() == ["a, b", "b"]
+
+
 def test_parts_that_do_not_go_together_are_refused(
     vimmerse: Vimmerse, place: Path, emulator: Emulator
 ) -> None:

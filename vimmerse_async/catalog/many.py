@@ -95,7 +95,8 @@ class ManyReader:
 
     def ask(self, asked: Collection[str], *, whole: bool) -> None:
         """Say which columns are asked about."""
-        self._asked, self._whole = frozenset(asked), whole
+        # parts of several forms are written as values, into whatever form
+        self._asked, self._whole = frozenset(asked), whole or self.schema is None
 
     def rows(self) -> Iterator[CatalogRow]:
         """Yield each row once."""
