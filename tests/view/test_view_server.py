@@ -262,8 +262,8 @@ async def test_pictures_of_a_folder(vimmerse_folder, serving):
 @pytest.fixture
 def vimmerse_folder(tmp_path, monkeypatch):
     """A folder that was captioned."""
-    from conftest import Looking
     from drawn import GREEN
+    from looking_kit import Looking
 
     from vimmerse_async.cli.app import run
     from vimmerse_async.emulator import Emulator
