@@ -1,5 +1,6 @@
 """Which levels in flight a server accepts, known before its answers are."""
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -70,12 +71,8 @@ class Levels:
 
     def beside(self, permit: LearnedPermit) -> int:
         """Return how many were in flight for the server when a request reached it, with itself."""
-        wired = 0
-        until = permit.sent + self.round_trip
-        for when in self._answered_at:
-            if when > until:
-                break
-            wired += when > permit.sent
+        answered, sent = self._answered_at, permit.sent
+        wired = bisect_right(answered, sent + self.round_trip) - bisect_right(answered, sent)
         return permit.level - wired
 
     def oldest(self) -> float | None:
