@@ -30,8 +30,10 @@ async def test_who_shares_and_what_binds(
         await joined(session)
         calls = [asyncio.ensure_future(refine_prompt(session, str(each))) for each in range(5)]
         async with asyncio.timeout(10):
-            while session.statistics().waiting < 3:  # noqa: ASYNC110
+            seen = session.statistics()
+            while (seen.waiting, seen.limit.in_flight) != (3, 2):
                 await asyncio.sleep(0.01)
+                seen = session.statistics()
         assert await asyncio.to_thread(run, ["status"]) == 0
         shown = re.sub(r" +", " ", capsys.readouterr().out)
         await asyncio.gather(*calls)
