@@ -31,7 +31,7 @@ class Content:
     """
 
     def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
+        self.descriptor: int = descriptor
         self.regular: bool = stat.S_ISREG(os.fstat(descriptor).st_mode)
         self._begin = os.lseek(descriptor, 0, os.SEEK_CUR) if self.regular else 0
         self._copy: IO[bytes] | None = None

@@ -121,7 +121,7 @@ class PushedReader(ItemsReader):
         self._name = name
         self._makes = makes
         super().__init__(self._items)
-        self.regular = content.regular
+        self.regular: bool = content.regular
 
     def survey(self, limit: int | None) -> Survey:
         """Return what the items hold; of a pipe, what the first ones do."""

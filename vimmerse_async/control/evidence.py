@@ -1,7 +1,12 @@
 """What a refusal tells about the rate: how many requests per second were accepted before it."""
 
+from typing import TYPE_CHECKING
+
 from vimmerse_async.control.levels import LearnedPermit
-from vimmerse_async.control.meter import Meter
+from vimmerse_async.control.meter import Bin, Meter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FIRST = 0.5  # s over which the first refusal measures the rate: the start ramps up in seconds
 RECENT = 100  # requests over which later ones measure it: a burst weighs little in them
@@ -39,7 +44,7 @@ class Evidence:
         self.span: float = QUOTA
         self._refused = 0
         self._accepted = Meter()
-        self.add = self._accepted.add
+        self.add: Callable[[float], Bin] = self._accepted.add
         self._opened_at = self._blocked_at = self._begun_at = self._told_until = 0.0
 
     @property

@@ -61,7 +61,7 @@ class Levels:
         self.round_trip: float = round_trip
         self._refused = 0
         self._answered_at: deque[float] = deque()
-        self.answer = self._answered_at.append
+        self.answer: Callable[[float], None] = self._answered_at.append
         self.young: deque[LearnedPermit] = deque()
 
     def refuse(self, permit: LearnedPermit, now: float) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from vimmerse_async.control.breaker import SILENCE, CircuitBreaker
 from vimmerse_async.control.ceiling import Ceiling
@@ -11,6 +11,9 @@ from vimmerse_async.control.levels import LearnedPermit, Levels
 from vimmerse_async.control.limit import LimitSnapshot
 from vimmerse_async.control.meter import Bin, Meter
 from vimmerse_async.control.queueing import QueueDetector
+
+if TYPE_CHECKING:
+    from collections import deque
 
 PERIOD = 70.0  # s x sqrt(requests/s): back at the peak; CUBIC's own takes seconds, but pays nothing
 PROBE = 150.0  # requests that a period lasts at least where nobody else is: a refusal or two each
@@ -79,7 +82,7 @@ class Suspicion:
         self._window = Ceiling(float(start), 1.0)
         self._rate = Ceiling(math.inf, LOWEST_RATE, RATE_STEEPNESS, RATE_ALONE)
         self._levels = Levels(FIRST_REFUSAL)
-        self.young = self._levels.young
+        self.young: deque[LearnedPermit] = self._levels.young
         self._lanes: dict[str, QueueDetector] = {}
         self._evidence, self._answered = Evidence(), Meter()
         self._latency = self._announced = self._work = self._answered_at = 0.0

@@ -50,10 +50,10 @@ class Line(asyncio.Protocol):
     """
 
     def __init__(self, lines: set["Line"], loop: asyncio.AbstractEventLoop, keep: float) -> None:
-        self.fit = True
+        self.fit: bool = True
         self.begun: int | None = None
-        self.since = 0.0
-        self.keep = keep
+        self.since: float = 0.0
+        self.keep: float = keep
         self.transport: Any = None
         self._lines = lines
         self._loop = loop

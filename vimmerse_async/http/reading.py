@@ -6,7 +6,7 @@ the two can never differ.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -30,7 +30,7 @@ _OTHER = (
     rb"(?!(?i:content-(?:length|encoding)|(?:proxy-)?connection|keep-alive|transfer-encoding|trailer|upgrade):)"
     rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++:" + _VALUE + rb"|[Cc]onnection: keep-alive\r\n){0,60}+"
 )
-common = re.compile(
+common: Callable[[bytes], re.Match[bytes] | None] = re.compile(
     rb"HTTP/1\.1 200(?: [\t -~\x80-\xff]*+)?\r\n"
     + _OTHER
     + rb"[Cc]ontent-[Ll]ength: ([0-9]{1,7})\r\n"
@@ -94,8 +94,8 @@ class Reader:
 
     status: int | None = None
     headers: "MultiMapping[str]"
-    may_follow = True
-    whole = False
+    may_follow: bool = True
+    whole: bool = False
 
     def __init__(self, transport: Any, loop: Any, *, has_body: bool) -> None:
         base = BaseProtocol(loop)
