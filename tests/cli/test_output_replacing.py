@@ -59,6 +59,34 @@ def test_a_longer_output_of_another_catalog_is_refused(
     assert len(emulator.requests) == 20
 
 
+@pytest.mark.parametrize("command", ["report", "export"])
+def test_looking_at_a_run_spares_what_is_there(
+    vimmerse: Vimmerse, place: Path, command: str
+) -> None:
+    """A report or an export never replaces a catalog, what a run wrote, or a journal."""
+    write_urls(place / "in.txt", 3)
+    vimmerse("caption", "in.txt", "-o", "out.csv")
+    vimmerse("caption", "in.txt", "-o", "out.csv", "--prompt", "B", "--max-calls", "1")
+    files = ["in.txt", "out.csv", "out.partial.csv", "out.csv.journal"]
+    before = [(place / name).read_bytes() for name in files]
+    for name in files:
+        more = ["--to", "csv"] if command == "export" else []
+        ended = vimmerse(command, "out.csv", "-o", name, *more)
+        assert (ended.code, "another name" in ended.err) == (2, True), ended.err
+    assert [(place / name).read_bytes() for name in files] == before
+
+
+def test_a_report_replaces_pages_only(vimmerse: Vimmerse, place: Path) -> None:
+    """A page is made anew over itself, and never over another program's file."""
+    write_urls(place / "in.txt", 3)
+    vimmerse("caption", "in.txt", "-o", "out.csv")
+    (place / "theirs.csv").write_text("sku\n")
+    for _ in range(2):
+        assert vimmerse("report", "out.csv", "-o", "page.html").code == 0
+    assert "is no page" in vimmerse("report", "out.csv", "-o", "theirs.csv").err
+    assert (place / "theirs.csv").read_text() == "sku\n"
+
+
 def test_what_stands_beside_goes_when_the_output_is_whole(
     vimmerse: Vimmerse, place: Path, emulator: Emulator
 ) -> None:

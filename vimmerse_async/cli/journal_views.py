@@ -38,7 +38,10 @@ from vimmerse_async.cli.journaling import ENDING
 from vimmerse_async.cli.output import Output, fault, kinds_of_output, output_of
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.errors import InvalidRequestError, JournalError
+from vimmerse_async.journal.outputs import Outputs
 from vimmerse_async.journal.reader import JournalReader
+
+_PAGE = b"<!doctype html>"
 
 
 @attrs.frozen
@@ -76,6 +79,7 @@ def export(given: Given, write_as: OutputForm | None, which: Which = "rows") -> 
         ClosedError: Nobody reads the output any more.
     """
     form = write_as or ("csv" if given.output == PIPE else output_form(given.output))
+    _spare(given)
     with JournalReader(journal_of(given.journal)) as journal:
         recipe = None if given.answers else recipe_of(journal)
         if recipe is None and which == "versions":
@@ -109,6 +113,8 @@ def report(
     path = journal_of(given.journal)
     if embed:
         require_pillow()
+    _spare(given)
+    _spare_others(Path(given.output))
     with JournalReader(path) as reader:
         recipe = None if given.answers else recipe_of(reader)
         where = given.source or (None if recipe is None else recipe.source)
@@ -193,6 +199,33 @@ def _again(recipe: Recipe, given: Given) -> Iterator[CatalogSource]:
             if given.output != PIPE and Path(given.output).samefile(source.name):
                 raise InvalidRequestError("the output is the source; give it another name")
         yield source
+
+
+def _spare(given: Given) -> None:
+    """Refuse to write over a journal, or over what runs wrote: it may be more than is asked for."""
+    path = Path(given.output)
+    if given.output == PIPE or not path.is_file():
+        return
+    if _is_database(path):
+        raise InvalidRequestError("the output is a journal; give it another name", field="output")
+    if Outputs(journal_of(given.journal)).about(path):
+        raise InvalidRequestError(
+            f"{given.output!a:.200} is the output of a run, which alone replaces it; give this "
+            "another name with -o",
+            field="output",
+        )
+
+
+def _spare_others(path: Path) -> None:
+    """Refuse to write a page over what is none, such as a catalog."""
+    if not path.is_file() or path.suffix.lower() in {".html", ".htm"}:
+        return
+    with path.open("rb") as file:
+        if file.read(len(_PAGE)).lower() not in {_PAGE, b""}:
+            raise InvalidRequestError(
+                f"{str(path)!a:.200} is no page; give the report another name with -o",
+                field="output",
+            )
 
 
 def _failed(pairs: Iterable[tuple[Asked, Answer]]) -> Iterator[tuple[Asked, Answer]]:
