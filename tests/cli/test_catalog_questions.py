@@ -89,6 +89,8 @@ SETTLED = {
     "only text": (Questions(REFINE), row(t="a cat"), "t"),
     "videos only": (Questions(video_column="v"), row(id="1", v=V, u=A), None),
     "texts only": (Questions(REFINE, prompt_column="p"), row(id="1", p="x", u=A), None),
+    "list": (Questions(), row(id="1", t=["x"], u=[A]), "u"),
+    "list beside a picture": (Questions(), row(u=[A], w=A), "w"),
     "picture and text": (Questions(prompt_column="p"), row(id="1", p="x", u=A), "u"),
 }
 

@@ -20,7 +20,7 @@ from vimmerse_async.errors import InvalidRequestError
 
 
 def rows_of(
-    content: bytes, form: TableFormat = "csv", encoding: str | None = None, **said: Any
+    content: bytes, form: TableFormat | None = "csv", encoding: str | None = None, **said: Any
 ) -> list[CatalogRow]:
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
@@ -101,6 +101,50 @@ def test_unreadable_header(content: bytes, reason: str) -> None:
     with pytest.raises(InvalidRequestError, match="line 1") as caught:
         rows_of(content)
     assert reason in str(caught.value)
+
+
+PREAMBLES = {
+    "with a delimiter": "Shop; 2024\nGenerated: Monday\nsku;image\n1;https://a.example/1\n",
+    "two lines": "# made by shop\nReport,2024\n\nsku,image\n1,https://a.example/1\n",
+}
+NO_PREAMBLES = {
+    "a short row": "sku,image\n1\nx,y\n2,https://a.example/1\n",
+    "no URL": "sku,2024\nbroken\nx,b.jpg\n",
+    "all are titles": "Shop; 2024\nMonday\n",
+}
+
+
+@pytest.mark.parametrize("text", PREAMBLES.values(), ids=PREAMBLES)
+def test_a_preamble_is_no_header(text: str) -> None:
+    """Lines above a table are passed over, also where one has the delimiter in it."""
+    (row,) = rows_of(text.encode())
+    assert row.fields == {"sku": "1", "image": "https://a.example/1"}
+
+
+@pytest.mark.parametrize("text", NO_PREAMBLES.values(), ids=NO_PREAMBLES)
+def test_a_short_row_makes_no_preamble(text: str) -> None:
+    """A header is not looked for further down because a row is broken."""
+    assert rows_of(text.encode())[0].line == 2
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "text", None])
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b'[{"image": "https://a.example/1"}]', "one JSON text"),
+        (b"\n[\n  {", "one JSON text"),
+        (b'{\r\n  "image": "https://a.example/1"\r\n}', "one JSON text"),
+        (b"[]", "one JSON text"),
+        (b"<!DOCTYPE html>\n<html>\n", "a web page"),
+        (b'<?xml version="1.0"?>\n<rss/>\n', "a web page or XML"),
+    ],
+)
+def test_what_is_no_table_is_refused_by_name(
+    content: bytes, named: str, form: TableFormat | None
+) -> None:
+    """JSON and web pages, as of an address that has changed, are named, and nothing is asked."""
+    with pytest.raises(InvalidRequestError, match=named):
+        rows_of(content, form)
 
 
 def test_lines_are_counted_as_an_editor_counts() -> None:

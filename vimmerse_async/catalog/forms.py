@@ -73,6 +73,16 @@ def ending_of(name: str) -> str:
 
 
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE).match
+_NO_TABLES = (
+    (
+        re.compile(r'\s*(?:\[\s*(?:[{"\[\]]|\Z)|\{[ \t]*(?:\r?\n|\Z))').match,
+        "one JSON text, not one object a line: of an array, `jq -c '.[]'` makes that",
+    ),
+    (
+        re.compile(r"\s*<(?:!doctype html|html|\?xml)\b", re.IGNORECASE).match,
+        "a web page or XML, not a catalog: look whether its address or a login has changed",
+    ),
+)
 _UNDECODED = re.compile("[\udc80-\udcff]").search
 
 
@@ -104,6 +114,11 @@ def form_of(text: str) -> TextForm:
     if line.startswith("{"):
         return "jsonl"
     return "text" if is_address(line) and len(line.split()) == 1 else "csv"
+
+
+def no_table(text: str) -> str | None:
+    """Return what a text is that is no table, and the mend, by how it begins; None: it may be."""
+    return next((told for begins, told in _NO_TABLES if begins(text)), None)
 
 
 def undecoded(text: str) -> str | None:

@@ -1,5 +1,6 @@
 """Where a table begins and what parts its cells, told by how it begins."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -188,11 +189,30 @@ def _header_place(cuts: Sequence[Cut], dialect: Dialect) -> int:
     rows = [[cell.strip() for cell in cells_of(cut, dialect)] for cut in cuts]
     counts = Counter(len(row) for row in rows if any(row))
     width = max(counts, key=lambda count: (counts[count], count), default=1)
+    below = _below_preamble(rows, width)
+    if below is not None:
+        return below
     for place, row in enumerate(rows):
         if sum(map(bool, row)) > 1:
-            titled = place and len(row) == width and _names_columns(row)
+            titled = place and _fits(row, width)
             return place if titled else _first(rows)
     return _first(rows)
+
+
+def _below_preamble(rows: Sequence[Sequence[str]], width: int) -> int | None:
+    """Return the record right above the first URL, where lines above it are no table's."""
+    filled = [(place, row) for place, row in enumerate(rows) if any(row)]
+    above = list(itertools.takewhile(lambda each: not any(map(is_address, each[1])), filled))
+    if len(above) < 2 or len(above) == len(filled):
+        return None
+    *lead, (place, header) = above
+    if _fits(lead[0][1], width) or not _fits(header, width):
+        return None
+    return place if any(len(row) == 1 < width for _, row in lead) else None
+
+
+def _fits(row: Sequence[str], width: int) -> bool:
+    return len(row) == width and _names_columns(row)
 
 
 def _first(rows: Sequence[Sequence[str]]) -> int:

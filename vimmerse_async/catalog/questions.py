@@ -1,6 +1,6 @@
 """From a row to what is asked about it: which column holds what."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import attrs
@@ -240,7 +240,7 @@ class Questions:
                 f"which column holds the texts? Choose with --column: {_listed(free)}",
                 field="column",
             )
-        found = [name for name in free if any(is_address(row.fields.get(name)) for row in sample)]
+        found = _that_hold(is_address, free, sample) or _that_hold(_is_list, free, sample)
         if len(found) == 1:
             return found[0]
         fact = "several columns hold URLs" if found else "no column holds URLs"
@@ -295,6 +295,16 @@ def _refuse_address(column: str | None, text: str | None) -> None:
 
 def _missing(columns: Sequence[str]) -> str:
     return f"column {_listed(columns)} is empty"
+
+
+def _that_hold(
+    fits: Callable[[Any], bool], names: Sequence[str], sample: Sequence[CatalogRow]
+) -> list[str]:
+    return [name for name in names if any(fits(row.fields.get(name)) for row in sample)]
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and any(map(is_address, value))
 
 
 def _no_column(option: str, name: str, columns: Sequence[str]) -> InvalidRequestError:

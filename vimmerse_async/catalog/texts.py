@@ -10,7 +10,7 @@ import attrs
 
 from vimmerse_async.catalog.content import Content, Encoding, Text
 from vimmerse_async.catalog.dialect import DialectOptions
-from vimmerse_async.catalog.forms import TextForm, form_of
+from vimmerse_async.catalog.forms import TextForm, form_of, no_table
 from vimmerse_async.catalog.header import Beginning, beginning_of
 from vimmerse_async.catalog.nested import chosen
 from vimmerse_async.catalog.reading import SAMPLE, Survey
@@ -170,9 +170,11 @@ class TextReader:
         return len(text.encode(self.encoding.name, self.encoding.errors))
 
     def _damage(self, text: Text) -> InvalidRequestError:
+        return self._fault(f": {text.cut or ''}: fetch or make it again")
+
+    def _fault(self, told: str) -> InvalidRequestError:
         name = "the standard input" if self._name == "-" else f"{self._name!a:.200}"
-        told = text.cut or ""
-        return InvalidRequestError(f"{name}: {told}: fetch or make it again", field="source")
+        return InvalidRequestError(f"{name}{told}", field="source")
 
     def _begin(self) -> None:
         options = self._options
@@ -182,6 +184,8 @@ class TextReader:
             begun += self._text.next_piece()
         if self._text.damaged or (self._text.cut is not None and not _has_lines(begun, lines)):
             raise self._damage(self._text)
+        if (other := no_table(begun)) is not None:
+            raise self._fault(f" is {other}")
         self.form = options.form or form_of(begun)
         if self.form == "csv":
             self.beginning = beginning_of(
