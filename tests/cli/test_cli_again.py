@@ -166,6 +166,13 @@ def test_conditions():
             assert condition.matches(values, judged) is expected, text
 
 
+def test_what_has_no_answer_has_no_words():
+    """`words` of nothing is unknown, as any comparison with it: what was not asked is not short."""
+    for text in ("words(prompt) < 5", "words(prompt) >= 0"):
+        with Condition(text, ["sku"]) as condition:
+            assert not condition.matches({"sku": "A"}, Judged(b"", None))
+
+
 def test_a_journal_of_version_2_is_marked(vimmerse, emulator, place: Path):
     """A journal from before there were marks is read without them, and gets them when marked."""
     write_shop(place / "a.csv", 3)

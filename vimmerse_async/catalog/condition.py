@@ -31,7 +31,7 @@ class Condition:
 
     Args:
         text: One of `WORDS`, or an expression of SQL over the columns of the catalog and `OWN`;
-            `words(x)` counts the words of a text, and `x REGEXP y` searches it.
+            `words(x)` counts the words of a text (of none: NULL), and `x REGEXP y` searches it.
         columns: Of the catalog.
 
     Raises:
@@ -102,8 +102,8 @@ def _plain(value: Any) -> str | int | float | None:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _words(text: object) -> int:
-    return len(str(text).split()) if text is not None else 0
+def _words(text: object) -> int | None:
+    return None if text is None else len(str(text).split())  # as `length` does: unknown, not 0
 
 
 def _search(pattern: object, text: object) -> bool:
