@@ -20,7 +20,7 @@ from vimmerse_async.errors import InvalidRequestError
 
 
 def rows_of(
-    content: bytes, form: TableFormat | None = "csv", encoding: str | None = None, **said: Any
+    content: bytes, form: TableFormat = "csv", encoding: str | None = None, **said: Any
 ) -> list[CatalogRow]:
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
@@ -127,7 +127,7 @@ def test_a_short_row_makes_no_preamble(text: str) -> None:
     assert rows_of(text.encode())[0].line == 2
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl", "text", None])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "text"])
 @pytest.mark.parametrize(
     ("content", "named"),
     [
@@ -136,13 +136,11 @@ def test_a_short_row_makes_no_preamble(text: str) -> None:
         (b'{\r\n  "image": "https://a.example/1"\r\n}', "one JSON text"),
         (b"[]", "one JSON text"),
         (b"<!DOCTYPE html>\n<html>\n", "a web page"),
-        (b'<?xml version="1.0"?>\n<rss/>\n', "a web page or XML"),
+        (b'<?xml version="1.0"?>\n<rss/>\n', "--from xml"),
     ],
 )
-def test_what_is_no_table_is_refused_by_name(
-    content: bytes, named: str, form: TableFormat | None
-) -> None:
-    """JSON and web pages, as of an address that has changed, are named, and nothing is asked."""
+def test_what_is_no_table_is_refused_by_name(content: bytes, named: str, form: TableFormat) -> None:
+    """Documents and web pages, as of an address that has changed, are named, and none is asked."""
     with pytest.raises(InvalidRequestError, match=named):
         rows_of(content, form)
 

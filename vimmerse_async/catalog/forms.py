@@ -76,11 +76,15 @@ _ADDRESS = re.compile(r"https?://", re.IGNORECASE).match
 _NO_TABLES = (
     (
         re.compile(r'\s*(?:\[\s*(?:[{"\[\]]|\Z)|\{[ \t]*(?:\r?\n|\Z))').match,
-        "one JSON text, not one object a line: of an array, `jq -c '.[]'` makes that",
+        "one JSON text, not one object a line: read it with --from json",
     ),
     (
-        re.compile(r"\s*<(?:!doctype html|html|\?xml)\b", re.IGNORECASE).match,
-        "a web page or XML, not a catalog: look whether its address or a login has changed",
+        re.compile(r"\s*<(?:!doctype html|html)\b", re.IGNORECASE).match,
+        "a web page, not a catalog: look whether its address or a login has changed",
+    ),
+    (
+        re.compile(r"\s*<(?:\?xml|rss|feed)\b").match,
+        "XML, not a line for each row: read it with --from xml",
     ),
 )
 _UNDECODED = re.compile("[\udc80-\udcff]").search
