@@ -6,8 +6,6 @@ from typing import Any
 
 import attrs
 
-from vimmerse_async.errors import InvalidRequestError
-
 _SIDE = 8
 _MOST_BITS = 3
 """Bits of the gradient's 64 in which pictures may differ."""
@@ -64,21 +62,6 @@ class Likeness:
         for band in bands:
             self._bands.setdefault(band, []).append((face, digest))
         return digest
-
-
-def require() -> None:
-    """See to it that Pillow is installed.
-
-    Raises:
-        InvalidRequestError: It is not; the message says how to install it.
-    """
-    try:
-        import_module("PIL.Image")
-    except ImportError:
-        raise InvalidRequestError(
-            "--share-similar needs Pillow: pip install 'vimmerse-async[emulator]'",
-            field="share_similar",
-        ) from None
 
 
 def face_of(path: Path) -> Face | None:

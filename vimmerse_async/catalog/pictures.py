@@ -70,8 +70,11 @@ class Pictures:
             return address
 
 
-def require() -> None:
+def require(option: str) -> None:
     """See to it that Pillow is installed.
+
+    Args:
+        option: What needs it, as it is typed.
 
     Raises:
         InvalidRequestError: It is not; the message says how to install it.
@@ -80,7 +83,8 @@ def require() -> None:
         import_module("PIL.Image")
     except ImportError:
         raise InvalidRequestError(
-            "--embed needs Pillow: pip install 'vimmerse-async[emulator]'", field="embed"
+            f"{option} needs Pillow: pip install 'vimmerse-async[emulator]'",
+            field=option.strip("-").replace("-", "_"),
         ) from None
 
 
@@ -90,7 +94,7 @@ def thumbnail(path: Path) -> str | None:
     Raises:
         InvalidRequestError: Pillow is missing.
     """
-    require()
+    require("--embed")
     pillow: Any = import_module("PIL.Image")
     out = io.BytesIO()
     try:

@@ -18,7 +18,7 @@ from vimmerse_async.catalog.again import DETAIL as AGAIN
 from vimmerse_async.catalog.convert import require
 from vimmerse_async.catalog.forms import OutputForm
 from vimmerse_async.catalog.keys import Ask, asker_of, check_keys
-from vimmerse_async.catalog.likeness import require as require_pillow
+from vimmerse_async.catalog.pictures import require as require_pillow
 from vimmerse_async.catalog.recipe import DETAIL, PIPE, Recipe
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.templates import braced_columns, check_filled
@@ -65,7 +65,7 @@ def start(job: CaptionOrder) -> int:
     if job.files.convert:
         require()
     if job.similar:
-        require_pillow()
+        require_pillow("--share-similar")
     with job.recipe.open() as source, contextlib.closing(Captioning(job, source)) as captioning:
         if job.journal is None:
             job.check_output(captioning.recipe, captioning.count)

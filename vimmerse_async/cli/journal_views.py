@@ -112,7 +112,7 @@ def report(
     """
     path = journal_of(given.journal)
     if embed:
-        require_pillow()
+        require_pillow("--embed")
     _spare(given)
     _spare_others(Path(given.output))
     with JournalReader(path) as reader:
