@@ -3,6 +3,8 @@
 import csv
 from pathlib import Path
 
+import pytest
+
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.sample import Sampling, sample
 
@@ -40,6 +42,18 @@ def test_a_sample_and_then_the_rest(vimmerse, emulator, place: Path):
     assert vimmerse(*words).code == 0
     assert calls(emulator) == 60
     assert len(answered(place / "o.csv")) == 60
+
+
+@pytest.mark.parametrize("rows", [("--rows", "2"), ("--rows=2",)])
+def test_going_on_from_the_first_rows(vimmerse, emulator, place: Path, rows: tuple[str, ...]):
+    """What is said after the first rows asks the others; after a stop only what was meant."""
+    write_shop(place / "a.csv", 5)
+    words = ("caption", "a.csv", "-o", "o.csv")
+    stopped = vimmerse(*words, *rows, "--max-calls", "1")
+    assert "--rows" in stopped.err.partition("to go on: ")[2]
+    looked = vimmerse(*words, *rows)
+    assert "to go on: vimmerse caption a.csv -o o.csv\n" in looked.err
+    assert calls(emulator) == 2
 
 
 def test_a_sample_leaves_a_complete_output_alone(vimmerse, emulator, place: Path):

@@ -112,7 +112,8 @@ class Finish:
         if error is not None:
             warn(f"vimmerse: {explain(error)}")
         if not ended or (done.missing and self._job.again is None):
-            warn(f"to go on{same}: {command}")
+            rest = journaling.resume_command(self._job.words, looked=ended)
+            warn(f"to go on{same}: {rest}")
         elif record.retriable and self._job.retry_errors is False:
             warn(f"to ask failed rows again: {command} --retry-errors")
         return FAILED if ended and done.missing and not self._job.is_preview else OK

@@ -109,18 +109,23 @@ def announce(journal: PromptJournal) -> None:
     note(f"the journal {_typed(journal.path)} holds {answers} answers{again}")
 
 
-def resume_command(words: Sequence[str]) -> str:
+def resume_command(words: Sequence[str], *, looked: bool = False) -> str:
     """Return what is typed to go on.
+
+    Args:
+        words: What was typed.
+        looked: True: it was to look at the first rows, and they are there; now come the others.
 
     Example:
         >>> resume_command(["caption", "my photos", "-o", "out.csv", "--fresh"])
         "vimmerse caption 'my photos' -o out.csv"
     """
+    once = {*_ONCE, "--rows"} if looked else {*_ONCE}
     kept, values = [], iter(words)
     for word in values:
-        if word in _ONCE:
+        if word in once:
             next(values, None)
-        elif word != "--fresh" and word.partition("=")[0] not in _ONCE:
+        elif word != "--fresh" and word.partition("=")[0] not in once:
             kept.append(word)
     return shlex.join(["vimmerse", *kept])
 
