@@ -76,6 +76,25 @@ def test_looking_at_a_run_spares_what_is_there(
     assert [(place / name).read_bytes() for name in files] == before
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("c.csv", b"n,image\nSch\xfch,https://a.example/1.png\n"),
+        ("c.jsonl", b'{"n": "Sch\xfch", "image": "https://a.example/1.png"}\n'),
+    ],
+)
+def test_bytes_that_are_not_asked_about_fail_no_row(
+    vimmerse: Vimmerse, place: Path, name: str, content: bytes
+) -> None:
+    """A cell of another encoding comes back as it was, and its row is asked, also the first."""
+    (place / name).write_bytes(content)
+    ended = vimmerse("caption", name, "--column", "image", "-o", f"o{name}")
+    assert ended.code == 0, ended.err
+    written = (place / f"o{name}").read_bytes()
+    assert b"Sch\xfch" in written
+    assert b"UTF-8" not in written
+
+
 def test_a_report_replaces_pages_only(vimmerse: Vimmerse, place: Path) -> None:
     """A page is made anew over itself, and never over another program's file."""
     write_urls(place / "in.txt", 3)

@@ -7,6 +7,8 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol, cast
 
+import attrs
+
 from vimmerse_async.catalog.forms import URL_COLUMN, undecoded
 from vimmerse_async.catalog.header import Beginning, unique
 from vimmerse_async.catalog.nested import chosen
@@ -249,6 +251,14 @@ class TextTable:
     def cut(self, reason: str) -> CatalogRow:
         """Return the row at which a text is cut off, without what there is of it."""
         return _cut_row(self._line + 1, reason)
+
+
+def narrowed(row: CatalogRow, asked: frozenset[str]) -> CatalogRow:
+    """Return a row that was read with all columns as one of those that are asked about."""
+    if row.error is None or row.error != _undecoded_value(row.fields):
+        return row
+    fields = {name: value for name, value in row.fields.items() if name in asked}
+    return attrs.evolve(row, fields=fields, error=_undecoded_value(fields))
 
 
 def _cut_row(line: int, reason: str, missing: int = 0) -> CatalogRow:

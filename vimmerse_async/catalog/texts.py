@@ -16,7 +16,7 @@ from vimmerse_async.catalog.nested import chosen
 from vimmerse_async.catalog.reading import SAMPLE, Survey
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.splitting import LONGEST
-from vimmerse_async.catalog.tables import CsvTable, JsonlTable, Table, TextTable
+from vimmerse_async.catalog.tables import CsvTable, JsonlTable, Table, TextTable, narrowed
 from vimmerse_async.catalog.values import Columns
 from vimmerse_async.errors import InvalidRequestError
 
@@ -63,6 +63,7 @@ class TextReader:
         self.beginning: Beginning | None = None
         self.encoding: Encoding
         self.sample: list[CatalogRow] = []
+        self._ahead: list[CatalogRow] = []
         self._name = name
         self._options = options
         self._asked: frozenset[str] | None = None
@@ -120,6 +121,7 @@ class TextReader:
         """
         self._asked = frozenset(asked)
         self._table.ask(self._asked)
+        self._ahead = [narrowed(row, self._asked) for row in self._ahead]
         if self.form == "jsonl":
             for row in self._ahead:
                 row.fields = {**row.fields, **chosen(row.fields, self._asked)}
