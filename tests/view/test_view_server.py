@@ -20,9 +20,16 @@ NO_MARKS = (
     b'{"places": [0]}',
     b'{"places": 1, "changes": {"mark": null}}',
     b'{"places": [0], "changes": {"mark": "x"}}',
+    b'{"places": [0], "changes": {"mark": ["bad"]}}',
     b'{"places": [0], "changes": {"question": "x"}}',
 )
-NO_ORDERS = ({"name": "rm"}, {"name": "max_calls", "value": "-1"}, {"name": "stop", "value": 1})
+NO_ORDERS = (
+    {"name": "rm"},
+    {"name": ["stop"]},
+    {"name": "max_calls", "value": "-1"},
+    {"name": "max_calls", "value": "9" * 5000},
+    {"name": "stop", "value": 1},
+)
 
 
 async def test_a_page_of_rows(looking, serving):
@@ -142,8 +149,9 @@ async def test_headers_and_nonsense(looking, serving):
                 assert reply.status == 200
         async with session.get(f"{address}../etc/passwd") as reply:
             assert reply.status in {403, 404}
-        async with session.get(f"{address}picture/0") as reply:
-            assert reply.status == 404
+        for number in ("0", "9" * 30, "9" * 5000):
+            async with session.get(f"{address}picture/{number}") as reply:
+                assert reply.status == 404
     assert not found.journal.query("SELECT * FROM marks")
 
 

@@ -42,7 +42,7 @@ class Guard:
         name, _, port = request.headers.get("Host", "").rpartition(":")
         if name not in _NAMES or port != str(self.port):
             return "this page answers under the name of this machine only"
-        token = request.path.split("/", 2)[1]
+        token = request.path.removeprefix("/").partition("/")[0]
         if not hmac.compare_digest(token.encode(errors="replace"), self._token.encode()):
             return "the address lacks the token: open the one that the command printed"
         origin = request.headers.get("Origin")

@@ -72,7 +72,7 @@ class View:
         app.router.add_get(f"{base}/api/rows", self._rows)
         app.router.add_get(f"{base}/api/events", self._events)
         app.router.add_get(f"{base}/api/failures", self._failures)
-        app.router.add_get(f"{base}/picture/{{place:\\d+}}", self._picture)
+        app.router.add_get(f"{base}/picture/{{place:[0-9]{{1,9}}}}", self._picture)
         app.router.add_post(f"{base}/api/marks", self._mark)
         app.router.add_post(f"{base}/api/orders", self._order)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -162,11 +162,13 @@ class View:
     async def _order(self, request: web.Request) -> web.Response:
         body = await _body(request)
         name, value = body.get("name"), body.get("value")
-        if name not in _ORDERS or not (value is None or isinstance(value, str)):
+        if not isinstance(name, str) or name not in _ORDERS:
             raise web.HTTPBadRequest
-        if name == "max_calls" and not (value or "").isdecimal():
+        if not (value is None or isinstance(value, str)):
             raise web.HTTPBadRequest
-        self._live.order(str(name), value)
+        if name == "max_calls" and _number(value, -1) < 0:
+            raise web.HTTPBadRequest
+        self._live.order(name, value)
         return _json({"told": name})
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
@@ -218,7 +220,7 @@ async def _body(request: web.Request) -> dict[str, Any]:
 def _is_change(change: tuple[Any, Any]) -> bool:
     name, value = change
     if name == "mark":
-        return value in {"good", "bad", None}
+        return value in ("good", "bad", None)
     is_text = isinstance(value, str) and len(value) <= _LONGEST
     return name in _CHANGES and (value is None or is_text)
 
