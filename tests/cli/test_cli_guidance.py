@@ -32,6 +32,12 @@ def test_help_is_a_command_too(vimmerse) -> None:
     assert "did you mean" in vimmerse("help", "captoin").err
 
 
+def test_help_names_every_option(vimmerse) -> None:
+    """Each name that one setting of an option has, such as --clear, stands in the help."""
+    told = vimmerse("mark", "--help").out
+    assert all(told.count(name) == 1 for name in ("--good ", "--bad ", "--clear "))
+
+
 def test_a_source_that_was_taken_for_a_class(vimmerse, place: Path) -> None:
     """A file behind --retry-errors is told that it was taken for a class of errors."""
     (place / "in.txt").write_text("https://a.example/1.png\n")

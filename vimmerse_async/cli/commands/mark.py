@@ -22,7 +22,7 @@ from vimmerse_async.cli.errors import OK
 @click.argument("where")
 @click.option("--good", "mark", flag_value="good", help="They are good.")
 @click.option("--bad", "mark", flag_value="bad", help="They are bad.")
-@click.option("--clear", "mark", flag_value="", help="Take marks, edits and notes back.")
+@click.option("--clear", "mark", flag_value="clear", help="Take marks, edits and notes back.")
 @click.option("--edit", metavar="TEXT", help="Write this instead of the answer.")
 @click.option("--note", metavar="TEXT", help="Note this beside it.")
 @click.option("--source", metavar="FILE", help="Where the catalog is now. Else: where it was.")
@@ -40,13 +40,13 @@ def mark_command(
         raise click.UsageError(
             "say what is thought of them: --good, --bad, --edit, --note, --clear"
         )
-    if mark == "" and (edit is not None or note is not None):
+    if mark == "clear" and (edit is not None or note is not None):
         raise click.UsageError("--clear takes everything back, and goes with nothing else")
     from vimmerse_async.cli.judging import mark as write  # noqa: PLC0415 - `--help` must not pay
 
     changes: dict[str, str | None] = {"mark": mark, "edited": edit, "note": note}
     changes = {name: value for name, value in changes.items() if value is not None}
-    if mark == "":
+    if mark == "clear":
         changes = dict.fromkeys(("mark", "edited", "note"))
     write(journal, where, source, changes)
     return OK
