@@ -15,6 +15,7 @@ from vimmerse_async.emulator import Fault
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.journal import schema
 from vimmerse_async.journal.marks import Judged, Marks
+from vimmerse_async.journal.place import Place
 from vimmerse_async.journal.reader import JournalReader
 
 RUN = ("caption", "a.csv", "-o", "o.csv", "--price", "0.004")
@@ -205,3 +206,22 @@ def test_status(vimmerse, emulator, place: Path):
         "to go on       vimmerse caption a.csv -o o.csv",
     ):  # fmt: skip
         assert line in told, told
+
+
+def test_status_of_a_run_that_leaves_rows(vimmerse, place: Path):
+    """A sample that is done and a run that was killed are told with how to go on."""
+    write_shop(place / "a.csv", 9)
+    vimmerse(*RUN, "--sample", "2")
+    told = vimmerse("status", "o.csv").out
+    assert "finished" in told
+    assert "to go on       vimmerse caption a.csv -o o.csv" in told
+    assert "--sample" not in told
+    with sqlite3.connect("o.csv.journal") as connection:
+        connection.execute("UPDATE runs SET outcome = NULL")
+    connection.close()
+    told = vimmerse("status", "o.csv").out
+    assert "killed" in told
+    assert "to go on" in told
+    held = Place.claim("o.csv.journal")
+    assert "number 1 goes on since" in vimmerse("status", "o.csv").out
+    held.release()

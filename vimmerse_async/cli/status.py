@@ -15,6 +15,7 @@ from vimmerse_async.cli.refusals import Refusals
 from vimmerse_async.cli.terminal import visible
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.journal.kept import RunRecord
+from vimmerse_async.journal.place import is_held
 from vimmerse_async.journal.reader import JournalReader
 
 WORDS = "words"
@@ -37,7 +38,7 @@ def status(name: str) -> Iterator[str]:
         yield from _rows(journal, recipe)
         yield from _money(journal, runs)
         if runs:
-            yield from _runs(runs[-1])
+            yield from _runs(runs[-1], goes_on=is_held(path))
 
 
 def _rows(journal: JournalReader, recipe: Recipe | None) -> Iterator[str]:
@@ -88,16 +89,23 @@ def _money(journal: JournalReader, runs: list[RunRecord]) -> Iterator[str]:
         yield _line("", f"{money(answers * price)} on {day}")
 
 
-def _runs(last: RunRecord) -> Iterator[str]:
+def _runs(last: RunRecord, *, goes_on: bool) -> Iterator[str]:
     began = f"{datetime.fromtimestamp(last.started_at).astimezone():%Y-%m-%d %H:%M}"
-    if last.outcome is None:
+    outcome = last.outcome or "killed"
+    if last.outcome is None and goes_on:
         yield _line("run", f"number {last.run} goes on since {began}")
         return
     took = "" if last.ended_at is None else f" after {clock(last.ended_at - last.started_at)}"
-    yield _line("last run", f"number {last.run} of {began}: {last.outcome}{took}")
-    words = last.options.get(WORDS)
-    if isinstance(words, list) and last.outcome != "finished":
-        yield _line("to go on", resume_command([str(word) for word in words]))
+    yield _line("last run", f"number {last.run} of {began}: {outcome}{took}")
+    given = last.options.get(WORDS)
+    words = [str(word) for word in given] if isinstance(given, list) else []
+    if words and (outcome != "finished" or _is_sample(words)):
+        yield _line("to go on", resume_command(words))
+
+
+def _is_sample(words: list[str]) -> bool:
+    """Return whether a run that finished was of a sample, so that the rest is still to come."""
+    return any(word.partition("=")[0] == "--sample" for word in words)
 
 
 def _line(name: str, text: str) -> str:

@@ -154,6 +154,21 @@ def _check_file(path: Path) -> None:
         )
 
 
+def is_held(path: Path) -> bool:
+    """Return whether a process that lives has a journal for writing."""
+    try:
+        lock = os.open(f"{path.resolve()}{LOCK}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
 def _lock(path: Path) -> int:
     name = f"{path}{LOCK}"
     while True:
