@@ -1,6 +1,7 @@
 """Connections of our own: what they read, when they are kept, and when they are let go."""
 
 import asyncio
+import gc
 import re
 import socket
 from typing import Any
@@ -156,6 +157,33 @@ async def test_a_server_s_keep_alive_is_undercut(told, connections, serve, conne
     assert server.connections == connections
 
 
+@pytest.mark.parametrize(
+    ("fields", "keep"),
+    [
+        ("Keep-Alive: timeout=5\r\nContent-Length: 3", 4.0),
+        ("Keep-Alive: max=100, timeout=5\r\nContent-Length: 3", 4.0),
+        ("KEEP-ALIVE: Timeout = 5\r\nContent-Length: 3", 4.0),
+        ("Keep-Alive: timeout=5\r\nTransfer-Encoding: chunked", 4.0),
+        ("Keep-Alive: timeout=30\r\nTransfer-Encoding: chunked", 15.0),
+        ("Keep-Alive: max=1, nonsense\r\nTransfer-Encoding: chunked", 15.0),
+    ],
+)
+async def test_however_a_keep_alive_is_said(fields, keep):
+    """It holds in every spelling, and for replies that aiohttp's parser reads."""
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    _, line = await loop.create_connection(lambda: Line(set(), loop, 15.0), sock=ours)
+    with theirs:
+        waiter = line.ask(b"", has_body=True)
+        body = '3\r\n"a"\r\n0\r\n\r\n' if "chunked" in fields else '"a"'
+        line.data_received(f"HTTP/1.1 200 OK\r\n{fields}\r\n\r\n{body}".encode())
+        assert (await waiter)[2] == b'"a"'
+        assert line.fit
+        assert line.keep == keep
+        line.end()
+        await asyncio.sleep(0)
+
+
 async def test_idle_connections_are_let_go(serve, connect, monkeypatch):
     """Who has been idle for the time of a keep-alive is closed, without being asked for."""
     monkeypatch.setattr(lines, "KEEPALIVE", 0.05)
@@ -208,6 +236,23 @@ async def test_a_session_that_closes_leaves_no_line(serve, connect):
     assert not pool._open
     await asyncio.wait(calls)
     assert all(call.exception() is not None for call in calls)
+
+
+async def test_a_handshake_that_nobody_waits_for(serve, connect, certified, trusting):
+    """Cancelled at any turn of it, TLS leaves no socket, and the next connection opens."""
+    server = await serve(ssl=certified)
+    for turns in range(30):
+        session = await connect(server, ssl=trusting, retry=RetryPolicy(max_attempts=1))
+        calls = [asyncio.ensure_future(refine_prompt(session, "cancelled")) for _ in range(2)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        for call in calls:
+            call.cancel()
+        await asyncio.wait(calls)
+        assert await refine_prompt(session, "next") == "answer to next"
+        await session.aclose()
+        del session
+    gc.collect()  # a socket that nobody closed warns
 
 
 def test_the_parsers_errors_are_known() -> None:

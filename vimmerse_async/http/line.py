@@ -191,6 +191,7 @@ class Line(asyncio.Protocol):
         self.fit = self.fit and reader.whole and reader.may_follow
         status = reader.status
         if status is not None:
+            self.keep = min(self.keep, reader.granted - LEAST_KEEP)
             self._done((status, reader.headers, reader.body))
 
     def _done(self, answer: Answer) -> None:

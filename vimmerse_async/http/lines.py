@@ -96,7 +96,7 @@ class Lines:
         """End every connection."""
         self.drop()
         until = self._loop.time() + CLOSING
-        while self._open and self._loop.time() < until:  # noqa: ASYNC110 - they are gone in a turn
+        while (self._open or not self._opener.is_ended()) and self._loop.time() < until:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
     def drop(self) -> None:

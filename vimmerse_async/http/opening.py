@@ -40,6 +40,7 @@ class Opener:
         self._known: list[AddrInfoType] = _numeric(host, port)
         self._known_until = float("inf") if self._known else 0.0
         self._asking: asyncio.Task[list[AddrInfoType]] | None = None
+        self._ending: list[socket.socket] = []
 
     async def open(self, make: Callable[[], asyncio.Protocol], patience: float | None) -> Any:
         """Return a protocol that is connected.
@@ -77,9 +78,23 @@ class Opener:
                 make, sock=sock, ssl=self._ssl, server_hostname=name
             )
         except BaseException:
-            sock.close()
+            self._end(sock)
             raise
         return protocol
+
+    def _end(self, sock: socket.socket) -> None:
+        """End a connection that asyncio goes on with when nobody waits for its handshake.
+
+        Its transport sees the end and closes the socket. Closed here, the descriptor's number would
+        go to the next connection, which asyncio refuses while it knows the old one by it.
+        """
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+        self._ending = [each for each in (*self._ending, sock) if each.fileno() >= 0]
+
+    def is_ended(self) -> bool:
+        """Return whether all that was given up while it was opened is closed, too."""
+        return all(each.fileno() < 0 for each in self._ending)
 
     async def _addresses(self) -> list[AddrInfoType]:
         loop = asyncio.get_running_loop()

@@ -38,6 +38,7 @@ common: Callable[[bytes], re.Match[bytes] | None] = re.compile(
     + rb"\r\n"
 ).match
 """Groups: seconds of Keep-Alive (1 or 3), bytes of the body (2). Possessive: linear in the head."""
+_GRANTED = re.compile(r"(?:\A|[,;\s])timeout\s*=\s*\"?([0-9]{1,5})", re.IGNORECASE).search
 _FIELD = re.compile(rb"\r\n([^:\r\n]+):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)")
 
 
@@ -112,6 +113,12 @@ class Reader:
         self._stream: Any = None
         self._body = bytearray()
         self._cost = 0
+
+    @property
+    def granted(self) -> float:
+        """Seconds that the server keeps the connection, as far as it says."""
+        found = _GRANTED(self.headers.get("Keep-Alive", ""))
+        return float("inf") if found is None else int(found[1])
 
     @property
     def body(self) -> bytes | None:
