@@ -83,10 +83,10 @@ class Lines:
         """Close what has been idle for too long."""
         self._timer, idle = None, self._idle
         now = self._loop.time()
-        while idle and now - idle[0].since >= KEEPALIVE:
+        while idle and idle[0].since + KEEPALIVE <= now:
             idle.popleft().end()
         if idle:
-            self._sweep_in(max(0.0, idle[0].since + KEEPALIVE - now))
+            self._sweep_in(idle[0].since + KEEPALIVE - now)
 
     def _sweep_in(self, seconds: float) -> None:
         reference: weakref.ref[Lines] = weakref.ref(self)
@@ -95,9 +95,10 @@ class Lines:
     async def close(self) -> None:
         """End every connection."""
         self.drop()
-        until = self._loop.time() + CLOSING
-        while (self._open or not self._opener.is_ended()) and self._loop.time() < until:  # noqa: ASYNC110
-            await asyncio.sleep(0)
+        until, pause = self._loop.time() + CLOSING, 0.0
+        while (self._open or not self._opener.is_ended()) and self._loop.time() < until:
+            await asyncio.sleep(pause)
+            pause = min(0.01, pause + 0.001)
 
     def drop(self) -> None:
         """End every connection, without waiting until it is so."""
