@@ -327,7 +327,7 @@ def test_unwritable_output_costs_nothing(
 USAGE = {
     "two columns": ("u,w\nhttps://a.example/1,https://a.example/2\n", (), "--column: u, w"),
     "no such column": ("u\nx\n", ("--column", "v"), "there are u"),
-    "ending": ("u\nx\n", ("-o", "out.xlsx"), "--to csv"),
+    "ending": ("u\nx\n", ("-o", "out.docx"), "--to csv"),
     "itself": ("u\nx\n", ("-o", "in.csv"), "the output is the source"),
     "key": ("u\nx\n", ("--api-key", "secret-sentinel"), "VIMMERSE_API_KEY"),
     "http": ("u\nx\n", ("--base-url", "http://a.example"), "https://"),

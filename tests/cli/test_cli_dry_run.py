@@ -73,10 +73,11 @@ def test_refusals_are_told_by_reason(vimmerse: Vimmerse, place: Path, emulator: 
     ended = vimmerse("caption", "in.csv", "--column", "url", "-o", "out.csv", "--dry-run")
     lines = ended.out.splitlines()
     assert lines[1] == "cannot be asked     4"
-    assert lines[2].startswith("       2  line 3: image_url must begin with https://")
-    assert lines[3].startswith("       1  line 5: image_url contains ' '")
-    assert "percent-encode it" in lines[3]
-    assert lines[4] == "       1  line 6: column url is empty; needs something in that column"
+    assert lines[2].startswith("       1  line 3: image_url must begin with https://")
+    assert lines[3].startswith("       1  line 4: cannot be read: No such file")
+    assert lines[4].startswith("       1  line 5: image_url contains ' '")
+    assert "percent-encode it" in lines[4]
+    assert lines[5] == "       1  line 6: column url is empty; needs something in that column"
     assert "calls needed        2" in ended.out
 
 

@@ -30,7 +30,9 @@ def is_local(value: Any) -> bool:
         return "bytes" in value and set(value) <= {"bytes", "path"}
     if not isinstance(value, str) or is_address(value) or not 0 < len(value) < _LONGEST:
         return False
-    return _SCHEME(value.strip()) is not None or is_called_media(Path(value.strip()))
+    if _SCHEME(value.strip()) is not None:
+        return True
+    return "://" not in value and is_called_media(Path(value.strip()))
 
 
 class Locals:

@@ -37,7 +37,7 @@ class ConfiguredCommand(click.RichCommand):
         if not {"-h", "--help"} & set(args):
             given = self._typed(args)
             profile = _text(given.get("profile")) or os.environ.get(PROFILE_VARIABLE) or None
-            source = _text(given.get("source"))
+            source = _text(given.get("source") or given.get("sources"))
             extra["default_map"] = defaults(self, info_name or "", source, profile)
         return super().make_context(info_name, args, parent, **extra)
 
