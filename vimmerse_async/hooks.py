@@ -91,7 +91,7 @@ class CallEvent:
         waited: Seconds of these before the first send.
         attempts: Requests made.
         possibly_charged: Sends that may have been billed although no answer arrived.
-        refused: Requests answered with 429.
+        refused: Requests that were refused: answered with 429, or with what stood for it.
         value: What the call returned, shown in no repr; None when it failed.
     """
 

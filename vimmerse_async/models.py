@@ -1,5 +1,6 @@
 """The records a caller gives and gets: frozen, slotted, without behaviour."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal, Self
@@ -80,18 +81,18 @@ class Travelling:
 
     __slots__ = ()
 
+    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON holds it."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Self:
         """Return what `to_dict` told of.
 
         Args:
             told: What `to_dict` returned, as it is or from JSON.
         """
-        raise NotImplementedError
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
@@ -173,7 +174,7 @@ class PromptResult(Travelling):
         """Return the row as a notebook shows it: the picture, and what was said of it."""
         from html import escape  # noqa: PLC0415 - for notebooks alone
 
-        asked = self.request if isinstance(self.request, str) else self.request.image_url
+        asked = getattr(self.request, "image_url", self.request)
         said = self.prompt if self.error is None else f"{type(self.error).__name__}: {self.error}"
         shown = ""
         if isinstance(asked, str) and asked.startswith("https://"):
@@ -312,7 +313,7 @@ class SessionStatistics:
         succeeded: Calls that returned a value.
         failed: Calls that raised.
         sends: Requests sent.
-        refused: Requests answered with 429.
+        refused: Requests that were refused: answered with 429, or with what stood for it.
         retried: Requests that repeated a failed one.
         possibly_charged: Sends that may have been billed although no answer arrived.
         waiting: Requests that wait to be admitted, those of sessions and processes sharing the

@@ -63,7 +63,7 @@ class Counters:
         succeeded: Calls that returned a value.
         failed: Calls that raised.
         sends: Requests sent.
-        refused: Requests answered with 429.
+        refused: Requests that were refused: answered with 429, or with what stood for it.
         retried: Requests that repeated a failed one.
         possibly_charged: Sends that may have been billed although no answer arrived.
     """
@@ -120,19 +120,14 @@ class Runtime:
         self.trouble: APIError | None = None
         self._contact: asyncio.TimerHandle | None = None
         self._limit = FixedLimit(limit) if isinstance(limit, int) else limit
-        self._gate_name: object = (
-            identity(config.base_url, config.secrets[0])
-            if limit is None
-            else None
-            if isinstance(limit, int)
-            else id(limit)
-        )
+        account = identity(config.base_url, config.secrets[0])
+        own = None if isinstance(limit, int) else id(limit)
+        self._gate_name: object = account if limit is None else own
         self._open_gate: OpenGate | None = None
         if share is not None:
             from vimmerse_async.sharing.opening import opener  # noqa: PLC0415 - few sessions share
 
             self._open_gate = opener(config, share, limit)
-            account = identity(config.base_url, config.secrets[0])
             self._gate_name, self._limit = (share, account, limit), None
         self._keeps = self._limit is None and self._open_gate is None
         self._connection = connection

@@ -39,7 +39,7 @@ class LimitSnapshot:
         rate: Requests allowed per second; `inf` when nothing is paced.
         in_flight: Requests admitted and not yet released.
         gate: Seconds until the gate opens; 0.0 when it is open.
-        refused: Share of the sends so far that were refused with 429, 0.0 to 1.0.
+        refused: Share of the sends so far that were refused, 0.0 to 1.0.
         binding: What holds requests back; None when nothing does.
         suspect: The limit that was found to bind last, from which a warm start goes on; None while
             none is known.
