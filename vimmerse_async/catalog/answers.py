@@ -119,7 +119,7 @@ def place_of(row: CatalogRow) -> str:
     """Return where a row stands, for people: a line or a file."""
     if row.path is not None and not row.in_table:
         return str(row.fields[FILE_COLUMN])
-    return f"line {row.line}" if row.part is None else f"{row.part.name}, line {row.line}"
+    return row.place
 
 
 def reason(place: str, kind: str, message: str) -> str:

@@ -97,8 +97,7 @@ class Keys:
         return Clash(self._questions.key_column or "", request.key, what, known[1], told)
 
     def _place(self, row: CatalogRow) -> str:
-        line = f"line {row.line}" if row.part is None else f"{row.part.name}, line {row.line}"
-        return f"{line}, image {row.address}" if self._is_split else line
+        return f"{row.place}, image {row.address}" if self._is_split else row.place
 
 
 def check_keys(rows: Iterable[CatalogRow], questions: Questions) -> None:

@@ -48,3 +48,9 @@ class CatalogRow:
     unread: bool = False
     again: int = 0
     address: int = 0
+
+    @property
+    def place(self) -> str:
+        """Where it begins, for people: its line, after its file where there are several."""
+        line = f"line {self.line}"
+        return line if self.part is None else f"{self.part.name}, {line}"

@@ -81,10 +81,9 @@ def check_filled(rows: Iterable[CatalogRow], questions: "Questions") -> None:
     for row in rows:
         empty = None if row.error is not None else template.filled(row.fields)[1]
         if empty is not None:
-            place = f"line {row.line}" if row.part is None else f"{row.part.name}, line {row.line}"
             raise InvalidRequestError(
-                f"{place}: column {empty!a} is empty, and the template needs it; nothing was sent "
-                "(--missing skip leaves such rows out, --missing empty asks without)",
+                f"{row.place}: column {empty!a} is empty, and the template needs it; nothing was "
+                "sent (--missing skip leaves such rows out, --missing empty asks without)",
                 field="template",
             )
 
