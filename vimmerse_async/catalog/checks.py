@@ -36,123 +36,16 @@ _SCRIPTS = (
     "LATIN", "CYRILLIC", "GREEK", "ARABIC", "HEBREW", "DEVANAGARI", "HANGUL", *sorted(_SPACELESS),
 )  # fmt: skip
 _TOLD: Mapping[str, frozenset[str]] = {
-    "en": frozenset(
-        [
-            "the",
-            "of",
-            "and",
-            "with",
-            "in",
-            "is",
-            "on",
-            "a",
-            "an",
-            "at",
-            "by",
-            "for",
-            "from",
-            "its",
-            "against",
-        ]
-    ),
-    "de": frozenset(
-        [
-            "der",
-            "die",
-            "das",
-            "und",
-            "mit",
-            "ein",
-            "eine",
-            "einem",
-            "einer",
-            "ist",
-            "auf",
-            "im",
-            "den",
-            "dem",
-            "von",
-            "vor",
-        ]
-    ),
-    "fr": frozenset(
-        [
-            "le",
-            "la",
-            "les",
-            "des",
-            "une",
-            "un",
-            "et",
-            "avec",
-            "dans",
-            "est",
-            "sur",
-            "du",
-            "au",
-            "aux",
-            "en",
-        ]
-    ),
-    "es": frozenset(
-        [
-            "el",
-            "los",
-            "las",
-            "una",
-            "un",
-            "y",
-            "con",
-            "en",
-            "es",
-            "sobre",
-            "del",
-            "al",
-            "por",
-            "para",
-        ]
-    ),
-    "it": frozenset(
-        [
-            "il",
-            "lo",
-            "gli",
-            "una",
-            "un",
-            "e",
-            "con",
-            "nel",
-            "nella",
-            "è",
-            "su",
-            "del",
-            "della",
-            "di",
-            "per",
-        ]
-    ),
-    "pt": frozenset(
-        [
-            "o",
-            "os",
-            "uma",
-            "um",
-            "e",
-            "com",
-            "em",
-            "é",
-            "no",
-            "na",
-            "do",
-            "da",
-            "sobre",
-            "para",
-            "ao",
-        ]
-    ),
-    "nl": frozenset(
-        ["de", "het", "een", "en", "met", "op", "is", "van", "in", "voor", "tegen", "aan", "bij"]
-    ),
+    language: frozenset(words.split())
+    for language, words in {
+        "en": "the of and with in is on a an at by for from its against",
+        "de": "der die das und mit ein eine einem einer ist auf im den dem von vor",
+        "fr": "le la les des une un et avec dans est sur du au aux en",
+        "es": "el los las una un y con en es sobre del al por para",
+        "it": "il lo gli una un e con nel nella è su del della di per",
+        "pt": "o os uma um e com em é no na do da sobre para ao",
+        "nl": "de het een en met op is van in voor tegen aan bij",
+    }.items()
 }
 """By language: its commonest words."""
 _SURE = 3
