@@ -84,16 +84,15 @@ class JsonItems:
             return None
         if start[1] == b"[":
             return "item"
+        if not final and len(self._begun) < _LOOKED_AT:
+            return None
         found = self._arrays()
-        known = final or len(self._begun) >= _LOOKED_AT
-        if known and len(found) == 1:
+        if len(found) == 1:
             return f"{found[0]}.item"
-        if known:
-            listed = ", ".join(found[:20]) or "none is there"
-            raise InvalidRequestError(
-                f"which array holds the rows? Choose with --records: {listed}", field="records"
-            )
-        return None
+        listed = ", ".join(found[:20]) or "none is there"
+        raise InvalidRequestError(
+            f"which array holds the rows? Choose with --records: {listed}", field="records"
+        )
 
     def _arrays(self) -> list[str]:
         """Return the paths of the arrays of objects that are not inside of others."""
