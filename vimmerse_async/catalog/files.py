@@ -52,7 +52,12 @@ def look(path: Path, *, convert: bool) -> LocalFile:
     fault = fault_of_size(head, status.st_size) or _refusal(kind, head, convert=convert)
     if fault is not None or kind is None:
         raise RowError(fault)
-    return LocalFile(path, kind, (stored_path(path), status.st_size, status.st_mtime_ns))
+    return LocalFile(path, kind, state_of(path, status))
+
+
+def state_of(path: Path, status: os.stat_result) -> FileState:
+    """Return what tells whether a file is still as it was."""
+    return stored_path(path), status.st_size, status.st_mtime_ns
 
 
 def is_media(path: Path) -> bool:

@@ -15,7 +15,7 @@ import attrs
 
 from vimmerse_async.batch.identity import RefusedRequest, question_of
 from vimmerse_async.catalog.convert import converted
-from vimmerse_async.catalog.files import LocalFile, look, why
+from vimmerse_async.catalog.files import LocalFile, look, state_of, why
 from vimmerse_async.catalog.forms import URL_COLUMN
 from vimmerse_async.catalog.likeness import Likeness, face_of
 from vimmerse_async.catalog.questions import Questions, refusal
@@ -23,7 +23,7 @@ from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.control.retry import rule_of
 from vimmerse_async.errors import APIError
 from vimmerse_async.journal.origin import EMULATOR
-from vimmerse_async.journal.records import FileState, Finding, digest_of_file, stored_path
+from vimmerse_async.journal.records import FileState, Finding, digest_of_file
 from vimmerse_async.models import Asset, PromptRequest
 from vimmerse_async.session import VimmerseSession
 from vimmerse_async.uploads import upload_image, upload_video
@@ -152,16 +152,6 @@ async def looked_at(path: Path, *, convert: bool) -> LocalFile:
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
-def state_of_file(path: Path) -> FileState:
-    """Return what tells whether a file is still as it was.
-
-    Raises:
-        OSError: It cannot be seen.
-    """
-    found = path.stat()
-    return stored_path(path), found.st_size, found.st_mtime_ns
-
-
 def refused_upload(row: CatalogRow, told: str, digest: bytes) -> RefusedRequest:
     """Return a request that is refused because its file was; it is known by the file's bytes."""
     return RefusedRequest(
@@ -235,7 +225,7 @@ class _Host:
                 digest_of_file, file.path, abandon_on_cancel=True
             )
             settled = time.time_ns() - file.state[2] > _UNSETTLED
-            if self._known is not None and settled and state_of_file(file.path) == file.state:
+            if self._known is not None and settled and _is_as_seen(file):
                 self._known.add_file(file.state, digest)
         return digest
 
@@ -267,3 +257,7 @@ class _Host:
         if self._known is not None:
             self._known.add_upload(digest, asset.url, asset.id)
         return asset.url
+
+
+def _is_as_seen(file: LocalFile) -> bool:
+    return state_of(file.path, file.path.stat()) == file.state
