@@ -1,5 +1,6 @@
 """A picture's pixels as a screen shows them: upright, eight bits, sRGB."""
 
+import contextlib
 import io
 from importlib import import_module
 from typing import Any
@@ -32,14 +33,10 @@ def shown(image: Any) -> Any:
 def _in_srgb(image: Any, profile: bytes | None) -> Any:
     cms: Any = import_module("PIL.ImageCms")
     plain = image.convert("RGB") if image.mode in {"P", "1", "YCbCr", "HSV"} else image
-    if plain.mode == "1":
-        plain = plain.convert("L")
     source: Any = None
     if profile:
-        try:
+        with contextlib.suppress(OSError):  # what is no profile says nothing
             source = cms.ImageCmsProfile(io.BytesIO(profile))
-        except OSError:  # what is no profile says nothing
-            source = None
     if source is not None and source.profile.xcolor_space.strip() != _SPACES.get(plain.mode):
         source = None
     if source is None and plain.mode == "LAB":

@@ -39,12 +39,9 @@ class JsonItems:
         self._begun = b""
         self._found: Any = None
         self._coroutine: Any = None  # of ijson
-        self._broken = False
 
     def feed(self, piece: bytes, *, final: bool) -> list[Item]:
         """Return the items that are whole now."""
-        if self._broken:
-            return []
         if self._coroutine is None and not self._begin(piece, final=final):
             return []
         coroutine: Any = self._coroutine
@@ -58,7 +55,6 @@ class JsonItems:
                 coroutine.close()
         except self._ijson.JSONError as error:
             fault = f"is not JSON from here on: {str(error).partition(chr(10))[0]}"
-            self._broken = True
         items = [_item(value) for value in self._found]
         del self._found[:]
         if fault is not None:
@@ -188,7 +184,7 @@ class XmlItems:
         value: Any = fields or None
         if text:
             value = {**fields, "text": text} if _has_children(fields) else text
-        elif list(fields) == ["href"] or "href" in fields:
+        elif "href" in fields:
             value = fields["href"]
         parent = self._open[-1][1]
         if name not in parent:

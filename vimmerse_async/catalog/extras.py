@@ -41,10 +41,7 @@ class Extras:
     @property
     def kinds(self) -> Mapping[str, ColumnType]:
         """The columns and what they hold."""
-        kinds: dict[str, ColumnType] = {}
-        for name in self.names.values():
-            kinds[name] = "text"
-        return kinds
+        return dict.fromkeys(self.names.values(), "text")
 
     def beside(self, pairs: Iterable[tuple[Asked, Answer]]) -> Iterator[tuple[Asked, Answer]]:
         """Yield rows with these columns."""

@@ -22,14 +22,12 @@ class Form:
 
     Attributes:
         endings: Of names.
-        reads: True where catalogs may have it.
         writes: True where outputs may have it.
         binary: True where it is no text.
         is_part: True where a file of a folder is one of a catalog's parts by its ending.
     """
 
     endings: tuple[str, ...]
-    reads: bool = True
     writes: bool = True
     binary: bool = False
     is_part: bool = True
@@ -47,7 +45,7 @@ FORMS: Mapping[str, Form] = {
     "text": Form((".txt",), writes=False, is_part=False),
 }
 """By the word that `--from` and `--to` take; the first line tells what a name does not."""
-READ: tuple[str, ...] = tuple(name for name, form in FORMS.items() if form.reads)
+READ: tuple[str, ...] = tuple(FORMS)
 WRITTEN: tuple[str, ...] = tuple(name for name, form in FORMS.items() if form.writes)
 PACKED = frozenset((".bz2", ".gz", ".xz", ".zst"))
 """Endings of compressed files."""

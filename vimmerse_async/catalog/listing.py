@@ -140,7 +140,7 @@ def _is_tables(folder: Path, form: str | None, options: FileOptions) -> bool:
         return True
     others = []
     tables = False
-    for path, _ in _walk(folder, folder, options):
+    for path in _walk(folder, folder, options):
         if is_called_media(path):
             return False
         if _is_part(path):
@@ -189,14 +189,14 @@ def _at(path: Path, root: Path, form: str | None, options: FileOptions) -> Itera
 
 
 def _parts(folder: Path, form: str | None, options: FileOptions) -> list[Path]:
-    files = [path for path, _ in _walk(folder, folder, options)]
+    files = list(_walk(folder, folder, options))
     if form is not None:
         wanted = [path for path in files if form_named(path.name) in {form, None}]
     else:
         wanted = [path for path in files if _is_part(path)]
         forms = {form_named(path.name) for path in wanted} - {None}
         if len(forms) > 1:
-            listed = " and ".join(sorted(f"{ending_of(path.name)}" for path in _one_each(wanted)))
+            listed = " and ".join(sorted(ending_of(path.name) for path in _one_each(wanted)))
             raise InvalidRequestError(
                 f"{str(folder)!a:.200} has {listed} files: choose with --from", field="source"
             )
@@ -209,7 +209,7 @@ def _one_each(paths: Iterable[Path]) -> list[Path]:
     return list({form_named(path.name): path for path in paths if form_named(path.name)}.values())
 
 
-def _walk(folder: Path, root: Path, options: FileOptions) -> Iterator[tuple[Path, str]]:
+def _walk(folder: Path, root: Path, options: FileOptions) -> Iterator[Path]:
     """Yield the files below a folder that are not hidden, in the order of names."""
     with os.scandir(folder) as entries:
         listed = sorted(
@@ -225,7 +225,7 @@ def _walk(folder: Path, root: Path, options: FileOptions) -> Iterator[tuple[Path
         if is_folder:
             yield from _walk(path, root, options)
         else:
-            yield path, below
+            yield path
 
 
 def _keys(path: Path, root: Path) -> dict[str, Any]:

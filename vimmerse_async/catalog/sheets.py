@@ -41,28 +41,27 @@ class Sheet:
 
     Args:
         name: The file.
-        sheet: Which; None: the first that is shown and has rows.
-        dialect: Which row names the columns, if that was said.
+        dialect: Which sheet, else the first that is shown and has rows, and which row names the
+            columns, if that was said.
 
     Raises:
         InvalidRequestError: It cannot be read, has no such sheet, or python-calamine is missing.
     """
 
-    def __init__(self, name: str, sheet: str | None, dialect: DialectOptions) -> None:
+    def __init__(self, name: str, dialect: DialectOptions) -> None:
         self._name = name
         self._dialect = dialect
         try:
             self._calamine: Any = import_module("python_calamine")
         except ImportError:
             raise InvalidRequestError(_MISSING, field="source") from None
-        self._sheet = sheet
+        self._sheet = dialect.sheet
 
     def items(self) -> Iterator[Item]:
         """Yield each row, from the first."""
         with self._book() as book:
             rows = self._rows(book)
-        place = self._dialect.header_row
-        header = self._header(rows, place)
+        header = self._header(rows)
         if header is None:
             return
         first, names = header
@@ -99,10 +98,9 @@ class Sheet:
             )
         return []
 
-    def _header(
-        self, rows: Sequence[Sequence[Any]], place: int | None
-    ) -> tuple[int, Sequence[str]] | None:
-        """Return where the rows below the names begin, and these."""
+    def _header(self, rows: Sequence[Sequence[Any]]) -> tuple[int, Sequence[str]] | None:
+        """Return where the rows below the names begin, and these; None: there are no rows."""
+        place = self._dialect.header_row
         if place is None:
             counts = [sum(cell != "" for cell in row) for row in rows[:50]]
             most = max(counts, default=0)

@@ -330,7 +330,7 @@ def _sheet(name: str, dialect: DialectOptions) -> Reader:
     from vimmerse_async.catalog.items import ItemsReader  # noqa: PLC0415 - few need it
     from vimmerse_async.catalog.sheets import Sheet  # noqa: PLC0415
 
-    reader = ItemsReader(Sheet(name, dialect.sheet, dialect).items)
+    reader = ItemsReader(Sheet(name, dialect).items)
     reader.sample  # noqa: B018 - what is no spreadsheet is told before anything is sent
     return reader
 

@@ -46,7 +46,7 @@ class TextReader:
     Args:
         name: A file, or `-` for the standard input.
         options: What was said about it.
-        content: Its bytes.
+        content: Its bytes; closed with this, but by whoever opened them where it cannot be read.
 
     Attributes:
         sample: The first rows, as many as are there without waiting, with all columns.
@@ -68,11 +68,7 @@ class TextReader:
         self._options = options
         self._asked: frozenset[str] | None = None
         self._content = content
-        try:
-            self._begin()
-        except BaseException:
-            self.close()
-            raise
+        self._begin()
 
     def close(self) -> None:
         """Close the file, and give up what was kept of a pipe."""
@@ -180,7 +176,9 @@ class TextReader:
 
     def _begin(self) -> None:
         options = self._options
-        self._text, begun = self._opened(options.encoding)
+        self.encoding = Encoding(options.encoding, self._content.head())
+        self._text = Text(self._content, self.encoding)
+        begun = self._text.next_piece()
         lines = options.dialect.header_row or 1
         while not self._text.ended and len(begun) < LONGEST and not _has_lines(begun, lines):
             begun += self._text.next_piece()
@@ -201,12 +199,6 @@ class TextReader:
         while not self._ahead and not self._text.ended:
             self._ahead += self._fed()
         self.sample = self._ahead[:SAMPLE]
-
-    def _opened(self, encoding: str | None) -> tuple[Text, str]:
-        """Return the text, and its first piece."""
-        self.encoding = Encoding(encoding, self._content.head())
-        text = Text(self._content, self.encoding)
-        return text, text.next_piece()
 
     def _new_table(self) -> Table:
         if self.beginning is not None:
