@@ -15,13 +15,13 @@ from vimmerse_async.catalog.reading import Survey
 from vimmerse_async.catalog.rows import CatalogRow
 
 FILE_COLUMN = "file"
-_LITTER = (
+_LITTER = frozenset((
     "@eaDir", "@tmp", "@Recycle", "@Recently-Snapshot", "#recycle", "#snapshot", "$RECYCLE.BIN",
     "RECYCLER", "System Volume Information", "__MACOSX", "lost+found", "Thumbs.db", "ehthumbs.db",
-    "desktop.ini", "*~",
-)  # fmt: skip
+    "desktop.ini",
+))  # fmt: skip
 """What network storage, systems and editors leave in people's folders, trash and thumbnails."""
-_HIDDEN = "hidden"
+_BACKUP, _HIDDEN = "*~", "hidden"
 
 
 @attrs.frozen
@@ -36,15 +36,16 @@ class FileOptions:
     convert: bool = False
     exclude: tuple[str, ...] = ()
 
-    def left_out_by(self, name: str, below: str) -> str | None:
+    def left_out_by(self, path: Path, root: Path) -> str | None:
         """Return the pattern by which a file or folder is left out; None: by none.
 
         Args:
-            name: Its name.
-            below: Its path below the folder.
+            path: Where it is.
+            root: The folder that the catalog is.
         """
         for pattern in self.exclude:
-            subject = below if "/" in pattern.rstrip("/") else name
+            below = "/" in pattern.rstrip("/")
+            subject = path.relative_to(root).as_posix() if below else path.name
             if fnmatchcase(subject, pattern.strip("/")):
                 return pattern
         return None
@@ -147,7 +148,7 @@ class Folder:
             return
         for name, is_folder in listed:
             path = folder / name
-            if self._is_left_out(name, path):
+            if self._is_left_out(path):
                 continue
             if is_folder:
                 yield from self._below(path)
@@ -156,15 +157,21 @@ class Folder:
             elif path.is_file():
                 self.skipped[path.suffix.lower() or "no ending"] += 1
 
-    def _is_left_out(self, name: str, path: Path) -> bool:
-        litter = next((pattern for pattern in _LITTER if fnmatchcase(name, pattern)), None)
-        if name.startswith("."):
-            litter = _HIDDEN
+    def _is_left_out(self, path: Path) -> bool:
+        litter = _litter(path.name)
         if litter is not None:
             self.litter[litter] += 1
             return True
-        below = path.relative_to(self.path).as_posix()
-        pattern = self.options.left_out_by(name, below)
+        pattern = self.options.left_out_by(path, self.path)
         if pattern is not None:
             self.excluded[pattern] += 1
         return pattern is not None
+
+
+def _litter(name: str) -> str | None:
+    """Return as what a file or folder is left out by its name alone; None: it is not."""
+    if name.startswith("."):
+        return _HIDDEN
+    if name in _LITTER:
+        return name
+    return _BACKUP if name.endswith("~") else None

@@ -218,9 +218,8 @@ def _walk(folder: Path, root: Path, options: FileOptions) -> Iterator[Path]:
         )
     for name, is_folder in listed:
         path = folder / name
-        below = str(path.relative_to(root))
         hidden = name[:1] == "." or (name[:1] == "_" and "=" not in name) or name[-1:] == "~"
-        if hidden or options.left_out_by(name, below) is not None:
+        if hidden or options.left_out_by(path, root) is not None:
             continue
         if is_folder:
             yield from _walk(path, root, options)
