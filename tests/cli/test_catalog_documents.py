@@ -4,7 +4,7 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vimmerse_async.catalog.documents import JsonItems, XmlItems
+from vimmerse_async.catalog.items import Item, ItemsReader
+from vimmerse_async.catalog.reading import SAMPLE
 from vimmerse_async.emulator import Emulator
 
 Vimmerse = Callable[..., Ended]
@@ -281,3 +283,15 @@ def test_a_feed_is_read_as_it_comes(size: int) -> None:
         found += items.feed(text[place : place + size], final=False)
     assert found + items.feed(b"", final=True) == whole
     assert len(whole) == 2
+
+
+def test_no_row_behind_the_sample_is_waited_for() -> None:
+    """The first rows are looked at, and none behind them is asked for, which may not be there."""
+    drawn: list[Item] = []
+
+    def items() -> Iterator[Item]:
+        for line in range(SAMPLE + 2):
+            drawn.append(Item({"url": f"https://x.example/{line}.jpg"}))
+            yield drawn[-1]
+
+    assert len(ItemsReader(items).sample) == len(drawn) == SAMPLE

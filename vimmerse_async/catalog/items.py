@@ -1,5 +1,6 @@
 """A catalog whose rows are no lines: the items of a document, or the rows of a sheet."""
 
+import itertools
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -61,9 +62,7 @@ class ItemsReader:
     def sample(self) -> list[CatalogRow]:
         """The first rows, with all columns."""
         if self._sample is None:
-            items = self._again()
-            rows = (self._row(line, item) for line, item in enumerate(items, 1))
-            self._sample = [row for row, _ in zip(rows, range(SAMPLE), strict=False)]
+            self._sample = list(itertools.islice(self.records(), SAMPLE))
         return self._sample
 
     def survey(self, limit: int | None) -> Survey:
