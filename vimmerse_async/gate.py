@@ -215,6 +215,8 @@ class Gate:
         status, kind = getattr(error, "status", None), getattr(error, "kind", None)
         if kind == "deadline":
             return _CANCEL
+        if status == 429:
+            self._reader.hear(took)
         is_open = status not in {None, 429} or (kind == "lost" and not attempts.reused)
         if is_open and attempts.doubted < DOUBTED:
             now, oldest = self._clock(), next(iter(self._departures.values()), math.inf)

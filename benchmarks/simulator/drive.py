@@ -133,6 +133,7 @@ class Client:
             return Outcome.OK
         oldest = next(iter(self._departures.values()), math.inf)
         if reply.status == 429:
+            self._reader.hear(now - sent)
             return Outcome.THROTTLE
         scene = Scene(self._known.get(route), now - self._accepted_at, now - oldest)
         status, answers = reply.status or None, len(self.finished)

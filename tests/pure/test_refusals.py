@@ -92,6 +92,17 @@ def test_faults_that_nothing_stops_are_no_refusals():
     assert all(door.is_refusal(503, "x", 0.01, scene, 5 * n) for n in range(9)), "a start"
 
 
+def test_who_has_said_429_says_nothing_else_more_slowly():
+    """The word for refusals is known there: a fault that takes longer is one, however many come."""
+    scene, reader = Scene(known("x", seconds=1.0), 0.1, 0.0), RefusalReader()
+    assert reader.is_refusal(503, "x", 0.2, scene, 1)
+    for took in (0.08, 0.06, 0.1):
+        reader.hear(took)
+    assert not reader.is_refusal(503, "x", 0.2, scene, 100)
+    assert reader.is_refusal(503, "x", 0.09, scene, 200), "another limit, at the same door"
+    assert reader.is_refusal(403, "x", 0.2, scene, 300), "a ban"
+
+
 def test_a_wait_is_believed_when_a_probe_is_told_so():
     """A constant `Retry-After` beside accepted requests is meant for one request, if for any."""
     assert believed_wait(5.0, by_evidence=True, probe=False, others=True) is None

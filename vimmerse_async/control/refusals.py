@@ -10,7 +10,7 @@ from collections import deque
 
 import attrs
 
-from vimmerse_async.control.answer_times import AnswerTimes
+from vimmerse_async.control.answer_times import MEAN, AnswerTimes
 from vimmerse_async.control.retry import rule_of_status
 
 QUICK = 0.5  # share of the shortest answer below which nothing was worked on
@@ -26,6 +26,7 @@ SELDOM = 15  # answers between refusals, as where a limit is being learned
 TOO_MANY = 2.5  # refusals more often than that
 DECIDED = 0.25  # of one, where they take as long as each other: who decides at the door is no ruin
 DOUBTED = 8  # refusals of one call by another name than 429, after which it is the call's own fault
+NAMED = 1.5  # times as long as a 429 took, and a moment: what is no slower means the same
 LEAST_WAIT = 1.0  # s, the least that `Retry-After` can say in whole ones: no more than "soon"
 
 
@@ -57,13 +58,20 @@ class RefusalReader:
     """Reads what came back for refusals, and remembers what speaks for and against.
 
     For it: a gateway's timer says no after the same time always. Against it: a limit that is kept
-    to refuses one request in a hundred, while a server that is out of order goes on as before.
+    to refuses one request in a hundred, while a server that is out of order goes on as before; and
+    who has said 429 knows the word, so that another one, said more slowly, means something else.
     """
 
     def __init__(self) -> None:
         self._took: deque[float] = deque(maxlen=REMEMBERED)
         self._answers = 0
         self._often, self._last = 0.0, -math.inf
+        self._named = math.inf  # s that a 429 takes
+
+    def hear(self, took: float) -> None:
+        """Take note of a 429 that came after `took` seconds."""
+        known = self._named if self._named < math.inf else took
+        self._named = known + MEAN * (took - known)
 
     def is_refusal(
         self, status: int | None, operation: str, took: float, scene: Scene, answers: int
@@ -91,6 +99,8 @@ class RefusalReader:
         timed = status is not None and took >= TIMER and alike >= ALIKE
         self._took.append(took)
         again = _as_long(self._last, took) and scene.accepted_ago < BLOCK
+        if took > NAMED * self._named + MOMENT:
+            return False
         if not _is_unworked(took, scene, timed=timed, again=again):
             return False
         since, self._answers = answers - self._answers, answers
