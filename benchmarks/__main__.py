@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from benchmarks import (
     catalog,
     cluster,
+    forms,
     imports,
     inflight,
     memory,
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Callable[..., Result]] = {
     "import": imports.run,
     "telemetry": telemetry.run,
     "catalog": catalog.run,
+    "forms": forms.run,
     "journal": scripts.journal,
     "discovery": scripts.discovery,
     "visitors": visitors.run,
@@ -51,8 +53,9 @@ BENCHMARKS: dict[str, Callable[..., Result]] = {
     "soak": soak.run,
 }
 QUICK = ("throughput", "overhead", "import")
-USUAL = tuple(name for name in BENCHMARKS if name not in {"ray", "soak"})
-"""By name only: Ray is large (`make .venv/ray`), and a soak takes an hour, a minute a round."""
+USUAL = tuple(name for name in BENCHMARKS if name not in {"forms", "ray", "soak"})
+"""By name only: Ray is large (`make .venv/ray`), a soak takes an hour, a minute a round, and six
+forms of a million rows as long."""
 
 
 def main() -> None:

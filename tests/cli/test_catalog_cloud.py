@@ -77,3 +77,76 @@ def test_a_picture_at_an_address_is_no_catalog(vimmerse: Vimmerse, place: Path) 
     ended = vimmerse("caption", "https://x.example/1.jpg", "-o", "out.csv")
     assert ended.code == 2
     assert "vimmerse prompt --image-url URL" in ended.err
+
+
+def stored(bucket: Any, name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(bucket.cat(f"/shop/{name}").decode().splitlines()))
+
+
+def test_an_output_goes_into_a_store(vimmerse: Vimmerse, place: Path, bucket: Any) -> None:
+    """It is sent whole, its journal lies here and goes on, and OUT of others is left alone."""
+    words = ("caption", "memory://shop/feed", "-o", "memory://shop/out/captions.csv")
+    ended = vimmerse(*words)
+    assert ended.code == 0, ended.err
+    assert "written to memory://shop/out/captions.csv" in ended.err
+    assert "it lies here, not in the store" in ended.err
+    assert [path.name for path in place.iterdir()] == ["captions.csv.journal"]
+    assert all(row["prompt"] for row in stored(bucket, "out/captions.csv"))
+    assert "2 known already" in vimmerse(*words).err
+    assert vimmerse("status", words[-1]).code == 0
+    bucket.pipe_file("/shop/out/captions.csv", b"theirs")
+    ended = vimmerse(*words)
+    assert ended.code == 2
+    assert "--overwrite replaces it" in ended.err
+    assert bucket.cat("/shop/out/captions.csv") == b"theirs"
+
+
+def test_a_stop_leaves_what_is_complete_in_a_store(
+    vimmerse: Vimmerse, place: Path, bucket: Any
+) -> None:
+    """What a stopped run has stands beside the output, until that is whole."""
+    words = ("caption", "memory://shop/feed", "-o", "memory://shop/out/c.csv.gz")
+    assert vimmerse(*words).code == 0
+    before = bucket.cat("/shop/out/c.csv.gz")
+    stopped = vimmerse(*words, "--prompt", "B", "--max-calls", "1")
+    assert stopped.code == 3
+    assert "stays as it is: it is complete for other options" in stopped.err
+    assert bucket.cat("/shop/out/c.csv.gz") == before
+    assert len(bucket.find("/shop/out")) == 2
+    assert vimmerse(*words, "--prompt", "B").code == 0
+    assert bucket.find("/shop/out") == ["/shop/out/c.csv.gz"]
+    assert bucket.cat("/shop/out/c.csv.gz") != before
+
+
+def test_what_a_store_refuses_costs_nothing(vimmerse: Vimmerse, place: Path, bucket: Any) -> None:
+    """An upload that fails ends with 4, and the same command goes on without a call."""
+    bucket.pipe_file("/shop/taken", b"a file")
+    words = ("caption", "memory://shop/feed", "-o", "memory://shop/taken/c.csv")
+    ended = vimmerse(*words)
+    assert ended.code == 4, ended.err
+    assert "what was answered is kept in c.csv.journal" in ended.err
+    bucket.rm("/shop/taken")
+    ended = vimmerse(*words)
+    assert ended.code == 0
+    assert "2 known already" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("https://x.example/c.csv", "https:// takes no file whole or not at all"),
+        ("sftp://x.example/c.csv", "sftp:// takes no file whole or not at all"),
+        ("memory://shop/out/", "is a prefix, below which no files are replaced all at once"),
+        ("memory://shop/c.xyz", "choose with --to csv"),
+    ],
+)
+def test_where_no_file_appears_whole_nothing_is_sent(
+    vimmerse: Vimmerse, place: Path, bucket: Any, emulator: Emulator, output: str, said: str
+) -> None:
+    """A place that could be left half written is refused in words, before anything is sent."""
+    ended = vimmerse("caption", "memory://shop/feed", "-o", output)
+    assert ended.code == 2
+    assert said in ended.err
+    words = ("caption", "memory://shop/feed", "-o", "memory://shop/c.csv", "--no-journal")
+    assert "leave --no-journal away" in vimmerse(*words).err
+    assert not emulator.requests

@@ -12,7 +12,7 @@ from vimmerse_async.catalog.forms import form_named
 from vimmerse_async.errors import InvalidRequestError
 
 _SCHEME = re.compile(r"([a-z][a-z0-9]*)://", re.IGNORECASE).match
-_STORES = {
+STORES = {
     "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs",
     "abfss": "adlfs", "hf": "huggingface_hub", "https": "aiohttp", "memory": "",
 }  # fmt: skip
@@ -22,7 +22,7 @@ _STORES = {
 def is_remote(name: str) -> bool:
     """Return whether a name is that of a table, or of a folder of them, that is elsewhere."""
     found = _SCHEME(name)
-    if found is None or found[1].lower() not in _STORES:
+    if found is None or found[1].lower() not in STORES:
         return False
     return found[1].lower() != "https" or form_named(name.partition("?")[0]) is not None
 
@@ -49,7 +49,7 @@ class Fetched:
     def _fetch(self, name: str) -> Path:
         found = _SCHEME(name)
         scheme = "" if found is None else found[1].lower()
-        store = _store(scheme)
+        store = store_of(scheme)
         self._count += 1
         target = Path(self._folder.name) / str(self._count)
         target.mkdir()
@@ -88,17 +88,26 @@ def _copied(files: Any, path: str, target: Path) -> Path:
     return target
 
 
-def _store(scheme: str) -> Any:
+def store_of(scheme: str, field: str = "source") -> Any:
+    """Return what speaks to stores.
+
+    Args:
+        scheme: How their addresses begin.
+        field: What was typed that needs it.
+
+    Raises:
+        InvalidRequestError: What it needs is missing.
+    """
     try:
-        if _STORES[scheme]:
-            import_module(_STORES[scheme])
+        if STORES[scheme]:
+            import_module(STORES[scheme])
         import_module("fsspec.core")
         return import_module("fsspec")
     except ImportError:
-        raise _missing(scheme) from None
+        raise _missing(scheme, field) from None
 
 
-def _missing(scheme: str) -> InvalidRequestError:
+def _missing(scheme: str, field: str = "source") -> InvalidRequestError:
     return InvalidRequestError(
-        f"{scheme}:// needs the extra `cloud`: pip install 'vimmerse-async[cloud]'", field="source"
+        f"{scheme}:// needs the extra `cloud`: pip install 'vimmerse-async[cloud]'", field=field
     )

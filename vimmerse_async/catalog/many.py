@@ -109,14 +109,22 @@ class ManyReader:
 
     def records(self) -> Iterator[CatalogRow]:
         """Yield each row of the first, then each of the second, and so on."""
+        for source, rows in self.each():
+            if self._asked is not None:
+                source.ask(self._asked, whole=self._whole)
+            yield from rows
+
+    def each(self) -> Iterator[tuple["CatalogSource", Iterator[CatalogRow]]]:
+        """Yield each part, which is open until the next is taken, and its rows."""
         for part in self.parts:
             with self.open(part) as source:
                 if source.parquet is not None:
                     source.parquet.raw = self.raw
-                if self._asked is not None:
-                    source.ask(self._asked, whole=self._whole)
-                for row in source.records():
-                    yield self._belongs(row, part)
+                yield source, self._rows_of(source, part)
+
+    def _rows_of(self, source: "CatalogSource", part: Part) -> Iterator[CatalogRow]:
+        for row in source.records():
+            yield self._belongs(row, part)
 
     def values(self, row: CatalogRow) -> Mapping[str, Any]:
         """Return all columns of a row."""

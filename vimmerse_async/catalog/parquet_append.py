@@ -61,7 +61,7 @@ class ParquetAppender:
 
     def write(self, row: CatalogRow, prompt: str | None, error: str | None) -> None:
         """Write a row, its prompt, and why there is none."""
-        if row.part is not self._at:
+        if row.part is not self._at and self._catalog.many is not None:
             self._turn_to(row.part)
         while row.line > self._end:
             self._flush()

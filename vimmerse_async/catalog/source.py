@@ -302,6 +302,20 @@ class CatalogSource:
         rows = self._reader.records()
         return rows if self.locals is None else self.locals.rows(rows)
 
+    def part_names(self) -> list[tuple[str, str]]:
+        """Return where each part is, and its name below what all have in common."""
+        if self.many is None:
+            return [(self._place, Path(self._place).name)]
+        return [(part.path, part.name) for part in self.many.parts]
+
+    def parts(self) -> Iterator[tuple["CatalogSource", Iterator[CatalogRow]]]:
+        """Yield each part, which is open until the next is taken, and its rows; else itself."""
+        if self.many is None:
+            yield self, self.records()
+            return
+        for source, rows in self.many.each():
+            yield source, rows if self.locals is None else self.locals.rows(rows)
+
     def values(self, row: CatalogRow) -> Mapping[str, Any]:
         """Return all columns of a row."""
         return self._reader.values(row)

@@ -43,6 +43,12 @@ class Woven:
     missing: int = 0
     failed: int = 0
 
+    @classmethod
+    def sum(cls, parts: Iterable["Woven"]) -> "Woven":
+        """Return what several tables hold together."""
+        every = [attrs.astuple(each) for each in parts]
+        return cls(*map(sum, zip(*every, strict=True))) if every else cls()
+
     @property
     def answered(self) -> int:
         """Rows with an answer."""

@@ -10,19 +10,18 @@ from collections.abc import (
     Iterator,
 )
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vimmerse_async.batch.engine import PromptStream, stream_prompts
 from vimmerse_async.catalog import money
 from vimmerse_async.catalog.again import DETAIL as AGAIN
 from vimmerse_async.catalog.convert import require
-from vimmerse_async.catalog.forms import OutputForm
 from vimmerse_async.catalog.keys import Ask, asker_of, check_keys
 from vimmerse_async.catalog.pictures import require as require_pillow
 from vimmerse_async.catalog.recipe import DETAIL, PIPE, Recipe
 from vimmerse_async.catalog.source import CatalogSource
+from vimmerse_async.catalog.stored import is_stored
 from vimmerse_async.catalog.templates import braced_columns, check_filled
-from vimmerse_async.catalog.write import output_form
 from vimmerse_async.cli import dry_run as planning
 from vimmerse_async.cli import journaling
 from vimmerse_async.cli.ahead import Ahead
@@ -51,6 +50,9 @@ from vimmerse_async.journal.journal import PromptJournal
 from vimmerse_async.journal.outputs import OutputRecord, Outputs
 from vimmerse_async.journal.records import Policy
 
+if TYPE_CHECKING:
+    from vimmerse_async.catalog.forms import OutputForm
+
 
 def start(job: CaptionOrder) -> int:
     """Look at the catalog, caption it, and return the exit code.
@@ -68,10 +70,10 @@ def start(job: CaptionOrder) -> int:
         require_pillow("--share-similar")
     with job.recipe.open() as source, contextlib.closing(Captioning(job, source)) as captioning:
         if job.journal is None:
-            job.check_output(captioning.recipe, captioning.count)
+            job.check_output(captioning.recipe, source, captioning.count)
             return run(captioning.run)
         with journaling.mending():
-            job.check_output(captioning.recipe, captioning.count)
+            job.check_output(captioning.recipe, source, captioning.count)
             captioning.begin_journal()
             code = run(captioning.run)
         return captioning.finish() or code
@@ -134,7 +136,8 @@ class Captioning:
         if questions.split == "all":
             self._total = None  # rows that are split are not counted before
         self._kinds = kinds_of_output(source, survey.kinds, questions)
-        whole = job.journal is None and self._form() != "parquet"
+        self._form: OutputForm = job.form(source)
+        whole = job.journal is None and self._form != "parquet"
         source.ask(questions.columns, whole=whole)
         self.ask: Ask = asker_of(questions)
         self.feed: Feed = Feed(job, source, questions, self.ask)
@@ -168,7 +171,8 @@ class Captioning:
         """Set the journal of before aside, if a new one is wanted."""
         path = self._job.journal
         if self._job.fresh and path is not None:
-            self._outputs = Outputs(path).about(Path(self._job.output))
+            output = self._job.output
+            self._outputs = Outputs(path).about(output if is_stored(output) else Path(output))
             if (aside := journaling.set_aside(path)) is not None:
                 note(f"the journal of before is now {aside}")
 
@@ -217,7 +221,7 @@ class Captioning:
             return tell_lost(self._job, path, record, self._error)
         with self._again() as source:
             finish = Finish(
-                self._job, self.recipe, source, self._form(), self.feed.chosen, self.feed.ahead
+                self._job, self.recipe, source, self._form, self.feed.chosen, self.feed.ahead
             )
             return finish.finish(record, self._error, self._charged, ended=self._ended)
 
@@ -227,7 +231,7 @@ class Captioning:
         """Caption without a journal, writing rows in order, and return what says how it went."""
         job = self._job
         with output_of(
-            job.output, self._form(), self._source, self._kinds, self.recipe.questions, progress
+            job.output, self._form, self._source, self._kinds, self.recipe.questions, progress
         ) as output:
             stream = self.feed.stream = InOrder(output)
             record = Record(progress, interrupts, stream)
@@ -236,13 +240,13 @@ class Captioning:
                 raise no_rows(self._source)
             if job.output != PIPE:
                 stream.end(self.feed.rest())
-            woven, target = stream.woven, job.target(self.recipe)
+            woven, target = stream.woven, job.file_target(self.recipe)
             if job.output != PIPE and not target.deserves(woven):
                 output.discard()
                 return functools.partial(record.tell, None, (), None, ended=self._ended)
             placed = target.place(woven)
             path = output.finish(lambda _: placed.path)
-        stays = placed.told(target)
+        stays = target.told(placed)
         return functools.partial(record.tell, path, output.left_out, stays, ended=self._ended)
 
     async def _ask(
@@ -287,8 +291,8 @@ class Captioning:
 
     def _write_ahead(self) -> Ahead | None:
         """Return what writes rows as they are looked up; None where they are read once more."""
-        job, source, form = self._job, self._source, self._form()
-        if job.is_preview or self.feed.round is not None or job.output == PIPE:
+        job, source, form = self._job, self._source, self._form
+        if job.is_preview or self.feed.round is not None or not job.is_file(source):
             return None
         if source.folder is not None or source.locals is not None or not source.regular:
             return None
@@ -329,8 +333,10 @@ class Captioning:
         source = self._job.absolute_source()
         async with PromptJournal(self._job.journal, source=source, details=details) as journal:
             journaling.announce(journal)
-            for each in self._outputs:
-                Outputs(journal.path).add(each)
+            if is_stored(self._job.output):
+                note("it lies here, not in the store: go on from this machine, or take it along")
+            if self._outputs:
+                Outputs(journal.path).add(self._outputs)
             yield journal
 
     @contextlib.contextmanager
@@ -341,13 +347,6 @@ class Captioning:
             return
         with self.recipe.open() as source:
             yield source
-
-    def _form(self) -> OutputForm:
-        if self._job.write_as is not None:
-            return self._job.write_as
-        if self._job.output != PIPE:
-            return output_form(self._job.output)
-        return "jsonl" if self._source.form == "jsonl" else "csv"
 
     def _announce(self) -> None:
         questions = self.recipe.questions

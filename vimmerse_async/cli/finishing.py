@@ -3,16 +3,17 @@
 However the run ended, what was paid for is in the journal: what goes wrong here costs nothing.
 """
 
-import functools
+import contextlib
 import itertools
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vimmerse_async.catalog.answers import Answer, Asked, place_of
 from vimmerse_async.catalog.extras import Extras
 from vimmerse_async.catalog.money import Invoice, invoice
 from vimmerse_async.catalog.recipe import PIPE, Recipe
+from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.sample import RowKey, chosen, key_of_row
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.weave import Woven, weave, woven
@@ -20,10 +21,11 @@ from vimmerse_async.cli import journaling
 from vimmerse_async.cli.ahead import Ahead
 from vimmerse_async.cli.checking import check
 from vimmerse_async.cli.errors import FAILED, OK, OUTPUT, OutputError, explain
-from vimmerse_async.cli.going_on import resume_command
+from vimmerse_async.cli.folders import FolderTarget, write_parts
 from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.cli.outcomes import Record
-from vimmerse_async.cli.output import Output, kinds_of_output, output_of
+from vimmerse_async.cli.output import Output, fault, kinds_of_output, output_of
+from vimmerse_async.cli.stores import StoreTarget
 from vimmerse_async.cli.tally import Tally
 from vimmerse_async.cli.terminal import note, warn
 from vimmerse_async.errors import InvalidRequestError, JournalError, VimmerseError
@@ -31,12 +33,21 @@ from vimmerse_async.journal.reader import JournalReader
 
 if TYPE_CHECKING:
     from vimmerse_async.catalog.forms import OutputForm
-    from vimmerse_async.cli.replacing import Placement, Target
+    from vimmerse_async.catalog.values import ColumnType
+    from vimmerse_async.cli.folders import Beside
 
 SHOWN = 50
 """Rows of a sample that are shown."""
 LONGEST = 300
 """Characters of each."""
+
+
+class Written(NamedTuple):
+    """What was written: where, fields that no column was for, and how many rows."""
+
+    path: Path | str | None
+    left_out: Iterable[str]
+    done: Woven
 
 
 class Finish:
@@ -65,10 +76,10 @@ class Finish:
         self._source = source
         self._form: OutputForm = form
         self._ahead = ahead
-        self._placed: Placement | None = None
+        self._stays: str | None = None
         self._chosen = chosen
         self._shown: list[str] = []
-        self._target: Target = job.target(recipe)
+        self._target = job.target(recipe, source)
 
     def finish(
         self, record: Record, error: VimmerseError | None, charged: int, *, ended: bool
@@ -89,7 +100,7 @@ class Finish:
         """
         journal = self._job.journal
         assert journal is not None  # noqa: S101 - or nothing is finished
-        command = resume_command(self._job.words)
+        command = journaling.resume_command(self._job.words)
         same = ", with the same input" if self._job.source == PIPE else ""
         try:
             with JournalReader(journal) as reader:
@@ -104,56 +115,95 @@ class Finish:
                 warn(f"vimmerse: {explain(error)}")
             warn(f"what was answered is kept in {journal}; to go on{same}: {command}")
             raise
-        told = None if self._placed is None else self._placed.told(self._target)
         for line in self._shown:
             note(line)
-        record.tell(path, left_out, told, ended=ended)
+        record.tell(path, left_out, self._stays, ended=ended)
         tell_charges(charged, ever)
         tell_cost(record.progress.tally, charged, spent)
         if error is not None:
             warn(f"vimmerse: {explain(error)}")
         if not ended or (done.missing and self._job.again is None):
-            rest = resume_command(self._job.words, looked=ended)
+            rest = journaling.resume_command(self._job.words, looked=ended)
             warn(f"to go on{same}: {rest}")
         elif record.retriable and self._job.retry_errors is False:
             warn(f"to ask failed rows again: {command} --retry-errors")
         return FAILED if ended and done.missing and not self._job.is_preview else OK
 
-    def _write(self, journal: JournalReader) -> tuple[Path | None, Iterable[str], Woven]:
+    def _write(self, journal: JournalReader) -> Written:
         more = self._job.check or journal.has_checks or journal.has_edits
         if self._ahead is not None and self._ahead.whole and not more:
             return self._given(self._ahead.output, self._ahead.woven)
-        job, source = self._job, self._source
-        questions = self._recipe.questions
+        if isinstance(self._target, FolderTarget):
+            return self._write_parts(journal, self._target)
+        if isinstance(self._target, StoreTarget):
+            with self._target.room() as name:
+                return self._write_table(journal, name)
+        return self._write_table(journal, self._job.output)
+
+    def _write_table(self, journal: JournalReader, name: str) -> Written:
+        job, source, questions = self._job, self._source, self._recipe.questions
         kinds = kinds_of_output(source, source.survey().kinds, questions)
-        extras = Extras.of(journal, kinds, checked=job.check or journal.has_checks)
+        extras = self._extras(journal, kinds)
         source.ask(questions.columns, whole=self._form != "parquet")
         most = job.rows if job.output == PIPE else None
-        rows = questions.rows(itertools.islice(source.records(), most))
-        if self._chosen is not None and job.output == PIPE:
-            rows = chosen(rows, self._chosen)
+        rows = itertools.islice(source.records(), most)
         with output_of(
-            job.output, self._form, source, kinds, questions, None, derived=True, more=extras.kinds
+            name, self._form, source, kinds, questions, None, derived=True, more=extras.kinds
         ) as output:
-            try:
-                pairs = extras.beside(woven(rows, questions, journal, journal.sweep()))
-                if self._chosen is not None:
-                    pairs = self._looked_at(pairs, self._chosen)
-                done = weave(pairs, output)
-            except InvalidRequestError as error:
-                raise OutputError(f"the catalog cannot be read again: {error.message}") from None
-            if not done.rows:
-                raise InvalidRequestError("there are no rows; no output is written", field="source")
+            with _reading_again():
+                done = weave(self._beside(journal, extras)(rows), output)
+            _check_rows(done)
             return self._given(output, done)
 
-    def _given(self, output: Output, done: Woven) -> tuple[Path | None, Iterable[str], Woven]:
+    def _write_parts(self, journal: JournalReader, target: FolderTarget) -> Written:
+        source, questions = self._source, self._recipe.questions
+        more = self._job.check or journal.has_checks or journal.has_edits
+        extras = self._extras(journal, source.survey().kinds if more else {})
+        beside = self._beside(journal, extras)
+        try:
+            with target.room() as room:
+                with _reading_again():
+                    parts, left_out = write_parts(
+                        source, target.files, room, questions, extras.kinds, beside
+                    )
+                done = Woven.sum(parts)
+                _check_rows(done)
+                if not target.deserves(done):
+                    return Written(None, left_out, done)
+                placed = target.take(room, parts, done)
+        except OSError as error:
+            raise fault(self._job.output, error) from None
+        self._stays = target.told(placed)
+        return Written(f"{_typed(self._job.output, placed.path)}/", left_out, done)
+
+    def _extras(self, journal: JournalReader, kinds: Mapping[str, "ColumnType"]) -> Extras:
+        return Extras.of(journal, kinds, checked=self._job.check or journal.has_checks)
+
+    def _beside(self, journal: JournalReader, extras: Extras) -> "Beside":
+        """Return what gives rows with what stands beside them."""
+        questions, find = self._recipe.questions, journal.sweep()
+
+        def beside(records: Iterable[CatalogRow]) -> Iterable[tuple[Asked, Answer]]:
+            rows = questions.rows(records)
+            if self._chosen is not None and self._job.output == PIPE:
+                rows = chosen(rows, self._chosen)
+            pairs = extras.beside(woven(rows, questions, journal, find))
+            return pairs if self._chosen is None else self._looked_at(pairs, self._chosen)
+
+        return beside
+
+    def _given(self, output: Output, done: Woven) -> Written:
         """Give what was written its name, if it deserves one."""
-        path = None
-        if self._target.deserves(done):
-            path = output.finish(functools.partial(self._name, done))
-        if path is not None and self._placed is not None:
-            self._tidy(done)
-        return path, output.left_out, done
+        target = self._target
+        if not target.deserves(done) or isinstance(target, FolderTarget):
+            return Written(None, output.left_out, done)
+        if isinstance(target, StoreTarget):
+            sent = target.take(output, done)
+            self._stays = target.told(sent)
+            return Written(sent.path, output.left_out, done)
+        path, placed = target.take(output, done)
+        self._stays = target.told(placed)
+        return Written(path, output.left_out, done)
 
     def _looked_at(
         self, pairs: Iterable[tuple[Asked, Answer]], keys: Container[RowKey]
@@ -166,31 +216,25 @@ class Finish:
                 self._shown.append(" ".join(said.split())[:LONGEST])
             yield asked, answer
 
-    def _name(self, done: Woven, temporary: Path) -> Path:
-        """Return what a file that is written shall be called; the journal knows it before."""
-        target = self._target
-        placed = self._placed = target.place(done)
-        assert target.outputs is not None  # noqa: S101 - there is a journal
-        target.outputs.note(
-            placed.path,
-            temporary,
-            rows=done.rows,
-            missing=done.missing,
-            asked=target.asked,
-            source=target.source,
-            stands_for=None if placed.reason is None else target.path,
-        )
-        return placed.path
 
-    def _tidy(self, done: Woven) -> None:
-        """Forget what the file was before, and what stood beside it until it was whole."""
-        placed, outputs = self._placed, self._target.outputs
-        if placed is None or outputs is None:
-            return
-        outputs.forget_others(placed.path)
-        if placed.reason is None and not done.missing:
-            for beside in outputs.standing_for(placed.path):
-                beside.unlink(missing_ok=True)
+def _typed(name: str, path: Path) -> Path:
+    """Return a path as it was typed, if that can be seen."""
+    typed = Path(name).with_name(path.name) if Path(name).name else path
+    return typed if typed.exists() and typed.samefile(path) else path
+
+
+@contextlib.contextmanager
+def _reading_again() -> Iterator[None]:
+    """Within the block, let a catalog that cannot be read again be what keeps from writing it."""
+    try:
+        yield
+    except InvalidRequestError as error:
+        raise OutputError(f"the catalog cannot be read again: {error.message}") from None
+
+
+def _check_rows(done: Woven) -> None:
+    if not done.rows:
+        raise InvalidRequestError("there are no rows; no output is written", field="source")
 
 
 def tell_lost(job: CaptionOrder, journal: Path, record: Record, error: VimmerseError | None) -> int:
@@ -205,7 +249,7 @@ def tell_lost(job: CaptionOrder, journal: Path, record: Record, error: VimmerseE
     record.tell(None, (), None, ended=False)
     warn(f"vimmerse: {explain(error or journaling.gone(journal))}")
     same = ", with the same input" if job.source == PIPE else ""
-    command = resume_command(job.words)
+    command = journaling.resume_command(job.words)
     warn(f"move it back to go on, or begin anew{same}: {command}")
     return OUTPUT
 

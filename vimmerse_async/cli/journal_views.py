@@ -34,7 +34,7 @@ from vimmerse_async.catalog.versions import versions
 from vimmerse_async.catalog.weave import Woven, weave, woven
 from vimmerse_async.catalog.write import output_form, writer_for
 from vimmerse_async.cli.errors import OK
-from vimmerse_async.cli.journaling import ENDING
+from vimmerse_async.cli.journaling import ENDING, beside
 from vimmerse_async.cli.output import Output, fault, kinds_of_output, output_of
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.errors import InvalidRequestError, JournalError
@@ -141,9 +141,8 @@ def journal_of(name: str) -> Path:
         JournalError: It is a file that is no journal, and none is beside it.
     """
     path = Path(name)
-    beside = path.with_name(path.name + ENDING) if path.name else path
-    if path.suffix != ENDING and beside.is_file():
-        return beside
+    if path.suffix != ENDING and beside(name).is_file():
+        return beside(name)
     if path.is_file() and not _is_database(path):
         raise JournalError(f"{name!a:.200} is no journal, and none is beside it", kind="mismatch")
     return path

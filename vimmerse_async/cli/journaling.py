@@ -1,12 +1,15 @@
-"""The journal of a run over a catalog: where it is, and what it holds already."""
+"""The journal of a run over a catalog: where it is, what it holds already, how to go on."""
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+import os
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from vimmerse_async import errors
+from vimmerse_async.catalog.stored import is_stored, local_name
 from vimmerse_async.cli.options import EVERY
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.journal.journal import PromptJournal
@@ -16,6 +19,8 @@ from vimmerse_async.journal.reader import JournalReader
 ENDING = ".journal"
 """What is appended to the name of an output for its journal."""
 _SIDE_FILES = ("", "-wal", "-shm", "-lock")
+_ONCE = frozenset({"--sample", "--per", "--seed", "--not-before"})
+"""Options with a value that whoever goes on does not repeat."""
 _LARGE = 64 << 20
 """Bytes of a journal whose answers are not counted one by one."""
 
@@ -31,9 +36,19 @@ def journal_path(output: str, given: str | None, *, wanted: bool) -> Path | None
     if given is not None:
         return Path(given)
     path = Path(output)
-    if not wanted or output == "-" or (path.exists() and not path.is_file()):
+    if not wanted or output == "-" or (path.exists() and not (path.is_file() or path.is_dir())):
         return None
-    return path.with_name(path.name + ENDING)
+    return beside(output)
+
+
+def beside(output: str) -> Path:
+    """Return where the journal of an output is: beside it, or here where it is in a store."""
+    if is_stored(output):
+        return Path(local_name(output) + ENDING)
+    path = Path(output)
+    if path.name in {"", ".."}:  # a folder that is named by where it is seen from
+        path = Path(os.path.realpath(path))
+    return path.parent / (path.name + ENDING)
 
 
 def rejections(given: str | None) -> bool | tuple[str, ...]:
@@ -104,6 +119,27 @@ def announce(journal: PromptJournal) -> None:
         return
     again = f"; at most {journal.lost} calls may be asked again" if journal.lost else ""
     note(f"the journal {_typed(journal.path)} holds {answers} answers{again}")
+
+
+def resume_command(words: Sequence[str], *, looked: bool = False) -> str:
+    """Return what is typed to go on.
+
+    Args:
+        words: What was typed.
+        looked: True: it was to look at the first rows, and they are there; now come the others.
+
+    Example:
+        >>> resume_command(["caption", "my photos", "-o", "out.csv", "--fresh"])
+        "vimmerse caption 'my photos' -o out.csv"
+    """
+    once = {*_ONCE, "--rows"} if looked else {*_ONCE}
+    kept, values = [], iter(words)
+    for word in values:
+        if word in once:
+            next(values, None)
+        elif word != "--fresh" and word.partition("=")[0] not in once:
+            kept.append(word)
+    return shlex.join(["vimmerse", *kept])
 
 
 def _answers(path: Path) -> str | None:

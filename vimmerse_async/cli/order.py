@@ -7,20 +7,24 @@ from pathlib import Path
 
 import attrs
 
-from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.dialect import DialectOptions
 from vimmerse_async.catalog.folder import FileOptions
-from vimmerse_async.catalog.forms import OutputForm, TableFormat
+from vimmerse_async.catalog.forms import OutputForm, TableFormat, ending_of
 from vimmerse_async.catalog.listing import is_part_of
+from vimmerse_async.catalog.part_files import part_files
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.recipe import PIPE, Recipe, absolute
 from vimmerse_async.catalog.sample import Sampling
+from vimmerse_async.catalog.source import CatalogSource
+from vimmerse_async.catalog.stored import StoredFile, is_stored
 from vimmerse_async.catalog.write import output_form
 from vimmerse_async.cli.budget import Budget
+from vimmerse_async.cli.folders import FolderTarget
 from vimmerse_async.cli.journaling import ENDING
 from vimmerse_async.cli.options import Connection
 from vimmerse_async.cli.output import fault
-from vimmerse_async.cli.replacing import Target
+from vimmerse_async.cli.replacing import FileTarget
+from vimmerse_async.cli.stores import StoreTarget
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.journal.outputs import Outputs
 from vimmerse_async.journal.records import stored_path
@@ -118,12 +122,47 @@ class CaptionOrder:
                 "FILE",
                 field="sample",
             )
-        if self.write_as is None and self.output != "-":
+        if is_stored(self.output):
+            StoredFile(self.output)
+        if self.write_as is None and self.output != PIPE and not self._may_be_folder():
             output_form(self.output)
         if "-" not in {self.source, self.output}:
             with contextlib.suppress(OSError):
                 if Path(self.output).samefile(self.source):
                     raise InvalidRequestError("the output is the source; give it another name")
+
+    def is_folder(self, source: CatalogSource) -> bool:
+        """Return whether the output is a folder, with a file for each part of the catalog."""
+        if self.output == PIPE or is_stored(self.output):
+            return False
+        if self.output.endswith("/") or Path(self.output).is_dir():
+            return True
+        return source.many is not None and self._may_be_folder()
+
+    def is_file(self, source: CatalogSource) -> bool:
+        """Return whether the output is one file of this machine."""
+        return not (self.output == PIPE or is_stored(self.output) or self.is_folder(source))
+
+    def form(self, source: CatalogSource) -> OutputForm:
+        """Return what is written, of several files the first.
+
+        Raises:
+            InvalidRequestError: It cannot be told.
+        """
+        if self.write_as is not None:
+            return self.write_as
+        if self.is_folder(source):
+            return part_files(source, None)[0].form
+        if self.output != PIPE:
+            return output_form(self.output)
+        return "jsonl" if source.form == "jsonl" else "csv"
+
+    def _may_be_folder(self) -> bool:
+        """Return whether the output's name may be a folder's, as long as the source is unknown."""
+        if self.output.endswith("/") or Path(self.output).is_dir():
+            return True
+        plain = not ending_of(self.output) and not is_stored(self.output)
+        return plain and self.write_as is None and not Path(self.output).exists()
 
     def check_apart(self, *, tables: bool) -> None:
         """See to it that the output is not read as a part of the catalog the next time.
@@ -141,11 +180,14 @@ class CaptionOrder:
                 field="output",
             )
 
-    def check_output(self, recipe: Recipe, count: Callable[[int], int]) -> None:
+    def check_output(
+        self, recipe: Recipe, source: CatalogSource, count: Callable[[int], int]
+    ) -> None:
         """See to it that the output can be written and may be replaced, before anything is sent.
 
         Args:
             recipe: How the catalog is read and asked.
+            source: The open catalog.
             count: Returns how many rows it has, or a number, when it has more.
 
         Raises:
@@ -154,18 +196,39 @@ class CaptionOrder:
         """
         if self.output == PIPE:
             return
+        if self.journal is None and not self.is_file(source):
+            raise InvalidRequestError(
+                f"{self.output!a:.200} is written out of a journal: leave --no-journal away",
+                field="output",
+            )
         try:
-            self.target(recipe).check(count)
-            file = AtomicFile(Path(self.output), derived=True)
+            target = self.target(recipe, source)
+            target.probe()
+            target.check(count)
         except OSError as error:
             raise fault(self.output, error) from None
-        file.close()
-        file.discard()
 
-    def target(self, recipe: Recipe) -> Target:
-        """Return what may be replaced by the output, and by which."""
+    def target(
+        self, recipe: Recipe, source: CatalogSource
+    ) -> FileTarget | FolderTarget | StoreTarget:
+        """Return what may be replaced by the output, and by which.
+
+        Raises:
+            InvalidRequestError: It is a folder, and the catalog has no files.
+        """
+        if is_stored(self.output):
+            return StoreTarget(self.output, *self._known(Path(self.output), recipe))
+        if self.is_folder(source):
+            path = Path(os.path.realpath(self.output))
+            return FolderTarget(path, *self._known(path, recipe), part_files(source, self.write_as))
+        return self.file_target(recipe)
+
+    def file_target(self, recipe: Recipe) -> FileTarget:
+        """Return what may be replaced by the output, which is a file, or the standard output."""
         path = Path(os.path.realpath(self.output))
-        journal = self.journal
-        if journal is None:  # one that another run left may still know the file
-            journal = path.with_name(path.name + ENDING)
-        return Target(path, self.absolute_source(), recipe.asked, Outputs(journal), self.overwrite)
+        return FileTarget(path, *self._known(path, recipe))
+
+    def _known(self, path: Path, recipe: Recipe) -> tuple[str | None, str, Outputs, bool]:
+        # a journal that another run left may still know the file
+        journal = self.journal or path.with_name(path.name + ENDING)
+        return self.absolute_source(), recipe.asked, Outputs(journal), self.overwrite

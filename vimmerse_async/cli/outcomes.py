@@ -87,7 +87,7 @@ class Record:
         return rule.stops_at_once or (stopping and rule.row == "unfinished")
 
     def tell(
-        self, path: Path | None, left_out: Iterable[str], stays: str | None, *, ended: bool
+        self, path: Path | str | None, left_out: Iterable[str], stays: str | None, *, ended: bool
     ) -> None:
         """Say how it went.
 

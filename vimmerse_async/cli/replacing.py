@@ -1,24 +1,31 @@
-"""Which file may be replaced, and where goes what may not replace it.
+"""Which output may be replaced, and where goes what may not replace it.
 
-A file that exists is replaced by a whole catalog, or by one that is no less complete; never where
+One that exists is replaced by a whole catalog, or by one that is no less complete; never where
 another program wrote it, or where it is a longer one of another catalog.
 """
 
+import abc
+import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import attrs
 
+from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.weave import Woven
+from vimmerse_async.cli.output import Output
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.journal.outputs import OutputRecord, Outputs
 
 _MEND = "--overwrite replaces it, another name with -o leaves it alone"
 
+PlaceT = TypeVar("PlaceT", Path, str)
+
 
 @attrs.frozen
-class Placement:
+class Placement(Generic[PlaceT]):
     """Where an output goes.
 
     Attributes:
@@ -26,33 +33,38 @@ class Placement:
         reason: Why it does not replace the output that was named; None: it does, or there is none.
     """
 
-    path: Path
+    path: PlaceT
     reason: str | None = None
-
-    def told(self, target: "Target") -> str | None:
-        """Return in words why an output stays; None when it does not."""
-        if self.reason is None:
-            return None
-        return f"{target.path.name} stays as it is: it {self.reason}"
 
 
 @attrs.frozen
-class Target:
+class Target(abc.ABC, Generic[PlaceT]):
     """An output that was named.
 
     Attributes:
-        path: The file.
+        path: The output.
         source: The catalog, as a journal names it; None of a pipe.
         asked: Stands for what is asked about each row.
-        outputs: The files that the journal wrote; None: there is no journal.
+        outputs: The outputs that the journal wrote.
         overwrite: True to replace what others wrote.
     """
 
-    path: Path
+    path: PlaceT
     source: str | None
     asked: str
-    outputs: Outputs | None
+    outputs: Outputs
     overwrite: bool
+
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """What it is called, for people."""
+
+    def told(self, placed: Placement[PlaceT] | None) -> str | None:
+        """Return in words why an output stays; None when it does not."""
+        if placed is None or placed.reason is None:
+            return None
+        return f"{self.name} stays as it is: it {placed.reason}"
 
     def check(self, count: Callable[[int], int]) -> None:
         """See to it, before anything is sent, that the output may be replaced in the end.
@@ -65,7 +77,7 @@ class Target:
             JournalError: The journal cannot be read.
             OSError: The output cannot be read.
         """
-        if not self.path.is_file() or self.overwrite:
+        if self.overwrite or not self._is_there():
             return
         record = self._record()
         fault = None
@@ -76,18 +88,26 @@ class Target:
         if fault is not None:
             raise InvalidRequestError(f"{str(self.path)!a:.200} {fault}: {_MEND}", field="output")
 
+    @abc.abstractmethod
+    def probe(self) -> None:
+        """See to it, before anything is sent, that the output can be written.
+
+        Raises:
+            OSError: It cannot be.
+        """
+
     def deserves(self, woven: Woven) -> bool:
         """Return whether there is anything to write: a run that never got an answer leaves none."""
         return bool(woven.answered) or not woven.missing
 
-    def place(self, woven: Woven) -> Placement:
-        """Return where a catalog goes that was written beside the output.
+    def place(self, woven: Woven) -> Placement[PlaceT]:
+        """Return where a catalog goes that was written meanwhile.
 
         Raises:
             JournalError: The journal cannot be read.
             OSError: The output cannot be read.
         """
-        if not self.path.exists():
+        if not self._is_there():
             return Placement(self.path)
         reason = self._objection(woven)
         return Placement(self.path) if reason is None else Placement(self._beside(), reason)
@@ -109,25 +129,89 @@ class Target:
             return "has more answers"
         return None
 
+    @abc.abstractmethod
+    def _is_there(self) -> bool:
+        """Return whether there is something that would be replaced."""
+
+    @abc.abstractmethod
     def _record(self) -> OutputRecord | None:
-        return None if self.outputs is None else self.outputs.record_of(self.path)
+        """Return what is known of it; None when it is not as the journal wrote it."""
+
+    @abc.abstractmethod
+    def _beside(self) -> PlaceT:
+        """Return the name of what stands beside the output: a free one, or one of the journal's."""
 
     def _is_another(self, record: OutputRecord) -> bool:
         return record.source != self.source
 
-    def _beside(self) -> Path:
-        """Return the name of what stands beside the output: a free one, or one of the journal's."""
-        stems = (
-            f"{self.path.stem}.partial{count or ''}"
-            for count in itertools.chain([0], itertools.count(2))
+
+class FileTarget(Target[Path]):
+    """A file, or what is written to as if it were one."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, for people."""
+        return self.path.name
+
+    def probe(self) -> None:
+        """See to it, before anything is sent, that the output can be written.
+
+        Raises:
+            OSError: It cannot be.
+        """
+        file = AtomicFile(self.path, derived=True)
+        file.close()
+        file.discard()
+
+    def take(self, output: Output, woven: Woven) -> tuple[Path | None, Placement[Path] | None]:
+        """Give what was written its name, and return it; the journal knows it before.
+
+        Raises:
+            JournalError: The journal cannot be read or written.
+            OutputError: It cannot be written.
+            ClosedError: Nobody reads the pipe any more.
+        """
+        placed: list[Placement[Path]] = []
+        path = output.finish(functools.partial(self._named, placed, woven))
+        for place in placed:
+            self._tidy(place, woven)
+        return path, placed[0] if placed else None
+
+    def _named(self, placed: list[Placement[Path]], woven: Woven, temporary: Path) -> Path:
+        place = self.place(woven)
+        placed.append(place)
+        beside = None if place.reason is None else self.path
+        self.outputs.note(
+            [(place.path, temporary, woven.rows, woven.missing)], self.asked, self.source, beside
         )
-        names = (self.path.with_name(stem + self.path.suffix) for stem in stems)
+        return place.path
+
+    def _tidy(self, placed: Placement[Path], woven: Woven) -> None:
+        """Forget what the file was before, and what stood beside it until it was whole."""
+        self.outputs.forget_others([placed.path])
+        if placed.reason is None and not woven.missing:
+            for beside in self.outputs.standing_for(placed.path):
+                beside.unlink(missing_ok=True)
+
+    def _is_there(self) -> bool:
+        return self.path.is_file()
+
+    def _record(self) -> OutputRecord | None:
+        return self.outputs.record_of(self.path)
+
+    def _beside(self) -> Path:
+        names = map(self.path.with_name, partial_names(self.path.name))
         return next(name for name in names if not name.exists() or self._is_own(name))
 
     def _is_own(self, name: Path) -> bool:
-        return (
-            name.is_file() and self.outputs is not None and self.outputs.record_of(name) is not None
-        )
+        return name.is_file() and self.outputs.record_of(name) is not None
+
+
+def partial_names(name: str) -> Iterator[str]:
+    """Yield names of what stands beside an output until that is whole."""
+    path = Path(name)
+    for count in itertools.chain([""], itertools.count(2)):
+        yield f"{path.stem}.partial{count}{path.suffix}"
 
 
 def _longer(record: OutputRecord) -> str:

@@ -6,9 +6,10 @@ knows the file of before and the one to come.
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -17,6 +18,7 @@ from vimmerse_async.journal import schema
 from vimmerse_async.journal.records import digest_of_file
 
 _BUSY = 10.0
+_FORGET = "DELETE FROM outputs WHERE path = ? AND NOT (size = ? AND mtime_ns = ?)"
 _COLUMNS = "path, digest, size, mtime_ns, rows, missing, asked, source, stands_for"
 
 
@@ -64,21 +66,46 @@ class Outputs:
             JournalError: The journal cannot be read.
             OSError: The file cannot be read.
         """
-        state = path.stat()
-        found = [each for each in self._of("path", path) if each.size == state.st_size]
-        for record in found:
-            if record.mtime_ns == state.st_mtime_ns:
-                return record
-        digest = digest_of_file(path) if found else b""
-        return next((record for record in found if record.digest == digest), None)
+        return _fitting(self._of("path", self._name(path)), path)
 
-    def about(self, path: Path) -> list[OutputRecord]:
-        """Return what is known of an output and of what stands beside it.
+    def below(self, folder: Path) -> dict[Path, OutputRecord]:
+        """Return what is known of the files below a folder, of those that are as they were written.
+
+        Raises:
+            JournalError: The journal cannot be read.
+            OSError: A file cannot be read.
+        """
+        known: dict[str, list[OutputRecord]] = {}
+        for record in self._records_below(folder):
+            known.setdefault(record.path, []).append(record)
+        place = self._name(folder)
+        found: dict[Path, OutputRecord] = {}
+        for name, records in known.items():
+            path = folder / os.path.relpath(name, place)
+            fits = _fitting(records, path) if path.is_file() else None
+            if fits is not None:
+                found[path] = fits
+        return found
+
+    def about(self, place: Path | str) -> list[OutputRecord]:
+        """Return what is known of an output, of what is below it, and of what stands beside it.
+
+        Args:
+            place: A file, a folder, or an address in a store.
 
         Raises:
             JournalError: The journal cannot be read.
         """
-        return self._of("path", path) + self._of("stands_for", path)
+        below = [] if isinstance(place, str) else self._records_below(place)
+        return self.named(place) + self._of("stands_for", self._name(place)) + below
+
+    def named(self, place: Path | str) -> list[OutputRecord]:
+        """Return all that was ever noted of an output, whether it is still so or not.
+
+        Raises:
+            JournalError: The journal cannot be read.
+        """
+        return self._of("path", self._name(place))
 
     def standing_for(self, path: Path) -> list[Path]:
         """Return the files that stand beside an output until that is whole, and are as written.
@@ -86,82 +113,91 @@ class Outputs:
         Raises:
             JournalError: The journal cannot be read.
         """
-        names = {record.path for record in self._of("stands_for", path)}
+        names = {record.path for record in self._of("stands_for", self._name(path))}
         beside = [self._journal.parent / name for name in sorted(names)]
         return [each for each in beside if each.is_file() and self.record_of(each) is not None]
 
     def note(
         self,
-        path: Path,
-        temporary: Path,
-        *,
-        rows: int,
-        missing: int,
+        written: Iterable[tuple[Path, Path, int, int]],
         asked: str,
         source: str | None,
         stands_for: Path | None,
     ) -> None:
-        """Note a file that is about to get its name.
+        """Note files that are about to get their names.
 
         Args:
-            path: The name.
-            temporary: What it is called now.
-            rows: Its rows.
-            missing: Those that were not asked yet.
+            written: The name of each, what it is called now, its rows, and those not asked yet.
             asked: Stands for what was asked about each row.
             source: The catalog; None of a pipe.
-            stands_for: The output that it does not replace; None: it is the output.
+            stands_for: The output that they do not replace; None: they are the output.
 
         Raises:
             JournalError: The journal cannot be written.
-            OSError: The file cannot be read.
+            OSError: A file cannot be read.
         """
-        state = temporary.stat()
         instead = None if stands_for is None else self._name(stands_for)
         self.add(
             OutputRecord(
-                self._name(path), digest_of_file(temporary), state.st_size, state.st_mtime_ns, rows,
-                missing, asked, source, instead,
+                self._name(path), digest_of_file(now), now.stat().st_size, now.stat().st_mtime_ns,
+                rows, missing, asked, source, instead,
             )
+            for path, now, rows, missing in written
         )  # fmt: skip
 
-    def add(self, record: OutputRecord) -> None:
-        """Note a file that another journal knows.
+    def add(self, records: Iterable[OutputRecord]) -> None:
+        """Note files of which all is known.
 
         Raises:
             JournalError: The journal cannot be written.
         """
         marks = ", ".join("?" * len(attrs.fields(OutputRecord)))
-        with self._opened("rw") as connection:
-            connection.execute(
-                f"INSERT OR REPLACE INTO outputs VALUES ({marks})",  # noqa: S608 - ours
-                attrs.astuple(record),
-            )
+        sql = f"INSERT OR REPLACE INTO outputs VALUES ({marks})"  # noqa: S608 - ours
+        self._change(sql, map(attrs.astuple, records))
 
-    def forget_others(self, path: Path) -> None:
-        """Forget what a file was before it was written last.
+    def forget_others(self, paths: Iterable[Path]) -> None:
+        """Forget what files were before they were written last.
 
         Raises:
             JournalError: The journal cannot be written.
         """
-        state = path.stat()
-        with self._opened("rw") as connection:
-            connection.execute(
-                "DELETE FROM outputs WHERE path = ? AND NOT (size = ? AND mtime_ns = ?)",
-                (self._name(path), state.st_size, state.st_mtime_ns),
-            )
+        states = ((self._name(path), path.stat()) for path in paths)
+        self._change(_FORGET, ((name, at.st_size, at.st_mtime_ns) for name, at in states))
 
-    def _of(self, column: str, path: Path) -> list[OutputRecord]:
+    def forget_but(self, record: OutputRecord) -> None:
+        """Forget all else that was noted of an output.
+
+        Raises:
+            JournalError: The journal cannot be written.
+        """
+        self._change(_FORGET, [(record.path, record.size, record.mtime_ns)])
+
+    def _change(self, sql: str, lines: Iterable[Sequence[Any]]) -> None:
+        with self._opened("rw") as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(sql, lines)
+            connection.execute("COMMIT")
+
+    def _records_below(self, folder: Path) -> list[OutputRecord]:
+        name = self._name(folder)
+        return self._read("substr(path, 1, length(?1)) = ?1", "" if name == "." else f"{name}/")
+
+    def _of(self, column: str, name: str) -> list[OutputRecord]:
+        return self._read(f"{column} = ?", name)
+
+    def _read(self, where: str, value: str) -> list[OutputRecord]:
         if not self._journal.is_file() or not self._journal.stat().st_size:
             return []
         with self._opened("ro") as connection:
             if schema.version_of(connection) < schema.WITH_OUTPUTS:
                 return []
-            sql = f"SELECT {_COLUMNS} FROM outputs WHERE {column} = ?"  # noqa: S608 - ours
-            return [OutputRecord(*line) for line in connection.execute(sql, [self._name(path)])]
+            sql = f"SELECT {_COLUMNS} FROM outputs WHERE {where}"  # noqa: S608 - ours
+            return [OutputRecord(*line) for line in connection.execute(sql, [value])]
 
-    def _name(self, path: Path) -> str:
-        name = os.path.relpath(os.path.realpath(path), self._journal.parent)
+    def _name(self, place: Path | str) -> str:
+        if isinstance(place, str):
+            return place
+        name = os.path.relpath(os.path.realpath(place), self._journal.parent)
         return os.fsencode(name).decode("utf-8", "backslashreplace")
 
     @contextmanager
@@ -180,3 +216,14 @@ class Outputs:
             raise JournalError(
                 f"the journal {self._journal} cannot be written: {error}", kind="write"
             ) from None
+
+
+def _fitting(records: Iterable[OutputRecord], path: Path) -> OutputRecord | None:
+    """Return the record that a file is as it was noted by; None: it was changed since."""
+    state = path.stat()
+    found = [each for each in records if each.size == state.st_size]
+    for record in found:
+        if record.mtime_ns == state.st_mtime_ns:
+            return record
+    digest = digest_of_file(path) if found else b""
+    return next((record for record in found if record.digest == digest), None)

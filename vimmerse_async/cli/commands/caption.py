@@ -59,7 +59,7 @@ def _no_source(
     "--output",
     default="-",
     metavar="FILE",
-    help="Write .csv, .tsv, .jsonl or .parquet. Else: stdout.",
+    help="Write .csv, .jsonl, .parquet, .xlsx …, or a folder/ part for part. Else: stdout.",
     panel=CATALOG,
 )
 @click.option(
