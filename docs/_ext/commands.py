@@ -25,7 +25,7 @@ def pages(command: click.Command, context: click.Context) -> Iterator[str]:
 
 def section(command: click.Command, context: click.Context) -> str:
     """Return what `--help` says, as Markdown."""
-    lines = [f"## {context.command_path}", "", cleandoc(command.help or ""), "", "```text"]
+    lines = [f"### {context.command_path}", "", cleandoc(command.help or ""), "", "```text"]
     lines += [f"{context.command_path} {' '.join(command.collect_usage_pieces(context))}", "```"]
     options = [each for each in command.get_params(context) if isinstance(each, click.Option)]
     rows = [row for row in (each.get_help_record(context) for each in options) if row]

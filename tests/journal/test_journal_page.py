@@ -1,4 +1,4 @@
-"""What docs/journal.md says about the tables is what is in them."""
+"""What docs/resume.md says about the tables is what is in them."""
 
 import re
 import shlex
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vimmerse_async import gather_prompts
 
-PAGE = (Path(__file__).parents[2] / "docs" / "journal.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "resume.md").read_text("utf-8")
 
 
 async def test_every_query_of_the_page_runs(server, path):
