@@ -1,5 +1,6 @@
 """Look at a sample, mark what is bad, ask it again in other words, go on: in one journal."""
 
+import contextlib
 import csv
 import sqlite3
 from collections import Counter
@@ -17,6 +18,7 @@ from vimmerse_async.journal import schema
 from vimmerse_async.journal.marks import Judged, Marks
 from vimmerse_async.journal.place import Place
 from vimmerse_async.journal.reader import JournalReader
+from vimmerse_async.view.live import Live
 
 RUN = ("caption", "a.csv", "-o", "o.csv", "--price", "0.004")
 
@@ -225,3 +227,31 @@ def test_status_of_a_run_that_leaves_rows(vimmerse, place: Path):
     held = Place.claim("o.csv.journal")
     assert "number 1 goes on since" in vimmerse("status", "o.csv").out
     held.release()
+
+
+def test_money_of_a_run_that_goes_on_or_was_killed(vimmerse, place: Path):
+    """What is written was paid for, though no count says so; what may be under way is told."""
+    write_shop(place / "a.csv", 9)
+    vimmerse(*RUN, "--max-calls", "4")
+    spent = "cost 0.016, up to 0.012 more for calls that may have been charged"
+
+    def tell(sql: str, *values: object) -> None:
+        with sqlite3.connect("o.csv.journal") as connection:
+            connection.execute(sql, values)
+        connection.close()
+
+    with JournalReader("o.csv.journal") as journal, contextlib.ExitStack() as held:
+        live = Live(journal, Marks(place / "o.csv.journal"))
+        assert live.state()["money"] == "cost 0.016"
+        tell("UPDATE runs SET outcome = NULL, answered = 1, most_under_way = 3")
+        assert live.state()["money"] == spent
+        assert f"spent          {spent}" in vimmerse("status", "o.csv").out
+        place_ = Place.claim("o.csv.journal")
+        held.callback(place_.release)
+        live = Live(journal, Marks(place / "o.csv.journal"))
+        assert live.state()["money"].startswith("cost 0.004, ")  # as the run said last
+        tell("INSERT INTO results (question, state, run) VALUES (?, 'answered', 1)", b"x" * 16)
+        assert live.state()["money"].startswith("cost 0.008, ")
+        tell("UPDATE runs SET answered = 5")
+        assert live.state()["money"].startswith("cost 0.02, ")
+        assert "cost 0.02, " in vimmerse("status", "o.csv").out

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from typing import Any
 import pytest
 from cli_kit import COMMAND, wait_until, write_urls
 
+from vimmerse_async.catalog.money import invoice
 from vimmerse_async.emulator import Emulator, Fault
+from vimmerse_async.journal.reader import JournalReader
 
 Start = Callable[..., "subprocess.Popen[str]"]
 Vimmerse = Callable[..., Any]
@@ -92,6 +95,10 @@ def test_killed(start: Start, place: Path, emulator: Emulator) -> None:
     process.kill()
     process.wait(timeout=10)
     assert not (place / "out.csv").exists()
+    with JournalReader("out.csv.journal") as journal:
+        spent = invoice(journal, Decimal(1))
+    assert spent is not None
+    assert spent.cost <= emulator.account.wallet.spent <= spent.cost + spent.maybe
     process = start("caption", "in.txt", "-o", "out.csv", "--limit", "16")
     _, said = process.communicate(timeout=60)
     again = len(asked(emulator)) - 300

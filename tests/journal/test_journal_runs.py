@@ -510,3 +510,32 @@ async def test_a_wall_clock_that_is_set_stretches_no_run(server, path, monkeypat
         assert run.started_at < min(ends) <= max(ends) <= run.ended_at < run.started_at + 3_600
     assert len(timeline.breaks) == 1
     assert timeline.points[-1][0] < 3_600
+
+
+async def test_what_a_kill_may_cost_is_what_is_under_way(server, path, monkeypatch):
+    """It is noted before it is under way, never four windows, and less once there is less."""
+    monkeypatch.setattr(ledger, "SAMPLE", 0.02)
+    burst, gate, noted = 40, asyncio.Event(), []
+
+    async def rows():
+        for url in urls(*range(burst)):
+            yield url
+        await gate.wait()
+        yield urls(burst)[0]
+
+    def most():
+        with JournalReader(path) as reader:
+            return reader.runs()[-1].most_under_way
+
+    server.script = slow(0.3)
+    async with (
+        server.session(limit=burst) as session,
+        stream_prompts(session, rows(), journal=path) as results,
+    ):
+        async for _ in results:
+            noted.append(most())
+            if len(noted) == burst:
+                while most() > 2:
+                    await asyncio.sleep(0.01)
+                gate.set()
+    assert burst / 2 < noted[0] < 3 * burst

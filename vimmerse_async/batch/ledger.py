@@ -45,6 +45,7 @@ class Ledger:
     Attributes:
         remembers: True: a question that was answered is known later.
         binding: As given.
+        covered: Calls whose loss is noted, should the process be killed.
     """
 
     remembers = True
@@ -67,7 +68,7 @@ class Ledger:
         self._options = options
         self._allowance = allowance
         self._loop = asyncio.get_running_loop()
-        self._most = 0
+        self.covered: int = 0
 
     def attach(self, pipeline: Pipeline) -> Callable[[], None]:
         """Begin the run of a pipeline, and return what is to be told when a result is read.
@@ -78,7 +79,7 @@ class Ledger:
         self._began, self._loop_began = time.time(), self._loop.time()
         self._run = self._journal.begin_run(self._options, self._began)
         self._warm_up()
-        self.widen(1)
+        self.cover(1)
         self._pipeline = pipeline
         self._deaf = self._journal.listen(pipeline.lose)
         self._timer = self._loop.call_later(SAMPLE, self._sample_again)
@@ -112,11 +113,9 @@ class Ledger:
         if self._journal.failure is None:
             self._add(row, result, asyncio.CancelledError("the batch was left early"), None)
 
-    def widen(self, window: int) -> None:
-        """Note how many calls may be under way: what a kill may cost."""
-        if 2 * window > self._most:
-            self._most = 4 * window
-            self._put("UPDATE runs SET most_under_way = ? WHERE run = ?", self._most, self._run)
+    def cover(self, under_way: int) -> None:
+        """Note what a kill may cost: as many again, before they are under way, too."""
+        self._note(2 * under_way)
 
     def close(self, outcome: str) -> None:
         """Note the end of the run."""
@@ -156,6 +155,18 @@ class Ledger:
         rows = done["answered"], failed, cached
         return spent.calls, spent.refused, *rows, spent.possibly_charged
 
+    def _note(self, most: int) -> None:
+        self.covered = most
+        self._put("UPDATE runs SET most_under_way = ? WHERE run = ?", most, self._run)
+
+    def _tighten(self) -> None:
+        """Note less where of late no more was under way, a quarter more left aside."""
+        most = self._pipeline.peak
+        most += 1 + most // 4
+        if most < self.covered:
+            self._note(most)
+        self._pipeline.peak = self._pipeline.under_way
+
     def _warm_up(self) -> None:
         learned, warm_up = self._journal.learned(), getattr(self._gate.limit, "warm_up", None)
         if learned is not None and warm_up is not None:
@@ -166,6 +177,7 @@ class Ledger:
         try:
             self._sample()
             self._put(f"{_UPDATE} WHERE run = ?", *self._counts(), self._run)
+            self._tighten()
         except JournalError as error:  # closed by its owner: the loop would only log it
             self._pipeline.lose(error)
 

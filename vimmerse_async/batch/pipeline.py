@@ -82,6 +82,7 @@ class Pipeline:
         in_flight: Rows that are in flight or wait to be sent again.
         paused: Whether nothing new may begin for now.
         recorded: Rows whose results are known but not safe yet.
+        peak: The most of both of late: what a kill can have cost.
         delivered: Rows whose results went into the sink.
         outcomes: How many of these were answered, failed, or known before.
         size: The most rows there may be that are begun and that nobody has read.
@@ -103,6 +104,7 @@ class Pipeline:
     ) -> None:
         self.in_flight: int = 0
         self.recorded: int = 0
+        self.peak: int = 0
         self.paused: bool = False
         self.delivered: int = 0
         self.outcomes: dict[str, int] = {"answered": 0, "failed": 0, "cached": 0}
@@ -125,6 +127,11 @@ class Pipeline:
     def not_attempted(self) -> int:
         """Rows taken but not sent, plus those of a sized input that were never taken."""
         return self.source.taken - self.delivered + self.source.never_taken
+
+    @property
+    def under_way(self) -> int:
+        """Rows whose calls a kill would lose."""
+        return self.in_flight + self.recorded
 
     def prepare(self, row: Row) -> bool:
         """Return whether a row is to be asked: it can be, and no other asks the same."""
@@ -150,6 +157,11 @@ class Pipeline:
         self.in_flight += 1
         if self.in_flight > self.size:
             self._widen(self.in_flight)
+        under_way = self.in_flight + self.recorded
+        if under_way > self.peak:
+            self.peak = under_way
+            if under_way > self._ledger.covered:
+                self._ledger.cover(under_way)
 
     def receive(self) -> None:
         """Count one row that is in flight no more: answered, failed or cancelled."""
@@ -206,7 +218,6 @@ class Pipeline:
     def _widen(self, size: int) -> None:
         if size > self.size:
             self.size = size
-            self._ledger.widen(size)
 
     def _deliver(self, result: PromptResult) -> None:
         if self._on_result is not None:

@@ -1,5 +1,6 @@
 """The ledger that keeps nothing: every result is as safe as it will ever be, at once."""
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,10 +21,12 @@ class Unkept:
         remembers: False: a question that was answered is not known later.
         binding: None: nothing is kept of whoever answers.
         record: Takes a row's result, which is delivered at once.
+        covered: So many calls may be lost that none is ever noted.
     """
 
     remembers = False
     binding: None = None
+    covered: int = sys.maxsize
     record: "Callable[[Row, PromptResult], None]"
 
     def attach(self, pipeline: "Pipeline") -> None:
@@ -45,8 +48,8 @@ class Unkept:
     def abandon(self, row: "Row", attempts: "Attempts", elapsed: float) -> None:
         """Keep nothing of a row whose call was cancelled."""
 
-    def widen(self, window: int) -> None:
-        """Keep nothing of how many calls may be under way."""
+    def cover(self, under_way: int) -> None:
+        """Keep nothing of how many calls are under way."""
 
     def close(self, outcome: str) -> None:
         """Keep nothing of the end."""

@@ -1,7 +1,7 @@
 """What calls cost, and an invoice that says how far it may be off."""
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,10 @@ DETAIL = "price"
 ROUTES = ("prompt", "image-2-prompt", "refine-prompt", "suggest-prompt")
 ROUTE = ROUTES[0]
 """The one that catalogs are asked by."""
-_CUT_SHORT = frozenset({"killed", "cancelled", "failed"})
-"""How runs end that may have answers which they did not count."""
+_CUT_SHORT = frozenset({None, "killed", "cancelled", "failed"})
+"""How runs end that may have answers which they did not count; None: it goes on, or was killed."""
+_UNDER_WAY = frozenset({None, "killed"})
+"""How runs end that may have calls under way of which the journal knows nothing."""
 
 
 @attrs.define
@@ -136,26 +138,37 @@ def price_of_run(options: Mapping[str, Any]) -> Decimal | None:
     return Decimal(kept) if isinstance(kept, str) else None
 
 
-def invoice(journal: "JournalReader", otherwise: Decimal | None = None) -> Invoice | None:
+def invoice(
+    journal: "JournalReader",
+    otherwise: Decimal | None = None,
+    paid: "Callable[[RunRecord], tuple[int, int]] | None" = None,
+) -> Invoice | None:
     """Return what all runs of a journal cost; None when no price is known.
+
+    Of a run that goes on, or was killed, also the calls that may be under way count as maybe paid.
 
     Args:
         journal: An open journal.
         otherwise: What a call cost in runs that did not say; None: nobody knows.
+        paid: Counts the answers of a run that was cut short, and its calls that may have been
+            charged as well; None: all its lines are read.
     """
+    paid = paid or (lambda run: journal.paid(run.run))
     total: Invoice | None = None
     for run in journal.runs():
         price = price_of_run(run.options) or otherwise
         if price is not None:
             total = total or Invoice()
-            total.add(Invoice.of(price, *_counts(journal, run)))
+            total.add(Invoice.of(price, *_counts(run, paid)))
     return total
 
 
-def _counts(journal: "JournalReader", run: "RunRecord") -> tuple[int, int, int]:
+def _counts(
+    run: "RunRecord", paid: "Callable[[RunRecord], tuple[int, int]]"
+) -> tuple[int, int, int]:
     """Return a run's answers, doubtful calls and known answers, also where it was killed."""
     if run.outcome not in _CUT_SHORT:
         return run.answered, run.possibly_charged, run.cached
-    answered, charged = journal.paid(run.run)
-    lost = run.most_under_way if run.outcome == "killed" else 0
-    return answered, max(run.possibly_charged, charged) + lost, run.cached
+    answered, charged = paid(run)
+    under_way = run.most_under_way if run.outcome in _UNDER_WAY else 0
+    return answered, max(run.possibly_charged, charged) + under_way, run.cached

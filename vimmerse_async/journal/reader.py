@@ -206,11 +206,23 @@ class JournalReader:
         sql = "SELECT EXISTS (SELECT 1 FROM marks WHERE edited IS NOT NULL)"
         return bool(self._all(sql)[0][0])
 
-    def paid(self, run: int) -> tuple[int, int]:
-        """Return how many answers a run wrote, and its calls that may have been charged as well."""
-        sql = "SELECT sum(state = 'answered'), sum(possibly_charged) FROM results WHERE run = ?"
-        answered, charged = self._all(sql, [run])[0]
+    def paid(self, run: int, behind: int = 0) -> tuple[int, int]:
+        """Return how many answers a run wrote, and its calls that may have been charged as well.
+
+        Args:
+            run: Its number.
+            behind: Only lines behind this one are counted.
+        """
+        sql = (
+            "SELECT sum(state = 'answered'), sum(possibly_charged) FROM results "
+            "WHERE run = ? AND line > ?"
+        )
+        answered, charged = self._all(sql, [run, behind])[0]
         return answered or 0, charged or 0
+
+    def last_line(self) -> int:
+        """Return the number of the newest line of results; 0 when there is none."""
+        return self._all("SELECT coalesce(max(line), 0) FROM results")[0][0] or 0
 
     def days(self) -> list[tuple[str, int]]:
         """Return how many answers came on each day of this place, the oldest first."""

@@ -7,6 +7,7 @@ from typing import Any
 from vimmerse_async.catalog.money import invoice
 from vimmerse_async.journal.marks import Marks
 from vimmerse_async.journal.reader import JournalReader
+from vimmerse_async.view.paying import Paid
 
 FRESH = 5.0
 """Seconds after which a run's last word is old."""
@@ -25,6 +26,7 @@ class Live:
     def __init__(self, journal: JournalReader, marks: Marks) -> None:
         self._journal = journal
         self._marks = marks
+        self._paid = Paid(journal)
         self._watched = 0.0
 
     def watch(self) -> None:
@@ -41,7 +43,7 @@ class Live:
     def state(self) -> dict[str, Any]:
         """Return what the runs have done and do, and what they cost."""
         runs = self._journal.runs()
-        spent = invoice(self._journal)
+        spent = invoice(self._journal, paid=self._paid)
         return {
             "money": None if spent is None else str(spent),
             "runs": len(runs),
