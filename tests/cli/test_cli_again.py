@@ -88,6 +88,61 @@ def test_the_same_words_once_more(vimmerse, emulator, place: Path):
     assert [row["stands"] for row in found] == ["false", "false", "true"] * 2
 
 
+def test_versions_keep_what_was_thought_of_them(vimmerse, emulator, place: Path):
+    """Marks, notes, edits and checks stand beside the answer that they were said of."""
+    write_shop(place / "a.csv", 3)
+    vimmerse(*RUN)
+    vimmerse("mark", "o.csv", "sku = 'S1'", "--bad", "--note", "too dull")
+    vimmerse(*RUN, "--again", "marked", "--prompt", "in oils")
+    vimmerse("mark", "o.csv", "sku = 'S1'", "--good", "--edit", "a fox")
+    vimmerse("export", "o.csv", "--versions", "-o", "v.csv")
+    found = [row for row in rows(place / "v.csv") if row["sku"] == "S1"]
+    names = ("version", "stands", "mark", "note", "edited")
+    assert [tuple(row[name] for name in names) for row in found] == [
+        ("1", "false", "bad", "too dull", ""),
+        ("2", "true", "good", "", "a fox"),
+    ]
+
+
+def test_another_template_for_what_was_marked(vimmerse, emulator, place: Path):
+    """`--again --template` asks each row that is meant in its own words, and no other row."""
+    write_shop(place / "a.csv", 6)
+    vimmerse(*RUN, "--template", "A {kind}")
+    vimmerse("mark", "o.csv", "kind = 'kind 1'", "--bad")
+    again = (*RUN, "--again", "marked", "--template", "Plainly {kind}, {sku}")
+    assert "calls needed        2" in vimmerse(*again, "--dry-run").out
+    stopped = vimmerse(*again, "--max-calls", "1")
+    assert "'Plainly {kind}, {sku}'" in stopped.err.partition("to go on: ")[2]
+    assert vimmerse(*again).code == 0
+    asked = sorted(each.fields["prompt"] for each in emulator.requests if each.billed)
+    first = [f"A kind {n}" for n in (0, 0, 1, 1, 2, 3)]
+    assert asked == [*first, "Plainly kind 1, S1", "Plainly kind 1, S5"]
+    refused = vimmerse(*RUN, "--again", "marked", "--template", "{colour}")
+    assert (refused.code, "colour" in refused.err) == (2, True)
+    assert vimmerse(*RUN, "--template", "A {kind}").code == 0
+    assert calls(emulator) == 8
+    vimmerse("mark", "o.csv", "sku = 'S0'", "--bad")
+    vimmerse(*RUN, "--again", "marked", "--prompt", "in oils")
+    assert emulator.requests[-1].fields["prompt"] == "in oils"
+
+
+def test_again_with_a_template_that_not_every_row_fills(vimmerse, emulator, place: Path):
+    """Rows that cannot be asked in the new words are told, or stop all with `--missing fail`."""
+    (place / "a.csv").write_text(
+        "sku,kind,image\nS0,,https://a.example/0\nS1,b,https://a.example/1\n"
+    )
+    vimmerse(*RUN)
+    again = (*RUN, "--again", "all", "--template", "A {kind}")
+    failed = vimmerse(*again, "--missing", "fail")
+    assert (failed.code, "line 2" in failed.err, calls(emulator)) == (2, True, 2)
+    left = vimmerse(*again)
+    assert (left.code, calls(emulator)) == (0, 3)
+    assert "1 more that are meant cannot be asked: line 2: column 'kind' is empty" in left.err
+    assert vimmerse(*again, "--missing", "empty").code == 0
+    assert emulator.requests[-1].fields["prompt"] == "A"
+    assert calls(emulator) == 4
+
+
 def test_what_failed_is_asked_again_in_other_words(vimmerse, emulator, place: Path):
     """A row that was rejected gets the answer to the other question, which then stands."""
     write_shop(place / "a.csv", 8)

@@ -216,8 +216,7 @@ class Pipeline:
         self.changed.notify_all()
 
     def _widen(self, size: int) -> None:
-        if size > self.size:
-            self.size = size
+        self.size = max(self.size, size)
 
     def _deliver(self, result: PromptResult) -> None:
         if self._on_result is not None:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from vimmerse_async.catalog.answers import Asked, Askers
+from vimmerse_async.catalog.answers import Asked, Askers, place_of, reason
 from vimmerse_async.catalog.condition import Condition
 from vimmerse_async.catalog.hosting import KnownFiles
 from vimmerse_async.catalog.questions import Questions
@@ -53,12 +53,14 @@ class Selection:
         count: How many.
         done: Rows that were meant and are asked so already.
         refused: Rows that were meant and cannot be asked.
+        refusal: Why the first of them cannot.
     """
 
     def __init__(self) -> None:
         self.count: int = 0
         self.done: int = 0
         self.refused: int = 0
+        self.refusal: str = ""
         self._scratch = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._scratch.execute(
             "CREATE TABLE chosen (part INTEGER, line INTEGER, image INTEGER, question BLOB, "
@@ -138,8 +140,10 @@ class Choosing:
             again = self._again(asked, judged)
             if again is not None:
                 selection.add(key_of_row(asked.row), again)
-            elif self._now.see(asked.row).question is None:
+            elif (now := self._now.see(asked.row)).question is None:
                 selection.refused += 1
+                place = place_of(asked.row)
+                selection.refusal = selection.refusal or reason(place, "", now.error or "")
             else:
                 selection.done += 1
         return selection

@@ -84,7 +84,7 @@ def _of_row(
             every |= dict.fromkeys((each.question, *(one.asked for one in found.versions)))
     last = judged.get(asked[-1].question or b"")
     results = list(journal.exactly(list(every)).values())
-    said = journal.judged(row.question for row in results)
+    said = journal.judged((row.question for row in results), themselves=True)
     results.sort(key=lambda row: row.finished_at or 0.0)
     for number, row in enumerate(results, 1):
         stands = last is not None and last.asked == row.question

@@ -1,6 +1,6 @@
 """`--again`: which rows are asked again, and in which words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -9,13 +9,16 @@ from vimmerse_async.catalog.again import DETAIL, Choosing, Selection
 from vimmerse_async.catalog.condition import Condition
 from vimmerse_async.catalog.export import recipe_of
 from vimmerse_async.catalog.questions import Questions
+from vimmerse_async.catalog.recipe import about_files
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.journal.reader import JournalReader
 
-_WORDS = ("option", "prompt", "mode", "prompt_column", "template")
+_SEEDS = ("prompt", "prompt_column", "template")
+"""What is started from; one takes the place of another."""
+_WORDS = ("option", "mode", "missing", *_SEEDS)
 """What of a question may be other words for the same row."""
 
 
@@ -41,7 +44,10 @@ def resolved(job: CaptionOrder) -> CaptionOrder:
             "nothing was asked yet that could be asked again: leave out --again", field="again"
         )
     known = {field.name for field in attrs.fields(Questions)}
-    changed = {name: getattr(job.questions, name) for name in _WORDS if name in job.typed & known}
+    typed = job.typed & known
+    changed = {name: getattr(job.questions, name) for name in _WORDS if name in typed}
+    if typed & {*_SEEDS}:
+        changed = {**dict.fromkeys(_SEEDS), **changed}
     now = attrs.evolve(recipe.questions, **changed)
     return attrs.evolve(job, questions=recipe.questions, now=now)
 
@@ -79,23 +85,33 @@ class Round:
             columns: All that it has.
 
         Raises:
-            InvalidRequestError: It cannot be told which rows are meant.
+            InvalidRequestError: It cannot be told which rows are meant, or what they are asked.
             JournalError: The journal cannot be read.
         """
         assert job.again is not None  # noqa: S101 - or nobody comes here
         assert job.journal is not None  # noqa: S101
         given = job.now or questions
-        now = attrs.evolve(
-            questions, **{name: getattr(given, name) for name in _WORDS if hasattr(given, name)}
-        )
-        words = {name: getattr(now, name) for name in _WORDS if hasattr(now, name)}
+        now = attrs.evolve(questions, **{name: getattr(given, name) for name in _WORDS})
+        folder = again.folder is not None
+        now = about_files(now) if folder else now.settled(list(columns), again.sample)
+        words = {name: getattr(now, name) for name in _WORDS}
         asked = {"where": job.again, "words": words}
         with JournalReader(job.journal) as journal, Condition(job.again, list(columns)) as which:
             number, goes_on = _number(journal, asked)
             again.ask(questions.columns | now.columns, whole=which.columns)
             choosing = Choosing(again, questions, now, which, journal, number if goes_on else None)
-            rows = questions.rows(again.records())
-            return cls(choosing.select(rows), now, number, {**asked, "round": number})
+            selection = choosing.select(questions.rows(again.records()))
+            if selection.refused and now.missing == "fail":
+                raise InvalidRequestError(f"{selection.refusal}; nothing was sent", field="missing")
+            return cls(selection, now, number, {**asked, "round": number})
+
+    def left_out(self) -> Iterator[str]:
+        """Yield in words which rows that were meant are not asked, and why."""
+        selection = self.selection
+        if selection.done:
+            yield f"{selection.done:,} more that are meant have an answer to these words already"
+        if selection.refused:
+            yield f"{selection.refused:,} more that are meant cannot be asked: {selection.refusal}"
 
     def row(self, row: CatalogRow, key: Any) -> tuple[CatalogRow, tuple[Any, ...] | None]:
         """Return a row as it is asked now, and the version that becomes of it, for the journal."""

@@ -364,6 +364,9 @@ class Captioning:
         column = questions.column
         by = f" by column {column}" if column and self._source.form != "text" else ""
         note(f"captioning {count} of {name}{by}")
+        if self.feed.round is not None:
+            for line in self.feed.round.left_out():
+                note(line)
         if self._source.folder is not None:
             for line in self._source.folder.left_out():
                 note(line)

@@ -78,6 +78,17 @@ def judged(
     }
 
 
+def judged_themselves(
+    connection: sqlite3.Connection, finder: Finder, questions: Iterable[bytes]
+) -> dict[bytes, Judged]:
+    """Return what is thought of few hundred questions' own answers, standing or not."""
+    wanted = list(dict.fromkeys(questions))
+    results = finder.results(sorted(wanted))
+    marks = dict(_keyed(connection, "SELECT question, mark, edited, note FROM marks", wanted))
+    checks = dict(_keyed(connection, "SELECT question, found FROM checks", wanted))
+    return {question: _judged(question, (), results, marks, checks) for question in wanted}
+
+
 def _judged(
     question: bytes,
     versions: Sequence[Version],

@@ -17,7 +17,7 @@ from vimmerse_async.errors import JournalError
 from vimmerse_async.journal import schema
 from vimmerse_async.journal.finding import Finder, Sweep
 from vimmerse_async.journal.kept import JournalRow, RunRecord, Sample
-from vimmerse_async.journal.marks import Judged, judged
+from vimmerse_async.journal.marks import Judged, judged, judged_themselves
 from vimmerse_async.journal.records import FIND_FILE, FileState, Finding
 
 _BUSY = 10.0
@@ -182,12 +182,20 @@ class JournalReader:
 
         return find
 
-    def judged(self, questions: Iterable[bytes]) -> dict[bytes, Judged]:
-        """Return what stands for each of a few hundred questions, and what is thought of it."""
+    def judged(
+        self, questions: Iterable[bytes], *, themselves: bool = False
+    ) -> dict[bytes, Judged]:
+        """Return what stands for each of a few hundred questions, and what is thought of it.
+
+        Args:
+            questions: Asked or not.
+            themselves: True: what is thought of their own answers, also where others stand now.
+        """
         wanted = list(questions)
+        look = judged_themselves if themselves else judged
         with self._reading():
             if self._version >= schema.WITH_MARKS:
-                return judged(self._open_connection(), self._open_finder(), wanted)
+                return look(self._open_connection(), self._open_finder(), wanted)
             found = self._open_finder().results(wanted)
             return {each: Judged(each, found.get(each)) for each in wanted}
 
