@@ -3,8 +3,9 @@
     {"url": …, "share": "host" or "off", "name": …, "do": "rows", "seconds": 10.0}
 
 `rows` asks rows of a batch until the time is over or `rows` are done; `calls` makes a call every
-`every` seconds and tells how long each waited. `loop` is `uvloop` or nothing; `block` blocks the
-loop for so many seconds, again and again; `fork` forks a child that does nothing.
+`every` seconds and tells how long each waited; `both` does both, the calls `after` some seconds.
+`loop` is `uvloop` or nothing; `block` blocks the loop for so many seconds, again and again; `fork`
+forks a child that does nothing.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from vimmerse_async import CallEvent, VimmerseSession, refine_prompt, stream_prompts
+
+KEY = "sharing-key-of-nobody"
 
 
 class Waits:
@@ -67,6 +70,17 @@ async def calls(session: VimmerseSession, job: dict[str, Any]) -> dict[str, Any]
     return {"done": number, "at": time.monotonic()}
 
 
+async def both(session: VimmerseSession, job: dict[str, Any]) -> dict[str, Any]:
+    options = {"base_url": job["url"], "share": job["share"]}
+    async with VimmerseSession(KEY, **options) as other:  # has the same gate, and no hook
+        batch = asyncio.ensure_future(rows(other, job | {"seconds": 3600.0}))
+        await asyncio.sleep(job["after"])
+        found = await calls(session, job)
+        batch.cancel()
+        await asyncio.wait([batch])
+    return found
+
+
 async def blocks(seconds: float) -> None:
     while True:
         await asyncio.sleep(2 * seconds)
@@ -84,7 +98,7 @@ async def fork_a_child() -> None:
 async def work(job: dict[str, Any]) -> dict[str, Any]:
     waits = Waits()
     session = VimmerseSession(
-        "sharing-key-of-nobody", base_url=job["url"], share=job["share"],
+        KEY, base_url=job["url"], share=job["share"],
         client_type=job["name"], hooks=(waits,),
     )  # fmt: skip
     async with session:
@@ -92,7 +106,7 @@ async def work(job: dict[str, Any]) -> dict[str, Any]:
         if job.get("fork"):
             await fork_a_child()
         begun, cpu = time.monotonic(), time.process_time()
-        found = await {"rows": rows, "calls": calls}[job["do"]](session, job)
+        found = await {"rows": rows, "calls": calls, "both": both}[job["do"]](session, job)
         found |= {"cpu": time.process_time() - cpu, "seconds": time.monotonic() - begun}
         if blocking is not None:
             blocking.cancel()

@@ -84,6 +84,7 @@ class Client:
     _accepted_at: float = attrs.field(init=False, default=0.0)
     _shut_until: float = attrs.field(init=False, default=-math.inf)
     _timer: float = attrs.field(init=False, default=math.inf)
+    _has_ended: bool = attrs.field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         self.rows_open = self.fresh
@@ -92,7 +93,7 @@ class Client:
 
     def pump(self, now: float, _: Any = None) -> None:
         """Send as much as the limit admits."""
-        if now < self.start:
+        if now < self.start or self._has_ended:
             return
         while self.ready or self.fresh:
             if not self.ready:
@@ -106,6 +107,11 @@ class Client:
                 self._wait(now, answer)
                 return
             self._send(now, self.ready.popleft(), answer)
+
+    def end(self) -> None:
+        """Send nothing more, and hear of nothing; the server goes on with what it has."""
+        self._has_ended = True
+        self.world.live -= 1
 
     def _wait(self, now: float, seconds: float) -> None:
         wake = now + seconds + 1e-9
@@ -142,6 +148,8 @@ class Client:
         return Outcome.ERROR if reply.status else Outcome.TIMEOUT
 
     def _answered(self, now: float, flight: Any) -> None:
+        if self._has_ended:
+            return
         (sent, row, permit), reply = flight
         self._departures.pop(row, None)
         self.refused += reply.refused

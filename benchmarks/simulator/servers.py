@@ -99,11 +99,16 @@ class Leaky:
 
 
 class Concurrency:
-    """So many requests at once; a place is free again `lag` seconds after its answer."""
+    """So many requests at once; a place is free again `lag` seconds after its answer.
+
+    Attributes:
+        given: Seconds of work that were taken on.
+    """
 
     def __init__(self, places: Changing, *, lag: float = 0.0) -> None:
         self.places, self.lag = places, lag
         self.busy: list[float] = []
+        self.given = 0.0
 
     def wait(self, now: float) -> float:
         while self.busy and self.busy[0] <= now:
@@ -112,6 +117,7 @@ class Concurrency:
 
     def take(self, now: float, seconds: float) -> float:
         heapq.heappush(self.busy, now + seconds + self.lag)
+        self.given += seconds
         return seconds
 
     def capacity(self, now: float, service: float) -> float:

@@ -6,9 +6,10 @@ import pytest
 
 from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.control.limit import LimitSnapshot, Outcome
-from vimmerse_async.sharing.desk import LINGER, Desk, Member
+from vimmerse_async.sharing.desk import Desk, Member
 from vimmerse_async.sharing.records import (
     OUTCOME_NUMBERS,
+    TELLING,
     VERSION,
     Kind,
     ProtocolError,
@@ -112,7 +113,7 @@ def test_permits_of_the_dead_come_back_when_the_server_is_done() -> None:
     office.desk.leave(dead)
     office.ask(alive, 0, 1)
     assert (office.desk.waiting, lanes(office.told(alive))) == (1, [])
-    office.now += LINGER * 2.0
+    office.now += 2 * 2.0
     office.desk.beat()
     office.pass_by(0.5)
     assert lanes(office.told(alive)) == [0]
@@ -178,7 +179,7 @@ def test_the_dead_leaders_own_requests_count_too() -> None:
     office = Office()
     office.desk.follow(Standing(office.limit.snapshot(), 0, 1, 9, 2), 0, office.now)
     assert office.in_flight == 2
-    office.now += LINGER * 2.0
+    office.now += 2 * 2.0
     office.desk.beat()
     assert office.in_flight == 0
 
@@ -230,5 +231,5 @@ def test_a_look_lists_the_processes() -> None:
     office.ask(member, 1, 2)
     office.say(looking, Record(Kind.LOOK))
     kinds = [(each.kind, each.number) for each in office.told(looking)]
-    assert kinds[2:] == [(Kind.MEMBER, 7), (Kind.END, 0)]
+    assert kinds[len(TELLING) :] == [(Kind.MEMBER, 7), (Kind.END, 0)]
     assert len(office.desk.members) == 1

@@ -12,6 +12,7 @@ from vimmerse_async.sharing.records import (
     OUTCOMES,
     ROUTES,
     SUSPECTS,
+    TELLING,
     Kind,
     ProtocolError,
     Reader,
@@ -60,8 +61,8 @@ def test_a_standing_arrives_as_it_was(standing: Standing, size: int) -> None:
         for begin in range(0, len(data), size)
         for record in reader.feed(data[begin : begin + size])
     ]
-    assert [record.kind for record in records] == [Kind.LEARNED, Kind.CROWD]
-    assert told(*records) == standing
+    assert [record.kind for record in records] == list(TELLING)
+    assert told(records) == standing
 
 
 def test_a_record_is_small() -> None:

@@ -98,9 +98,9 @@ class AdaptiveLimit:
         if snapshot.suspect is not None and not self._learned.answers and not self._refusals:
             self._learned.settle(snapshot)
 
-    def resume(self, snapshot: LimitSnapshot) -> None:
+    def resume(self, snapshot: LimitSnapshot, now: float = 0.0) -> None:
         """Go on at once from where another limit of the same account stopped, guesses included."""
-        self._learned.resume(snapshot)
+        self._learned.resume(snapshot, now)
 
     def hold(self, route: str, sent: float) -> LearnedPermit:
         """Return a permit for a request that left at `sent` by another limit's leave.
@@ -201,6 +201,8 @@ class AdaptiveLimit:
             binding=self._binding(),
             suspect=learned.suspect.value,
             latency=learned.latency,
+            peak=learned.suspected.peak,
+            climbed=learned.suspected.elapsed,
         )
 
     def _binding(self) -> Binding | None:

@@ -24,16 +24,17 @@ class Ceiling:
     Attributes:
         value: Where the ceiling is now; `inf` when there is none.
         peak: The level at which it was refused last; `inf` before the first refusal.
+        elapsed: Periods since then.
     """
 
     __slots__ = (
         "_alone",
-        "_elapsed",
         "_floor",
         "_is_few",
         "_period",
         "_steepness",
         "_yielded",
+        "elapsed",
         "peak",
         "value",
     )
@@ -46,7 +47,7 @@ class Ceiling:
         self._floor = floor
         self._steepness = steepness
         self._alone = alone  # share of what a period adds where nobody else is
-        self._elapsed = 0.0  # periods since the peak was refused
+        self.elapsed: float = 0.0
         self._period = 0.0
         self._yielded = 0  # times in a row
         self._is_few = False
@@ -68,13 +69,13 @@ class Ceiling:
         if self.peak == math.inf:
             self.value *= 2.0 ** min(1.0, DOUBLINGS * step)
             return
-        self._elapsed += step
+        self.elapsed += step
         self._is_few = self.peak < FEW * request
         added = request * step * (1.0 if self._yielded else self._alone)
         if self._is_few:
             self.value += ADD_FEW * added
             return
-        way = self._elapsed - 1.0
+        way = self.elapsed - 1.0
         if way > 0.0:
             way *= self._steepness
         curve = self.peak * (1.0 + (1.0 - CUT) * way**3)
@@ -104,8 +105,13 @@ class Ceiling:
         self.value = max(level, self._floor)
         self.peak = math.inf
 
+    def resume(self, value: float, peak: float, elapsed: float) -> None:
+        """Go on where another stopped on its way to a peak, or beyond it."""
+        self.guess(value)
+        self.peak, self.elapsed = max(peak, self._floor), elapsed
+
     def settle(self, level: float, period: float = 0.0) -> None:
         """Rest on a level for one period, of at least `period` seconds."""
         self.value = self.peak = max(level, self._floor)
-        self._elapsed = 0.0
+        self.elapsed = 0.0
         self._period = period

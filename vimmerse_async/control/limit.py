@@ -4,6 +4,7 @@ A limit is a pure decision: it has no clock, no lock and never sleeps. The calle
 (monotonic seconds) and does the waiting.
 """
 
+import math
 from enum import StrEnum
 from typing import Literal, Protocol
 
@@ -44,6 +45,8 @@ class LimitSnapshot:
         suspect: The limit that was found to bind last, from which a warm start goes on; None while
             none is known.
         latency: Seconds that an answer takes on average; 0.0 while none is known.
+        peak: Where the limit that is suspected was refused last; `inf` while it was not.
+        climbed: How far it has climbed since, in periods: 1.0 at the peak.
     """
 
     window: float
@@ -54,6 +57,8 @@ class LimitSnapshot:
     binding: Binding | None = None
     suspect: Literal["window", "rate"] | None = None
     latency: float = 0.0
+    peak: float = math.inf
+    climbed: float = 0.0
 
 
 class Permit(Protocol):

@@ -103,13 +103,21 @@ class Suspicion:
         """Seconds that an answer takes on average; 0.0 before the first."""
         return self._latency
 
-    def resume(self, snapshot: LimitSnapshot) -> None:
+    @property
+    def suspected(self) -> Ceiling:
+        """The ceiling that is learned."""
+        return self._rate if self.suspect is _RATE else self._window
+
+    def resume(self, snapshot: LimitSnapshot, now: float) -> None:
         """Begin where another learner stopped a moment ago, though it may suspect nothing yet."""
         if snapshot.latency:
-            self._latency, self.answers = snapshot.latency, 1
-        if snapshot.suspect is None:
-            self._window.guess(snapshot.window)
-        self.settle(snapshot)
+            self._latency, self.answers = snapshot.latency, FEW
+        if snapshot.suspect == "rate":
+            self._rate.resume(snapshot.rate, snapshot.peak, snapshot.climbed)
+        else:
+            self._window.resume(snapshot.window, snapshot.peak, snapshot.climbed)
+        self.suspect, self._answered_at = Suspect(snapshot.suspect), now
+        self._tie()
 
     def enter(self, permit: LearnedPermit, now: float) -> None:
         """Take note of a request that leaves."""
@@ -122,7 +130,7 @@ class Suspicion:
     def hold(self, permit: LearnedPermit) -> None:
         """Take note of a request under way that another learner has counted."""
         self.in_flight += 1
-        permit.level, permit.full = self.in_flight, False
+        permit.level, permit.full = self.in_flight, True
         permit.bin, permit.settled = Bin(permit.sent), False
         self.young.append(permit)
 

@@ -6,15 +6,15 @@ of its own, so that the order is the one inside a process. A permit is given onl
 leaves now. The permits of a member that went away come back when the server must be done with them.
 """
 
-import heapq
 import math
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from vimmerse_async.control.adaptive import AdaptiveLimit
-from vimmerse_async.control.levels import LearnedPermit
 from vimmerse_async.control.limit import LimitSnapshot, Outcome
 from vimmerse_async.control.turns import Turns
+from vimmerse_async.sharing.lingering import Lingering
 from vimmerse_async.sharing.records import (
     OUTCOMES,
     ROUTES,
@@ -28,10 +28,9 @@ from vimmerse_async.sharing.records import (
     tell,
 )
 
-LINGER = 1.5
-"""Answers' times after which a server has no more work for a client that died."""
-UNKNOWN = 1.0
-"""Seconds that an answer is thought to take before there was one."""
+if TYPE_CHECKING:
+    from vimmerse_async.control.levels import LearnedPermit
+
 AGAIN = 1.0
 """Seconds after which a limit that waits for a release of nothing is asked again."""
 MOST = 1000
@@ -96,11 +95,9 @@ class Desk:
         self._clock = clock
         self._pid = pid
         self._turns = Turns(Queue(None, 0))
-        self._lingering: list[tuple[float, int, LearnedPermit]] = []
-        self._count = 0
+        self._lingering = Lingering()
         self._awaited, self._closed_until = 0, -math.inf
         self._told: list[Member] = []
-        self._latency = 0.0
         self._handlers: dict[int, Callable[[Member, Record], None]] = {
             Kind.HELLO: self._hello,
             Kind.HOLD: self._hold,
@@ -122,11 +119,10 @@ class Desk:
             awaited: Members that are going to come, and to say what they have under way.
             until: When to begin without those that have not come.
         """
-        self.limit.resume(standing.limit)
-        self._latency = standing.limit.latency
         now = self._clock()
-        for _ in range(standing.leaders_own):
-            self._linger(self.limit.hold("text", now))
+        self.limit.resume(standing.limit, now)
+        own = [self.limit.hold("text", now) for _ in range(standing.leaders_own)]
+        self._lingering.inherit(own, now, standing.limit.latency)
         if awaited > 0:
             self._awaited, self._closed_until = awaited, until
 
@@ -153,8 +149,8 @@ class Desk:
             calls.asks = deque(ask for ask in calls.asks if ask[0] is not member)
         for lane in member.lanes.values():
             self._turns.remove(lane)
-        for permit in member.permits.values():
-            self._linger(permit)
+        now = self._clock()
+        self._lingering.stay(member.permits.values(), now, self.limit.snapshot(now).latency)
         member.permits.clear()
         self._set_cap()
 
@@ -182,8 +178,8 @@ class Desk:
     def beat(self) -> None:
         """Tell all members how it stands, and take back what lingered long enough."""
         now = self._clock()
-        while self._lingering and self._lingering[0][0] <= now:
-            self.limit.release(heapq.heappop(self._lingering)[2], now, Outcome.CANCEL, 0.0)
+        for permit in self._lingering.done(now):
+            self.limit.release(permit, now, Outcome.CANCEL, 0.0)
         standing = tell(self.standing())
         for member in self.members:
             self._send(member, standing)
@@ -261,8 +257,10 @@ class Desk:
         if permit is None:
             raise ProtocolError
         permit.route = ROUTES[record.route]
-        now = self._clock()
-        self.limit.release(permit, now, OUTCOMES[record.flag], record.a, record.b or None)
+        outcome, now = OUTCOMES[record.flag], self._clock()
+        if outcome is Outcome.OK:
+            self._lingering.note(record.a)
+        self.limit.release(permit, now, outcome, record.a, record.b or None)
 
     def _unused(self, member: Member, record: Record) -> None:
         permit = member.permits.pop(record.number, None)
@@ -287,11 +285,6 @@ class Desk:
             under_way = float(len(each.permits))
             answer += pack(Record(Kind.MEMBER, lane=each.waiting, number=each.pid, a=under_way))
         self._send(member, bytes(answer) + pack(Record(Kind.END)))
-
-    def _linger(self, permit: LearnedPermit) -> None:
-        known = self.limit.snapshot().latency or self._latency or UNKNOWN
-        self._count += 1
-        heapq.heappush(self._lingering, (permit.sent + LINGER * known, self._count, permit))
 
 
 def _head(lane: Queue) -> tuple[Member, int] | None:

@@ -21,6 +21,7 @@ from vimmerse_async.sharing.folder import CannotShareError
 from vimmerse_async.sharing.leader import Leader
 from vimmerse_async.sharing.meeting import Channel, Claim, Meeting
 from vimmerse_async.sharing.records import (
+    TELLING,
     VERSION,
     Kind,
     ProtocolError,
@@ -95,7 +96,7 @@ class Membership:
         self._channel: Channel | None = None
         self._leader: Leader | None = None
         self._standing: Standing | None = None
-        self._learned: Record | None = None
+        self._telling: list[Record] = []
         self._changed = asyncio.Event()
         self._refused = False
         self._heard = self._loop.time()
@@ -157,7 +158,8 @@ class Membership:
             claim = await self._meeting.overthrow(hanging)
         if claim is not None:
             self._lead(claim)
-        self._refused, self._learned = False, None
+        self._refused = False
+        self._telling.clear()
         self._changed.clear()
         try:
             self._channel = await self._meeting.connect(self._on_records, self._drop)
@@ -185,10 +187,11 @@ class Membership:
         for record in records:
             if record.kind == Kind.GRANT:
                 self._part.granted(record)
-            elif record.kind == Kind.LEARNED:
-                self._learned = record
-            elif record.kind == Kind.CROWD and self._learned is not None:
-                self._stand(told(self._learned, record))
+            elif record.kind in TELLING:
+                self._telling.append(record)
+                if record.kind == Kind.CROWD:
+                    self._stand(told(self._telling))
+                    self._telling.clear()
             elif record.kind == Kind.REFUSED:
                 self._refused = True
                 self._changed.set()

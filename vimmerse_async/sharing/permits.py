@@ -152,7 +152,7 @@ class SharedLimit:
         standing = self.standing
         if isinstance(limit, AdaptiveLimit):
             if standing is not None:
-                limit.resume(_divided(standing.limit, standing.processes))
+                limit.resume(_divided(standing.limit, standing.processes), self._clock())
             for permit in self.held.values():
                 permit.own = limit.hold(permit.route, permit.sent)
         if self._warm is not None:
@@ -194,7 +194,7 @@ def _divided(limit: LimitSnapshot, members: int) -> LimitSnapshot:
     members = max(1, members)
     return LimitSnapshot(
         max(1.0, limit.window / members), limit.rate / members, 0, suspect=limit.suspect,
-        latency=limit.latency,
+        latency=limit.latency, peak=limit.peak / members, climbed=limit.climbed,
     )  # fmt: skip
 
 

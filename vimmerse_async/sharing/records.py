@@ -1,13 +1,13 @@
 """What processes that share a limit say to each other: records of one size, and no I/O.
 
     a member says                            the leader says
-    HELLO   version, pid, own number         LEARNED  window, rate, latency, members
-    HOLD    a permit that is under way       CROWD    in flight, waiting, gate, refused
-    ASK     so many of a lane want to go     GRANT    one of that lane may go
-    UNASK   so many of them do not           REFUSED  its version, to another one's HELLO
-    DONE    how one ended                    MEMBER   one process, to LOOK
-    UNUSED  a permit that nobody wanted      END      no more members
-    SHUT    a lane has ended
+    HELLO   version, pid, own number         LEARNED  window, rate, peak
+    HOLD    a permit that is under way       ANSWERS  latency, refused, climbed
+    ASK     so many of a lane want to go     CROWD    members, in flight, waiting, gate
+    UNASK   so many of them do not           GRANT    one of that lane may go
+    DONE    how one ended                    REFUSED  its version, to another one's HELLO
+    UNUSED  a permit that nobody wanted      MEMBER   one process, to LOOK
+    SHUT    a lane has ended                 END      no more members
     WARM    what an earlier run learned
     PULSE   it is there
     LOOK    who shares?
@@ -16,6 +16,7 @@ Times are ages and spans, never moments: clocks differ between time namespaces.
 """
 
 import math
+from collections.abc import Sequence
 from enum import IntEnum
 from struct import Struct
 from typing import Literal, NamedTuple
@@ -52,6 +53,7 @@ class Kind(IntEnum):
     REFUSED = 19
     MEMBER = 20
     END = 21
+    ANSWERS = 22
 
 
 class Record(NamedTuple):
@@ -80,6 +82,8 @@ class ProtocolError(Exception):
     """What arrived is no record."""
 
 
+TELLING = (Kind.LEARNED, Kind.ANSWERS, Kind.CROWD)
+"""What a standing is told by, in this order."""
 _MOST: dict[int, tuple[int, int]] = {  # of route and flag
     Kind.HOLD: (len(ROUTES), 1),
     Kind.ASK: (len(ROUTES), 1),
@@ -146,30 +150,40 @@ class Standing(NamedTuple):
 
 
 def tell(standing: Standing) -> bytes:
-    """Return a standing as two records."""
+    """Return a standing as records, the last of which is CROWD."""
     limit = standing.limit
     learned = Record(
         Kind.LEARNED, SUSPECTS.index(limit.suspect), BINDINGS.index(limit.binding),
-        standing.processes, standing.leader, limit.window, limit.rate, limit.latency,
+        standing.processes, standing.leader, limit.window, limit.rate, limit.peak,
     )  # fmt: skip
+    answers = Record(Kind.ANSWERS, a=limit.latency, b=limit.refused, c=limit.climbed)
     gate = min(limit.gate, 1e9)  # a probe is out: nobody knows
     crowd = Record(
-        Kind.CROWD, 0, 0, standing.waiting, limit.in_flight, gate, limit.refused,
-        float(standing.leaders_own),
+        Kind.CROWD, lane=standing.waiting, number=limit.in_flight, a=gate,
+        b=float(standing.leaders_own),
     )  # fmt: skip
-    return pack(learned) + pack(crowd)
+    return pack(learned) + pack(answers) + pack(crowd)
 
 
-def told(learned: Record, crowd: Record) -> Standing:
-    """Return the standing that two records tell."""
+def told(records: Sequence[Record]) -> Standing:
+    """Return the standing that records tell.
+
+    Raises:
+        ProtocolError: They tell none.
+    """
+    if tuple(each.kind for each in records) != TELLING:
+        raise ProtocolError
+    learned, answers, crowd = records
     limit = LimitSnapshot(
         window=learned.a,
         rate=learned.b,
         in_flight=crowd.number,
         gate=math.inf if crowd.a >= 1e9 else crowd.a,
-        refused=crowd.b,
+        refused=answers.b,
         binding=BINDINGS[learned.flag],
         suspect=SUSPECTS[learned.route],
-        latency=learned.c,
+        latency=answers.a,
+        peak=learned.c,
+        climbed=answers.c,
     )
-    return Standing(limit, crowd.lane, learned.lane, learned.number, int(crowd.c))
+    return Standing(limit, crowd.lane, learned.lane, learned.number, int(crowd.b))

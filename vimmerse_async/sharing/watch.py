@@ -8,7 +8,16 @@ import attrs
 
 from vimmerse_async.sharing.folder import CannotShareError, Place, folder_path
 from vimmerse_async.sharing.host import dial
-from vimmerse_async.sharing.records import Kind, ProtocolError, Reader, Record, Standing, pack, told
+from vimmerse_async.sharing.records import (
+    TELLING,
+    Kind,
+    ProtocolError,
+    Reader,
+    Record,
+    Standing,
+    pack,
+    told,
+)
 
 PATIENCE = 1.0
 """Seconds in which a leader answers that does not hang."""
@@ -79,4 +88,4 @@ def _ask(sock: socket.socket, name: str, about: str) -> SharedAccount:
     sharers = tuple(
         Sharer(each.number, int(each.a), each.lane) for each in records if each.kind == Kind.MEMBER
     )
-    return SharedAccount(name, about, told(records[0], records[1]), sharers)
+    return SharedAccount(name, about, told(records[: len(TELLING)]), sharers)
