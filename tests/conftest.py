@@ -61,6 +61,12 @@ SENTINEL = "S3NT1NEL5e8a77"
 """A part of every key that the tests of the client use."""
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Run more tests at once than there are cores: half of their time is spent waiting."""
+    cores = os.cpu_count() or 1
+    return min(2 * cores, max(cores, 4))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Iterator[Any]:
     """Fail every test that shows the key on stdout, on stderr or in a log."""

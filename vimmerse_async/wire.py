@@ -185,6 +185,7 @@ class Lease:
         late: True when the connection is looked at once more before the request is written, which
             on Python 3.11 is a turn of the event loop later.
         spoiled: True when that look found something: nothing was sent.
+        line: The connection of aiohttp's pool, which is told how long it may be kept.
     """
 
     fresh: bool = False
@@ -195,6 +196,7 @@ class Lease:
     reused: bool = False
     late: bool = False
     spoiled: bool = False
+    line: Any = None
 
     def spoil(self) -> NoReturn:
         """Note that the connection cannot be used, and end the exchange.

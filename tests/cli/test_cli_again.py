@@ -210,6 +210,33 @@ def test_no_condition(text: str):
         Condition(text, ["sku"])
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("title = 'x", "a quote or a comment is not closed"),
+        ('title = "x', "a quote or a comment is not closed"),
+        ("1 /* x", "a quote or a comment is not closed"),
+        ("title =", "incomplete input"),
+        ("1) FROM (SELECT 1", 'near ")"'),
+        ("1 LIMIT 0", 'near "LIMIT"'),
+        ("titel = 'x'", "no column titel, did you mean title"),
+        ("\"titel\" = 'x'", "no column titel, did you mean title"),
+        ("[titel] = 'x'", "no column titel, did you mean title"),
+        ("markd", "did you mean marked or mark"),
+        ('mark = "bad"', "A text stands in single quotes: 'bad'"),
+        ("check = 'short'", 'write the column as "check"'),
+        ("wrods(prompt) < 3", "no function wrods"),
+        ("title REGEXP '['", "no regular expression"),
+    ],
+)
+def test_what_is_wrong_with_a_condition(text: str, said: str):
+    """It is said in the user's words, with the names that come near, and never in our own SQL."""
+    with pytest.raises(InvalidRequestError) as caught:
+        Condition(text, ["sku", "title"])
+    assert said in caught.value.message
+    assert "? AS" not in caught.value.message
+
+
 def test_conditions():
     """Words and expressions see what stands, what is thought of it, and the catalog's columns."""
     judged = Judged(b"", ("answered", "a red fox", None, None, None), "bad", None, "dull", "short")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import attrs
 import pytest
+from test_pages import ONLY_OUR_PLUGIN
+from warm import warm_interpreter
 
 from vimmerse_async.emulator import Emulator
 
@@ -36,6 +38,8 @@ NOT_RUN = {
     "psql ": "needs a server",
 }
 """Commands by their beginning, and why they are left out."""
+LONG = {"vimmerse emulator exec --any-url -- sh check.sh": "seconds of generated cases"}
+"""Commands that are typed with the full figures only."""
 SLOW = {"distribute.md"}
 """Pages that need Ray."""
 
@@ -69,15 +73,22 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
 
 
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with warm_interpreter(tmp_path_factory.mktemp("warm")) as folder:
+        yield folder
+
+
 @pytest.fixture
-def environment(emulator: Emulator) -> dict[str, str]:
-    bin_ = str(Path(sys.executable).parent)
+def environment(emulator: Emulator, programs: Path) -> dict[str, str]:
+    path = (str(programs), str(Path(sys.executable).parent), os.environ["PATH"])
     return {
         **os.environ,
-        "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join(path),
         "VIMMERSE_API_KEY": emulator.key,
         "VIMMERSE_BASE_URL": emulator.url,
         "PYTHONWARNINGS": "default",
+        **ONLY_OUR_PLUGIN,
     }
 
 
@@ -119,16 +130,35 @@ def test_the_blocks_of_a_page_run(page: Path, folder: Path, environment: dict[st
     if page.name in SLOW:
         _tables(folder)
         environment |= {"RAY_USAGE_STATS_ENABLED": "0"}
+    run_page(page, folder, environment, (*NOT_RUN, *LONG))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if not LONG.keys().isdisjoint(commands(page))],
+    ids=lambda page: page.stem,
+)
+def test_a_page_with_a_long_command_runs(
+    page: Path, folder: Path, environment: dict[str, str]
+) -> None:
+    """What takes long is typed, too, only more rarely."""
+    run_page(page, folder, environment, tuple(NOT_RUN))
+
+
+def run_page(
+    page: Path, folder: Path, environment: dict[str, str], left_out: tuple[str, ...]
+) -> None:
     typed = " ".join(commands(page)).split()
     for block in blocks(page):
         if block.name:
             (folder / block.name).write_text(block.text)
         if block.language == "python" and block.name not in typed:
             (folder / (block.name or "block.py")).write_text(block.text)
-            words = [sys.executable, "-W", "error", block.name or "block.py"]
+            words = ["python", "-W", "error", block.name or "block.py"]
             run(words, folder, environment, {0})
         for line in typed_in(block):
-            if line.startswith(tuple(NOT_RUN)):
+            if line.startswith(left_out):
                 continue
             allowed = {0, 1} if " caption " in line else {0}
             run(["bash", "-c", line], folder, environment, allowed)

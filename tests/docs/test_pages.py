@@ -1,5 +1,6 @@
 """What the pages show is what happens."""
 
+import os
 import re
 import subprocess
 import sys
@@ -7,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+ONLY_OUR_PLUGIN = {
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    "PYTEST_PLUGINS": "vimmerse_async.testing.plugin",
+}
+"""What a reader has who installed what the page says, and not all that these tests need."""
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"```python (\S+\.py)\n(.*?)```", re.DOTALL)
 
@@ -22,8 +28,9 @@ def recipes(tmp_path):
 def test_the_recipes_for_testing_pass(recipes):
     """The three recipes run as they stand: limited, out of credits, on a flaky network."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:randomly"],
+        [sys.executable, "-m", "pytest", "-q", "-W", "error"],
         cwd=recipes,
+        env=os.environ | ONLY_OUR_PLUGIN,
         capture_output=True,
         text=True,
         timeout=120,

@@ -35,9 +35,9 @@ async def test_the_application_refines(
             assert f"a fox no. {number}" in found["prompt"].lower()
         status, found = await refine("")
         assert (status, "prompt" in found["error"]) == (422, True)
-        emulator.set_faults([{"kind": "status", "status": 403}])
+        emulator.set_faults([{"kind": "status", "status": 401}])
         status, found = await refine("a fox")
-        assert (status, "403" in found["error"]) == (502, True)
+        assert (status, "401" in found["error"]) == (502, True)
     assert len({seen.key for seen in emulator.requests}) == 1
 
 

@@ -3,6 +3,9 @@
 import pytest
 from weighing import CAN_WEIGH, served, weighed
 
+from vimmerse_async.journal.commits import CACHE
+
+SHORT = 10_000
 CLIENT = """
 import asyncio, json, sys
 from vimmerse_async import VimmerseSession, stream_prompts
@@ -30,7 +33,7 @@ print(json.dumps(asyncio.run(main())))
 
 
 @pytest.mark.skipif(not CAN_WEIGH, reason="needs Linux's /proc")
-@pytest.mark.parametrize("count", [10_000, pytest.param(1_000_000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("count", [SHORT, pytest.param(1_000_000, marks=pytest.mark.full)])
 @pytest.mark.parametrize("kind", ["identical", "distinct", "occurrences", "numbered", "known"])
 def test_E23_P8_memory_is_flat(tmp_path, kind, count):
     """E23: a million rows, alike or not, known or not, counted or not, take no more than a few."""
@@ -44,4 +47,5 @@ def test_E23_P8_memory_is_flat(tmp_path, kind, count):
     if kind == "identical":
         assert seen["sends"] < count / 10
     assert seen["peak"] <= 60
-    assert max(seen["weights"][1:]) - seen["weights"][1] <= 5
+    filling = CACHE / 1024 if count == SHORT else 0  # the journal's pages, which a long run has
+    assert max(seen["weights"][1:]) - seen["weights"][1] <= 5 + filling

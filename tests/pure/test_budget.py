@@ -67,6 +67,7 @@ def test_no_number_of_failures(text):
         ("22:00", "06:00", 10, 18),
         ("11:00", "13:00", None, 1),
         ("2026-12-24T14:30", None, 2.5, None),
+        ("2026-12-24T11:00", "09:00", None, 21),
     ],
 )
 def test_a_window_of_time(begin, end, first, last):
@@ -79,6 +80,7 @@ def test_a_window_over_midnight_is_open_behind_it():
     """At one o'clock a run that may begin at ten and has until six begins at once."""
     night = NOON.replace(hour=1)
     assert window("22:00", "06:00", night) == (None, NOON.replace(hour=6))
+    assert window("17:00", "08:30", night) == (None, NOON.replace(hour=8, minute=30))
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,13 @@ def test_a_window_over_midnight_is_open_behind_it():
         (None, "25:00", "until"),
         (None, "2026-12-24T11:00", "until"),
         ("2026-12-25T11:00", "2026-12-25T10:00", "until"),
+        ("22:00", "2026-12-24T21:00", "until"),
+        ("2026-12-24T22:00", "2026-12-24T22:00", "until"),
+        ("2026-12-24T22:00", "21:00", "until"),
+        ("23:00", "22:00", "until"),
+        ("14:00", "13:00", "until"),
+        ("11:00", "10:59", "until"),
+        ("22:00", "22:00", "until"),
     ],
 )
 def test_no_window_of_time(begin, end, field):

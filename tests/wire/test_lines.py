@@ -16,10 +16,10 @@ from wire_kit import OpenLimit
 
 from vimmerse_async import APIConnectionError, APIResponseError, RetryPolicy, refine_prompt
 from vimmerse_async.http import line as line_module
-from vimmerse_async.http import lines
+from vimmerse_async.http import lines, reading
 from vimmerse_async.http.line import Line
 from vimmerse_async.http.reading import MAX_HEAD, common
-from vimmerse_async.http.surface import BaseProtocol
+from vimmerse_async.http.surface import BaseProtocol, HttpProcessingError
 
 FIELDS = [
     "Content-Length: 3", "content-length: 3", "Content-Length: 03", "Content-Length:3",
@@ -100,6 +100,10 @@ def test_what_is_known_at_once_everybody_reads_alike(data: bytes) -> None:
         assert read_by(parser, data) == (200, body, True)
 
 
+REPLYS_FAULTS = (aiohttp.ClientError, HttpProcessingError, OSError)
+"""What an exchange makes an error of ours of."""
+
+
 async def fate_of(pieces: list[bytes]) -> tuple[Any, ...]:
     """Return what becomes of a request whose reply comes in these pieces, and of its line."""
     ours, theirs = socket.socketpair()
@@ -117,6 +121,7 @@ async def fate_of(pieces: list[bytes]) -> tuple[Any, ...]:
         line.end()
         await asyncio.sleep(0)
     error = waiter.exception()
+    assert error is None or isinstance(error, REPLYS_FAULTS)
     if error is not None:
         return type(error).__name__, line.begun, False
     status, _, body = waiter.result()
@@ -146,9 +151,10 @@ def test_in_whatever_pieces_it_comes(data: bytes, cuts: list[int]) -> None:
         assert whole == slow
 
 
+@pytest.mark.parametrize("way", ["direct", "session"])
 @pytest.mark.parametrize(("told", "connections"), [("1", 2), ("0", 2), ("30", 1), ("5, max=9", 1)])
-async def test_a_server_s_keep_alive_is_undercut(told, connections, serve, connect):
-    """A connection is not used in the last second that the server grants it."""
+async def test_a_server_s_keep_alive_is_undercut(way, told, connections, serve, connect):
+    """A connection is not used in the last second that the server grants it, whichever pool's."""
     headers = [["Keep-Alive", f"timeout={told}"]]
     server = await serve(*[{"do": "answer", "body": '"a"', "headers": headers}] * 2)
     session = await connect(server)
@@ -220,6 +226,35 @@ async def test_what_ends_in_the_middle(serve, connect):
             await refine_prompt(session, "x")
         assert raised.value.kind == kind
         assert raised.value.possibly_charged == 1
+
+
+@pytest.mark.parametrize("parser", [HttpResponseParser, HttpResponseParserPy])
+@pytest.mark.parametrize("status", ["200 OK", "500 No"])
+async def test_a_parser_that_falls_over_a_reply(status, parser, monkeypatch):
+    """What foreign bytes make it raise that it has not thought of is a garbled reply's error."""
+    monkeypatch.setattr(reading, "HttpResponseParser", parser)
+    reply = f"HTTP/1.1 {status}\r\nContent-Length: {'9' * 5000}\r\n\r\n"
+    name, begun, _ = await fate_of([reply.encode()])
+    assert name in {"UnreadableError", "BadHttpMessage", "LineTooLong"}
+    assert begun is None
+
+
+async def test_a_loop_that_is_closed_is_no_reason_to_fail():
+    """A pool that is let go after its loop says nothing, also while a name was asked for."""
+    loop = asyncio.new_event_loop()
+
+    async def begin() -> lines.Lines:
+        pool = lines.Lines("http://name.invalid:80", None)
+        pool._opener._asking = loop.create_task(asyncio.sleep(60))
+        return pool
+
+    pool = await asyncio.to_thread(loop.run_until_complete, begin())
+    asking = pool._opener._asking
+    asking.get_coro().close()
+    loop.close()
+    pool.drop()
+    assert not asking.done()
+    asking._log_destroy_pending = False
 
 
 async def test_a_session_that_closes_leaves_no_line(serve, connect):

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+from vimmerse_async.catalog.wording import check, explained, quoted
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.journal.marks import Judged
 
@@ -53,17 +54,16 @@ class Condition:
         self._scratch.create_function("words", 1, _words, deterministic=True)
         self._scratch.create_function("regexp", 2, _search, deterministic=True)
         self._scratch.set_authorizer(_authorize)
-        every = ", ".join(f"? AS {_quoted(name)}" for name in (*OWN, *self._names))
-        self._sql = f"SELECT ({WORDS.get(text, text)}\n) FROM (SELECT {every})"  # noqa: S608 - the user's
+        every = ", ".join(f"? AS {quoted(name)}" for name in (*OWN, *self._names))
+        meant = WORDS.get(text, text)
+        self._sql = f"SELECT ({meant}\n) FROM (SELECT {every})"  # noqa: S608 - the user's
         try:
+            check(meant, (*OWN, *self._names))
             self._scratch.execute(self._sql, [None] * (len(OWN) + len(self._names))).fetchone()
         except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
             self._scratch.close()
-            names = ", ".join((*OWN, *self._names))
             raise InvalidRequestError(
-                f"{text!a:.200} says not which rows are meant ({error}): give {', '.join(WORDS)}, "
-                f"or an expression of SQL over {names:.500}",
-                field="where",
+                f"{text!a:.200} says not which rows are meant: {self._why(error)}", field="where"
             ) from None
 
     def __enter__(self) -> Self:
@@ -90,8 +90,14 @@ class Condition:
         try:
             found = self._scratch.execute(self._sql, given).fetchone()[0]
         except sqlite3.Error as error_:
-            raise InvalidRequestError(f"{self.text!a:.200}: {error_}", field="where") from None
+            raise InvalidRequestError(
+                f"{self.text!a:.200}: {self._why(error_)}", field="where"
+            ) from None
         return bool(found)
+
+    def _why(self, error: Exception) -> str:
+        """Return in words what is wrong, and what there is instead."""
+        return explained(error, (*OWN, *self._names), tuple(WORDS))
 
 
 def _plain(value: Any) -> str | int | float | None:
@@ -107,15 +113,11 @@ def _words(text: object) -> int | None:
 
 
 def _search(pattern: object, text: object) -> bool:
-    try:
-        return text is not None and re.search(str(pattern), str(text)) is not None
-    except re.error as error:
-        raise ValueError(str(error)) from None
+    if pattern is None:
+        return False
+    found = re.compile(str(pattern))  # also of no text: before anything is asked
+    return text is not None and found.search(str(text)) is not None
 
 
 def _authorize(action: int, *_: object) -> int:
     return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""').replace("\0", "") + '"'

@@ -21,6 +21,8 @@ from vimmerse_async.models import PromptResult
 
 EQUAL = 20
 """Equal rejections in a row, nothing having been accepted, after which a run stops."""
+LONGEST_NIGHT = timedelta(hours=16)
+"""From `--not-before` over midnight to `--until`: what would be longer is taken for a mistake."""
 ENOUGH = 100
 """Rows that must have ended before a share of them says anything, where nobody knows how many there
 are."""
@@ -181,8 +183,8 @@ def window(
 ) -> tuple[datetime | None, datetime | None]:
     """Return when a run may begin and when it is to have ended, each None where that is open.
 
-    A time of day is today's for the beginning and the next one for the end; where the end comes
-    first, a window that reaches over midnight is open now.
+    A time of day is today's for the beginning and the next one for the end; where of two such times
+    the end comes first, a window that reaches over midnight is open now.
 
     Args:
         begin: A time of day, or a date and a time; None: at once.
@@ -190,17 +192,25 @@ def window(
         now: The time here.
 
     Raises:
-        InvalidRequestError: One is no time, or the end has passed or lies before the beginning.
+        InvalidRequestError: One is no time, or the end has passed or lies before the beginning: of
+            times of day, when the night between them would be longer than `LONGEST_NIGHT`.
     """
     first, last = _moment(begin, "not_before", now), _moment(end, "until", now)
     if last is not None and last <= now:
         if not _is_time_of_day(end or ""):
             raise InvalidRequestError(f"{end} has passed already", field="until")
         last += timedelta(days=1)
-    if first is not None and last is not None and last <= first:
-        if not _is_time_of_day(begin or ""):
-            raise InvalidRequestError(f"{end} lies before {begin}", field="until")
-        first = None
+    if first is not None and last is not None:
+        is_night = _is_time_of_day(begin or "") and _is_time_of_day(end or "")
+        if is_night and last <= first:
+            first -= timedelta(days=1)
+        is_over = is_night and last.time() <= first.time() and last - first > LONGEST_NIGHT
+        if last <= first or is_over:
+            raise InvalidRequestError(
+                f"--until {end} comes before --not-before {begin}: give a later end, or dates such "
+                "as 2026-12-24T06:00",
+                field="until",
+            )
     return (None if first is None or first <= now else first), last
 
 

@@ -22,6 +22,7 @@ from vimmerse_async.cli.ahead import Ahead
 from vimmerse_async.cli.checking import check
 from vimmerse_async.cli.errors import FAILED, OK, OUTPUT, OutputError, explain
 from vimmerse_async.cli.folders import FolderTarget, write_parts
+from vimmerse_async.cli.going_on import resume_command
 from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.cli.outcomes import Record
 from vimmerse_async.cli.output import Output, fault, kinds_of_output, output_of
@@ -100,7 +101,7 @@ class Finish:
         """
         journal = self._job.journal
         assert journal is not None  # noqa: S101 - or nothing is finished
-        command = journaling.resume_command(self._job.words)
+        command = resume_command(self._job.words)
         same = ", with the same input" if self._job.source == PIPE else ""
         try:
             with JournalReader(journal) as reader:
@@ -123,7 +124,7 @@ class Finish:
         if error is not None:
             warn(f"vimmerse: {explain(error)}")
         if not ended or (done.missing and self._job.again is None):
-            rest = journaling.resume_command(self._job.words, looked=ended)
+            rest = resume_command(self._job.words, looked=ended)
             warn(f"to go on{same}: {rest}")
         elif record.retriable and self._job.retry_errors is False:
             warn(f"to ask failed rows again: {command} --retry-errors")
@@ -249,7 +250,7 @@ def tell_lost(job: CaptionOrder, journal: Path, record: Record, error: VimmerseE
     record.tell(None, (), None, ended=False)
     warn(f"vimmerse: {explain(error or journaling.gone(journal))}")
     same = ", with the same input" if job.source == PIPE else ""
-    command = journaling.resume_command(job.words)
+    command = resume_command(job.words)
     warn(f"move it back to go on, or begin anew{same}: {command}")
     return OUTPUT
 

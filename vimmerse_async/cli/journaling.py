@@ -1,10 +1,9 @@
-"""The journal of a run over a catalog: where it is, what it holds already, how to go on."""
+"""The journal of a run over a catalog: where it is, and what it holds already."""
 
 import contextlib
 import itertools
 import os
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,6 @@ from vimmerse_async.journal.reader import JournalReader
 ENDING = ".journal"
 """What is appended to the name of an output for its journal."""
 _SIDE_FILES = ("", "-wal", "-shm", "-lock")
-_ONCE = frozenset({"--sample", "--per", "--seed", "--not-before"})
-"""Options with a value that whoever goes on does not repeat."""
 _LARGE = 64 << 20
 """Bytes of a journal whose answers are not counted one by one."""
 
@@ -119,27 +116,6 @@ def announce(journal: PromptJournal) -> None:
         return
     again = f"; at most {journal.lost} calls may be asked again" if journal.lost else ""
     note(f"the journal {_typed(journal.path)} holds {answers} answers{again}")
-
-
-def resume_command(words: Sequence[str], *, looked: bool = False) -> str:
-    """Return what is typed to go on.
-
-    Args:
-        words: What was typed.
-        looked: True: it was to look at the first rows, and they are there; now come the others.
-
-    Example:
-        >>> resume_command(["caption", "my photos", "-o", "out.csv", "--fresh"])
-        "vimmerse caption 'my photos' -o out.csv"
-    """
-    once = {*_ONCE, "--rows"} if looked else {*_ONCE}
-    kept, values = [], iter(words)
-    for word in values:
-        if word in once:
-            next(values, None)
-        elif word != "--fresh" and word.partition("=")[0] not in once:
-            kept.append(word)
-    return shlex.join(["vimmerse", *kept])
 
 
 def _answers(path: Path) -> str | None:

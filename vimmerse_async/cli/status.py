@@ -8,8 +8,8 @@ from vimmerse_async.catalog.export import opened_again, recipe_of
 from vimmerse_async.catalog.money import invoice, money, price_of_run
 from vimmerse_async.catalog.recipe import Recipe
 from vimmerse_async.catalog.weave import woven
+from vimmerse_async.cli.going_on import looks_first, resume_command
 from vimmerse_async.cli.journal_views import journal_of
-from vimmerse_async.cli.journaling import resume_command
 from vimmerse_async.cli.progress import clock
 from vimmerse_async.cli.refusals import Refusals
 from vimmerse_async.cli.terminal import visible
@@ -99,13 +99,9 @@ def _runs(last: RunRecord, *, goes_on: bool) -> Iterator[str]:
     yield _line("last run", f"number {last.run} of {began}: {outcome}{took}")
     given = last.options.get(WORDS)
     words = [str(word) for word in given] if isinstance(given, list) else []
-    if words and (outcome != "finished" or _is_sample(words)):
-        yield _line("to go on", resume_command(words))
-
-
-def _is_sample(words: list[str]) -> bool:
-    """Return whether a run that finished was of a sample, so that the rest is still to come."""
-    return any(word.partition("=")[0] == "--sample" for word in words)
+    ended = outcome == "finished"
+    if words and (not ended or looks_first(words)):
+        yield _line("to go on", resume_command(words, looked=ended))
 
 
 def _line(name: str, text: str) -> str:

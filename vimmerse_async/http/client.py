@@ -18,10 +18,10 @@ from vimmerse_async.config import Config, Secret
 from vimmerse_async.decode import MAX_REPLY
 from vimmerse_async.http.face import maker
 from vimmerse_async.http.failures import failure_of
-from vimmerse_async.http.line import ERROR_REPLY_PATIENCE
+from vimmerse_async.http.line import ERROR_REPLY_PATIENCE, LEAST_KEEP
 from vimmerse_async.http.multipart import build_form
 from vimmerse_async.http.pool import Body, GuardedConnector, current_lease
-from vimmerse_async.http.reading import MAX_ERROR_REPLY, PIECE_COST
+from vimmerse_async.http.reading import MAX_ERROR_REPLY, PIECE_COST, granted
 from vimmerse_async.http.surface import HttpProcessingError
 from vimmerse_async.wire import Call, Failure, Lease
 
@@ -121,6 +121,9 @@ class Client:
                 timeout=wait,
                 middlewares=(self._authority,),
             )
+            if lease.line is not None:
+                seconds = granted(response.headers) - LEAST_KEEP
+                lease.line.keep = min(lease.line.keep, seconds)
             body, whole = await _body_of(response)
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             if not lease.spoiled:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import aiohttp
 
 from vimmerse_async.decode import MAX_REPLY
-from vimmerse_async.http.reading import MAX_HEAD, Reader, common
+from vimmerse_async.http.reading import MAX_HEAD, Reader, common, granted
 from vimmerse_async.http.surface import HttpProcessingError
 from vimmerse_async.http.unsent import SpokeFirstError, UnaskedEndError
 
@@ -191,7 +191,7 @@ class Line(asyncio.Protocol):
         self.fit = self.fit and reader.whole and reader.may_follow
         status = reader.status
         if status is not None:
-            self.keep = min(self.keep, reader.granted - LEAST_KEEP)
+            self.keep = min(self.keep, granted(reader.headers) - LEAST_KEEP)
             self._done((status, reader.headers, reader.body))
 
     def _done(self, answer: Answer) -> None:

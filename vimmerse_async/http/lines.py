@@ -102,9 +102,9 @@ class Lines:
 
     def drop(self) -> None:
         """End every connection, without waiting until it is so."""
-        self._opener.close()
         if self._loop.is_closed():
             return
+        self._opener.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

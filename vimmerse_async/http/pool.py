@@ -29,6 +29,8 @@ class GuardedProtocol(ResponseHandler):
     """One connection; it ends when a byte arrives that nobody asked for."""
 
     idle = False
+    since = 0.0
+    keep = KEEPALIVE
     broken: Any = None
     _poll: Any = None
 
@@ -158,12 +160,17 @@ class GuardedConnector(aiohttp.TCPConnector):
             return None
         while (connection := await super()._get(key, traces)) is not None:
             protocol = connection.protocol
-            if isinstance(protocol, GuardedProtocol) and (lease.late or protocol.fit_for_reuse()):
-                protocol.idle = False
+            if isinstance(protocol, GuardedProtocol) and self._may_follow(protocol, lease):
+                protocol.idle, lease.line = False, protocol
                 lease.connected = lease.reused = True
                 return connection
             connection.close()
         return None
+
+    def _may_follow(self, protocol: GuardedProtocol, lease: Lease) -> bool:
+        if self._loop.time() - protocol.since >= protocol.keep:
+            return False
+        return lease.late or protocol.fit_for_reuse()
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
         protocol = await super()._create_connection(req, traces, timeout)
@@ -171,13 +178,15 @@ class GuardedConnector(aiohttp.TCPConnector):
             first_bytes = protocol.first_bytes()
             protocol.abort()
             raise SpokeFirstError(first_bytes)
-        if current_lease.get().wary and isinstance(protocol, GuardedProtocol):
+        lease = current_lease.get()
+        if lease.wary and isinstance(protocol, GuardedProtocol):
             await protocol.hear_out(answered=self.answered)
-        current_lease.get().connected = self.reached = True
+        lease.connected = self.reached = True
+        lease.line = protocol
         return protocol
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
-        protocol.idle = True
+        protocol.idle, protocol.since = True, self._loop.time()
         self.answered = self.answered or not should_close
         super()._release(key, protocol, should_close=should_close)
 

@@ -39,6 +39,8 @@ common: Callable[[bytes], re.Match[bytes] | None] = re.compile(
 ).match
 """Groups: seconds of Keep-Alive (1 or 3), bytes of the body (2). Possessive: linear in the head."""
 _GRANTED = re.compile(r"(?:\A|[,;\s])timeout\s*=\s*\"?([0-9]{1,5})", re.IGNORECASE).search
+_UNNAMED = (ArithmeticError, EOFError, LookupError, RuntimeError, ValueError)
+"""What foreign bytes make a parser raise that has not thought of them."""
 _FIELD = re.compile(rb"\r\n([^:\r\n]+):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)")
 
 
@@ -78,6 +80,25 @@ class Fields(Mapping[str, str]):
         return len([*self])
 
 
+def granted(headers: Mapping[str, str]) -> float:
+    """Return the seconds that the server keeps the connection, as far as it says."""
+    found = _GRANTED(headers.get("Keep-Alive", ""))
+    return float("inf") if found is None else int(found[1])
+
+
+class UnreadableError(HttpProcessingError):
+    """A reply over which aiohttp's parser fell, which has no name of its own for what is wrong.
+
+    The one in pure Python does so over a length of 5,000 digits.
+
+    Args:
+        error: What it raised.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(message=type(error).__name__)
+
+
 class Reader:
     """One reply, read by aiohttp's parser.
 
@@ -115,12 +136,6 @@ class Reader:
         self._cost = 0
 
     @property
-    def granted(self) -> float:
-        """Seconds that the server keeps the connection, as far as it says."""
-        found = _GRANTED(self.headers.get("Keep-Alive", ""))
-        return float("inf") if found is None else int(found[1])
-
-    @property
     def body(self) -> bytes | None:
         """What was read; None when that is too large, or in too many pieces."""
         if self.status is not None and self.status >= 300:
@@ -134,7 +149,10 @@ class Reader:
             HttpProcessingError: They are no reply.
             ClientPayloadError: They are no body.
         """
-        messages, upgraded, tail = self._parser.feed_data(data)
+        try:
+            messages, upgraded, tail = self._parser.feed_data(data)
+        except _UNNAMED as error:
+            raise UnreadableError(error) from error
         for message, stream in messages:
             if self.status is not None:
                 self.may_follow = False  # a second reply to one request
@@ -153,7 +171,7 @@ class Reader:
         self.may_follow = False
         try:
             self._parser.feed_eof()
-        except HttpProcessingError as error:
+        except (HttpProcessingError, *_UNNAMED) as error:
             raise aiohttp.ClientPayloadError("the reply's body is not whole") from error
         return self._stream is not None and self._read()
 

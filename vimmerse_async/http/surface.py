@@ -94,8 +94,8 @@ OVERRIDDEN: Mapping[str, tuple[str, ...]] = {
 }
 """By class: methods that take exactly these parameters, and that aiohttp calls on ours."""
 OURS: Mapping[str, str] = {
-    PROTOCOL: "_poll broken first_bytes fit_for_reuse has_been_spoken_to hear_out idle",
-    CONNECTOR: "abandon answered drop reached",
+    PROTOCOL: "_poll broken first_bytes fit_for_reuse has_been_spoken_to hear_out idle keep since",
+    CONNECTOR: "_may_follow abandon answered drop reached",
     ERROR: "first_bytes",
     "aiohttp.MultipartWriter": "lease",
     "aiohttp.Payload": "_copy _part _send _touch",

@@ -21,6 +21,10 @@ from vimmerse_async.view.index import (
 )
 
 _WORD = re.compile(r"[^\W_]+")
+NOWHERE = "\x1f"
+"""What a search looks for that has no word in it: it finds nothing."""
+LONGEST_SEARCH = 500
+"""Characters."""
 _KEPT = 2
 """Selections that are remembered."""
 STATE_NAMES = ("answered", "failed", "unasked")
@@ -41,6 +45,14 @@ _ORDERS: Mapping[str, Order] = {
     "longest": "longest",
     "shortest": "shortest",
 }
+_GIVEN: Mapping[str, Callable[[str], bool]] = {
+    "q": lambda text: len(text) <= LONGEST_SEARCH,
+    "state": lambda text: not text or text in STATE_NAMES,
+    "said": lambda text: not text or text in SAID,
+    "order": lambda text: not text or text in _ORDERS,
+    "reason": lambda text: not text or (text.isdecimal() and len(text) < 10),
+}
+"""What may stand in a filter."""
 
 
 @attrs.frozen
@@ -63,15 +75,22 @@ class Filter:
 
     @classmethod
     def of(cls, query: Mapping[str, Any]) -> "Filter":
-        """Return the filter of an address; what makes no sense in it is left out."""
-        state, said, order = (str(query.get(name, "")) for name in ("state", "said", "order"))
-        reason = str(query.get("reason", ""))
+        """Return the filter of an address: one that is not understood would mean all rows.
+
+        Raises:
+            ValueError: There is no such filter; the message names what is wrong with it.
+        """
+        for name, value in query.items():
+            if name not in _GIVEN or not isinstance(value, str) or not _GIVEN[name](value):
+                raise ValueError(f"{name!a:.80} cannot be {value!a:.200}")
+        words = plain(query.get("q", ""))
+        reason = query.get("reason", "")
         return cls(
-            tuple(dict.fromkeys(_WORD.findall(plain(str(query.get("q", ""))[:500])))),
-            state if state in STATE_NAMES else "",
-            said if said in SAID else "",
-            int(reason) if reason.isdecimal() and len(reason) < 10 else None,
-            _ORDERS.get(order, "catalog"),
+            tuple(dict.fromkeys(_WORD.findall(words))) or ((NOWHERE,) if words.strip() else ()),
+            query.get("state", ""),
+            query.get("said", ""),
+            int(reason) if reason else None,
+            _ORDERS[query.get("order") or "catalog"],
         )
 
     def table(self) -> bytes | None:

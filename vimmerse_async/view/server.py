@@ -93,9 +93,10 @@ class View:
     async def _rows(self, request: web.Request) -> web.Response:
         selection = self._cards.selection
         selection.refresh()
-        places = selection.places(Filter.of(request.query))
-        begin = _number(request.query.get("from"), 0)
-        count = min(MOST, _number(request.query.get("count"), 60))
+        wanted = dict(request.query)
+        begin, count = _number(wanted.pop("from", "0")), _number(wanted.pop("count", "60"))
+        places = selection.places(_filter(wanted))
+        count = min(MOST, count)
         shown = places[begin : begin + count]
         return _json(
             {
@@ -153,10 +154,12 @@ class View:
         """Return the rows that are to be marked: by their places, or all of a filter."""
         places, wanted = body.get("places"), body.get("filter")
         known = range(len(self._cards.selection.flags))
-        if isinstance(places, list):
-            return [each for each in places if type(each) is int and each in known]
-        if isinstance(wanted, dict):
-            return list(self._cards.selection.places(Filter.of(wanted)))
+        if isinstance(places, list) and wanted is None:
+            if not all(type(each) is int and each in known for each in places):
+                raise web.HTTPBadRequest
+            return places
+        if isinstance(wanted, dict) and places is None:
+            return list(self._cards.selection.places(_filter(wanted)))
         raise web.HTTPBadRequest
 
     async def _order(self, request: web.Request) -> web.Response:
@@ -166,8 +169,8 @@ class View:
             raise web.HTTPBadRequest
         if not (value is None or isinstance(value, str)):
             raise web.HTTPBadRequest
-        if name == "max_calls" and _number(value, -1) < 0:
-            raise web.HTTPBadRequest
+        if name == "max_calls":
+            _number(value)
         self._live.order(name, value)
         return _json({"told": name})
 
@@ -225,8 +228,17 @@ def _is_change(change: tuple[Any, Any]) -> bool:
     return name in _CHANGES and (value is None or is_text)
 
 
-def _number(text: str | None, otherwise: int) -> int:
-    return int(text) if text is not None and text.isdecimal() and len(text) < 10 else otherwise
+def _filter(given: Mapping[str, Any]) -> Filter:
+    try:
+        return Filter.of(given)
+    except ValueError:
+        raise web.HTTPBadRequest from None
+
+
+def _number(text: str | None) -> int:
+    if text is None or not text.isdecimal() or len(text) > 9:
+        raise web.HTTPBadRequest
+    return int(text)
 
 
 def _kind_of(path: Path) -> str | None:

@@ -25,7 +25,10 @@
     const given = new URLSearchParams(location.hash.slice(1));
     filter = Object.fromEntries(NAMES.map(name => [name, given.get(name) ?? ""]));
     filter.order ||= "catalog";
+    filter.q = filter.q.slice(0, inputs.q.maxLength);
+    if (!/^\d{1,9}$/.test(filter.reason)) filter.reason = "";
     for (const [name, input] of Object.entries(inputs)) if (input !== document.activeElement || name !== "q") input.value = filter[name];
+    for (const [name, input] of Object.entries(inputs)) if (name !== "q" && input.value !== filter[name]) filter[name] = input.value = name === "order" ? "catalog" : "";
   }
   const query = () => new URLSearchParams(Object.entries(filter).filter(([name, value]) => value && !(name === "order" && value === "catalog")));
   function choose(changes) {
