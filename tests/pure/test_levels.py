@@ -57,3 +57,15 @@ def test_what_is_known_of_answers_does_not_grow() -> None:
         levels.confirm(number + 0.5, 0.1, slowly=False)
     assert len(levels._answered_at) <= 2
     assert levels.top == 1
+
+
+def test_a_slow_refusal_takes_back_what_silence_had_accepted() -> None:
+    """Who left beside it counts as accepted no more: they are refused as slowly, or unknown."""
+    levels = Levels(ROUND_TRIP)
+    permits = [depart(levels, 1.0, level) for level in range(1, 40)]
+    levels.confirm(1.2, 0.18, slowly=False)
+    assert levels.top > 38
+    levels.refuse(permits[19], 1.25)
+    assert levels.top > 38, "a quick one is chance"
+    levels.refuse(permits[20], 3.0)
+    assert levels.top == 21

@@ -33,6 +33,7 @@ HOLD_MIN = 0.02  # s, the first hold at least; between, it is the silence after 
 HOLD_MAX = 8.0  # s, the longest: what an outage may cost after its end
 SILENT = 12.0  # s, a hold now and then among them: a ban that asking renews ends only in silence
 SILENT_EVERY = 6  # longest holds: the second ends after a minute's quota does
+SLOW = 2  # holds later, where refusals are slow: a tarpit makes wait, and bans nobody
 SILENT_MOST = 60.0  # s, the longest of these; each is twice the one before
 JITTER = 0.25  # share by which holds differ, so that clients do not come back together
 RETRY_AFTER_JITTER = 0.05  # share added to the server's own figure, never taken off it
@@ -171,11 +172,12 @@ class CircuitBreaker:
         self._probe = None
         self.blocked_until = blocked_until
 
-    def _trip(self, now: float, doublings: int, after: float | None) -> None:
+    def _trip(self, now: float, doublings: int, after: float | None, took: float = 0.0) -> None:
         first = min(HOLD, max(HOLD_MIN, SILENCE * self.refusal))
         hold = min(HOLD_MAX, first * 2.0 ** min(doublings, 60))
         self._silence = 0.0 if self.outage else self._long_silence(first, doublings)
         hold *= self._rng.uniform(1 - JITTER, 1 + JITTER)
+        hold = max(HOLD_MIN, hold - took)  # who was refused slowly has waited already
         hold = max(hold, self._silence * self._rng.uniform(1.0, 1 + JITTER))
         if after is not None:
             wait = min(after, RETRY_AFTER_MAX) * self._rng.uniform(1.0, 1 + RETRY_AFTER_JITTER)
@@ -186,6 +188,8 @@ class CircuitBreaker:
     def _long_silence(self, first: float, doublings: int) -> float:
         """Return the seconds of silence that a ban is given to end in; 0.0: it is not time."""
         longest = doublings - math.ceil(math.log2(HOLD_MAX / first))
+        if self.refusal > HOLD:
+            longest -= SLOW
         if not self._may_ban or not doublings:
             return 0.0
         if self.ban:
@@ -205,7 +209,7 @@ class CircuitBreaker:
             self.outage = False
             self.refused_at = now
         if fresh or after:
-            self._trip(now, self.holds - 1, after)
+            self._trip(now, self.holds - 1, after, took if passage.probe else 0.0)
         return fresh
 
     def _fault(self, passage: Passage, now: float, after: float | None) -> None:

@@ -15,6 +15,7 @@ ENOUGH = 4  # requests accepted in a minute; from fewer, a refusal tells of othe
 QUOTA = 60.0  # s: the commonest quota, and how far back it is measured
 BEFORE = 5.0  # s over which the rate before a ban is measured
 SECOND = 1.0  # s: the shortest window in which gateways count
+COUNTED = 0.5  # of those refused before a block: some gateways count them, others do not
 BLOCK = 1.0  # s for which probes are refused before a quota is thought spent; less is chance
 
 
@@ -61,9 +62,12 @@ class Evidence:
         """Return whether so much was accepted that a refusal tells of this client's own limit."""
         return self._accepted.count(now - QUOTA, now) >= ENOUGH
 
-    def is_early(self, sent: float) -> bool:
-        """Return whether a request left so soon after a block that it measures nothing."""
-        return sent - self._opened_at < SHORTEST
+    def is_early(self, sent: float, refusal: float) -> bool:
+        """Return whether a request left so soon after a block that it measures nothing.
+
+        What was refused before may be under way for as long as a `refusal` takes.
+        """
+        return sent - self._opened_at < max(SHORTEST, refusal)
 
     def first_rate(self, sent: float) -> float:
         """Return what the ramp had reached when the first request left that was refused."""
@@ -77,7 +81,10 @@ class Evidence:
         """
         accepted = self._accepted
         if self.spent:
-            return accepted.over(sent - QUOTA, sent)
+            whole = accepted.over(sent - QUOTA, sent)
+            if sent - self._opened_at < self.span:
+                return whole
+            return max(whole, accepted.over(self._opened_at, sent))
         recent = sent - max(SHORTEST, RECENT / (accepted.lately + 0.1))
         recent = max(recent, self._told_until)
         return max(accepted.over(recent, sent), accepted.over(min(self._opened_at, recent), sent))
@@ -117,5 +124,5 @@ class Evidence:
             return None
         self.span = min(QUOTA, now - max(since, self._begun_at))
         until = (refused_at + now) / 2.0
-        counted = refused / (until - max(since, self._begun_at))
+        counted = COUNTED * refused / (until - max(since, self._begun_at))
         return self._accepted.over(since, until) + counted

@@ -12,6 +12,7 @@ from vimmerse_async.control.meter import Bin
 FADE = 0.9998  # factor per accepted request by which the highest level is forgotten: half in 3,500
 TURN = 0.002  # s that a turn of the loop takes: what has come is read after the next was sent
 RISE = 1 / 16  # share of the way to a higher level, while the window is suspected: one may be luck
+SLOW = 0.3  # s that a refusal takes which counted as accepted, as did what left after it
 _OK: Final = Outcome.OK
 _THROTTLE: Final = Outcome.THROTTLE
 
@@ -67,6 +68,8 @@ class Levels:
     def refuse(self, permit: LearnedPermit, now: float) -> None:
         """Take note of a refusal, which may come after the request had counted as accepted."""
         self._refused += permit.settled
+        if permit.settled and now - permit.sent > SLOW:
+            self.top = min(self.top, permit.level)  # what was beside it was refused as slowly
         self.round_trip = min(self.round_trip, max(TURN, now - permit.sent))
 
     def beside(self, permit: LearnedPermit) -> int:

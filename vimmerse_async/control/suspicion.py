@@ -20,8 +20,12 @@ PROBE = 150.0  # requests that a period lasts at least where nobody else is: a r
 SHARED = 60.0  # s that a period lasts at most where others are: the same for all who have little
 AFTER_COST = 30.0  # periods per announced Retry-After: a probe that costs a minute is made rarely
 SLACK = 2.5  # x Little's law: the ceiling that is not suspected
+SLACK_SLOW = 1.2  # the same where a refusal takes as long as an answer
+SLOW = 0.5  # of an answer's time, from which on a refusal is slow
 ON_THE_WIRE = 1 + 1 / 64  # x the level: answers under way are still in flight here, but not there
-RAMP = 3.0  # x Little's law: where the start stops growing
+RAMP = 3.0  # x Little's law: where the start stops growing, as refusals come before answers do
+RAMP_QUICK = 2.0  # the same where answers are quick: a refusal may be slower than they are
+RAMP_SECONDS = 2.5  # s that answers take longer for each one more
 BLIND = 16.0  # x the first window: the same while there are too few answers for Little's law
 FEW = 16  # answers
 EASE = 0.25  # of the first pace, for the first request: who comes last meets a full server
@@ -231,7 +235,7 @@ class Suspicion:
         """Let the ceiling that is not suspected follow the other by Little's law."""
         window, rate = self._window.value, self._rate.value
         if self.suspect is _RATE:
-            tied = int(SLACK * rate * self._latency + 0.5)
+            tied = int(self._slack() * rate * self._latency + 0.5)
             self.size = max(4, tied) if self.answers else self.cap
             self.speed = rate
             return
@@ -242,15 +246,26 @@ class Suspicion:
             window = window / self._silence() * eased
         self.speed = max(window, tied_rate)
 
+    def _slack(self) -> float:
+        """Return the room above Little's law: what is refused slowly keeps its place meanwhile."""
+        slow = self._breaker.refusal / self._latency if self.answers else 0.0
+        return SLACK if slow < SLOW else SLACK + (SLACK_SLOW - SLACK) * min(1.0, slow)
+
     def _grow_start(self) -> None:
         window = self._window.value
         if 2 * self.in_flight < window:
             return
         room = BLIND * self._start
         if self.answers >= FEW:
-            room = RAMP * self._answered.lately * (self._work or self._latency)
+            room = self._ramp() * self._answered.lately * (self._work or self._latency)
         if window < room:
             self._window.value = min(self.cap, window + 1)
+
+    def _ramp(self) -> float:
+        """Return how far the start may go: silence is believed less, the less an answer takes."""
+        if self._latency < FIRST_REFUSAL:
+            return RAMP  # answers come before silence is believed
+        return min(RAMP, RAMP_QUICK + self._latency / RAMP_SECONDS)
 
     def _look_at_guess(self) -> None:
         """Raise a guess to what is served already: a crowd is refused before its first answers."""
@@ -303,7 +318,7 @@ class Suspicion:
             return
         known = self._rate.value if self.suspect is _RATE else math.inf
         rate = min(self._evidence.rate(sent), known)
-        if self.suspect is _RATE and self._evidence.is_early(sent):
+        if self.suspect is _RATE and self._evidence.is_early(sent, self._breaker.refusal):
             self._rate.retreat(rate)
         else:
             self._rate.cut(rate)

@@ -1,0 +1,31 @@
+"""The learned limit in front of gateways as they come, in virtual time."""
+
+from statistics import fmean
+
+from benchmarks.simulator.__main__ import OURS, PEER
+from benchmarks.simulator.gateways import GATEWAYS
+from benchmarks.simulator.measure import run
+
+SEEDS = (100, 101)
+STRICT = {"nginx-strict-503", "nginx-strict-429", "traefik-1"}
+"""No burst at all: two requests that come too close together are one too many."""
+BANNED = {"ban-429", "ban-403"}
+"""Who asked too much is out for ten seconds, and for ten more each time that he asks."""
+SLOW = {"tarpit-500", "tarpit-429"}
+"""Each refusal takes two seconds, and counts."""
+
+
+def test_every_gateway_is_used_as_a_naive_client_uses_it_and_asked_politely():
+    """About .95 of what sixteen workers reach, and 70 % of the limit; few refusals, no lost row."""
+    goodputs, refused = [], []
+    for scene in GATEWAYS:
+        ours, naive = ([run(player, scene, seed) for seed in SEEDS] for player in (OURS, PEER))
+        mine = fmean(each.goodput for each in ours)
+        least = 0.85 if scene.key in SLOW else 0.93
+        assert mine >= least * fmean(each.goodput for each in naive), scene.key
+        assert mine >= (60.0 if scene.key in STRICT | BANNED else 70.0), scene.key
+        assert not any(each.lost for each in ours), scene.key
+        goodputs.append(mine)
+        refused.append(fmean(each.refused for each in ours))
+    assert fmean(goodputs) >= 90.0
+    assert fmean(refused) <= 3.0
