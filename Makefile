@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all test-tools test-wheel test-floors lint format docs bench bench-quick clean
+.PHONY: demo test test-all test-tools test-wheel test-floors test-site lint format docs bench bench-quick clean
 
 demo: .venv/demo  ## caption examples/catalog with the embedded emulator
 	@mkdir -p demo
@@ -26,6 +26,10 @@ test-wheel:  ## the built wheel passes the tests alone, and each extra installs 
 
 test-floors:  ## the lowest versions that are allowed pass the tests; RESOLUTION=highest: the newest
 	.ci/test_resolution $(or $(RESOLUTION),lowest-direct) $(PYTHON)
+
+test-site: docs .venv/axe  ## the built pages in Chromium: searches, axe-core, a phone's width
+	SITE=$(CURDIR)/docs/_build/html AXE=$(CURDIR)/.venv/axe/node_modules/axe-core/axe.min.js \
+		$(BIN)/python -m pytest tests/site
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -66,6 +70,10 @@ clean:
 
 .venv/docs: .venv/dev requirements/docs.txt
 	$(BIN)/pip install --quiet --requirement requirements/docs.txt
+	@touch $@
+
+.venv/axe: .venv/python  # MPL-2.0, and only a check: it is not part of the site
+	npm install --silent --no-save --prefix $@ axe-core@4.14.1
 	@touch $@
 
 .venv/ray: .venv/dev  # large: only the whole suite needs it

@@ -1,6 +1,7 @@
 """How the pages become a site: `make docs`, warnings are errors."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +12,22 @@ from vimmerse_async import __version__
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
+
+def edit_links() -> dict[str, str]:
+    """Return where each page can be edited: where this clone came from, if that is known."""
+    git = ["git", "-C", str(Path(__file__).parent), "remote", "get-url", "origin"]
+    found = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    address = re.sub(r"^(?:ssh://)?git@([^:/]+)[:/]", r"https://\1/", found).removesuffix(".git")
+    if not re.match(r"https://(github|gitlab|bitbucket)\.", address):
+        return {}
+    return {
+        "source_repository": address,
+        "source_branch": "main",
+        "source_directory": "docs/",
+        "top_of_page_buttons": ["view", "edit"],
+    }
+
+
 project = "vimmerse-async"
 author = copyright = "the vimmerse-async authors"  # noqa: A001 - Sphinx's name
 version = release = __version__
@@ -19,10 +36,15 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "sphinx_llm.txt",
+    "access",
     "commands",
+    "copies",
+    "finding",
     "findings",
 ]
-exclude_patterns = ["_build", "_ext"]
+exclude_patterns = ["_build", "_ext", "_templates"]
+templates_path = ["_templates"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
 default_role = "code"  # what docstrings mean by `single` backticks
@@ -34,12 +56,18 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
+llms_txt_suffix_mode = "replace"
+llms_txt_description = (
+    "The asyncio SDK and command that captions a whole image catalog through the Vimmerse text API."
+)
+
 html_theme = "furo"
 html_title = f"vimmerse-async {__version__}"
 html_static_path = ["_static"]
 html_copy_source = False
+html_additional_pages = {"search": "search.html"}
 html_show_sphinx = False
-html_theme_options = {"navigation_with_keys": True}
+html_theme_options = {"navigation_with_keys": True} | edit_links()
 html_css_files = ["site.css"]
 
 

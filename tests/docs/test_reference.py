@@ -37,3 +37,11 @@ def test_every_variable_that_is_read_is_listed() -> None:
         read |= set(re.findall(r'_VARIABLE = "(\w+)"', text))
     assert {"VIMMERSE_API_KEY", "VIMMERSE_BASE_URL"} <= read
     assert not [name for name in read if f"`{name}`" not in page]
+
+
+def test_no_directive_says_an_option_twice() -> None:
+    """The site's build refuses it, and only there would it be seen."""
+    for page in DOCS.glob("*.md"):
+        text = page.read_text("utf-8")
+        twice = re.findall(r"^   :(\w+):.*\n(?:   :.*\n)*?   :\1:", text, re.MULTILINE)
+        assert not twice, page.name

@@ -63,6 +63,10 @@ class Page:
         """Open a file and wait until it is loaded."""
         self.events.clear()
         await self.send("Page.navigate", url=path.resolve().as_uri())
+        await self.loaded()
+
+    async def loaded(self) -> None:
+        """Wait until a page is there that was navigated to."""
         for _ in range(3_000):
             if any(event["method"] == "Page.loadEventFired" for event in self.events):
                 return
