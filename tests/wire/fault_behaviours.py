@@ -55,7 +55,8 @@ async def reset_after_request(link: Link, ask: Asked) -> None:
 
 
 @behaviour()
-async def close_after_request(link: Link, ask: Asked) -> None:
+async def close_after_request(link: Link, ask: Asked, after: float = 0.0) -> None:
+    await asyncio.sleep(after)
     link.close()
 
 

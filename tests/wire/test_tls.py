@@ -167,7 +167,8 @@ async def test_A23_a_server_that_never_says_a_word(serve, connect, certified, tr
     silent = {"do": "close_after_request"}
     server = await serve(*[silent] * 4)
     assert "never answered anything: it may speak TLS there" in await lost(await connect(server))
-    server = await serve({"do": "ok"}, silent, silent, silent)
+    worked = {**silent, "after": 0.5}  # what is much quicker than an answer is a refusal
+    server = await serve({"do": "ok"}, worked, worked, worked)
     session = await connect(server)
     assert await refine_prompt(session, "x")
     assert "never answered" not in await lost(session)
