@@ -214,6 +214,19 @@ def test_empty_catalog(
     assert len(emulator.requests) == 1
 
 
+@pytest.mark.parametrize("more", [(), ("--journal", "j.db")])
+def test_an_empty_catalog_through_a_pipe(
+    start: Callable[..., Any], place: Path, emulator: Emulator, more: tuple[str, ...]
+) -> None:
+    """Nothing is printed, no header either, before it is known that there are rows."""
+    (place / "in.csv").write_text("id,url\n")
+    with (place / "in.csv").open() as rows:
+        ended = start("caption", "-", *more, stdin=rows)
+        out, err = ended.communicate(timeout=60)
+    assert (ended.returncode, out) == (2, "")
+    assert "no rows" in err
+
+
 def test_empty_wallet(vimmerse: Callable[..., Any], place: Path, emulator: Emulator) -> None:
     """An empty wallet stops the run with 3; what was paid for stands in the whole catalog."""
     emulator.reset(credits=20)

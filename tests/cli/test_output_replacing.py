@@ -106,6 +106,27 @@ def test_a_report_replaces_pages_only(vimmerse: Vimmerse, place: Path) -> None:
     assert (place / "theirs.csv").read_text() == "sku\n"
 
 
+@pytest.mark.parametrize("more", [(), ("--answers",), ("--failed",), ("--versions",)])
+def test_an_export_replaces_exports_only(vimmerse: Vimmerse, place: Path, more) -> None:
+    """An export is made anew over itself; another program's file needs --overwrite."""
+    write_urls(place / "in.txt", 3)
+    vimmerse("caption", "in.txt", "-o", "out.csv")
+    export = ("export", "out.csv", *more, "-o", "x.csv")
+    for _ in range(2):
+        assert vimmerse(*export).code == 0
+    ours = (place / "x.csv").read_bytes()
+    for theirs in (ours + b"mine\n", b"sku\n"):
+        (place / "x.csv").write_bytes(theirs)
+        refused = vimmerse(*export)
+        assert (refused.code, "--overwrite replaces it" in refused.err) == (2, True)
+        assert (place / "x.csv").read_bytes() == theirs
+    assert vimmerse(*export, "--overwrite").code == 0
+    assert (place / "x.csv").read_bytes() == ours
+    kept = (place / "out.csv").read_bytes()
+    assert vimmerse("export", "out.csv", "-o", "out.csv", "--overwrite").code == 2
+    assert (place / "out.csv").read_bytes() == kept
+
+
 def test_what_stands_beside_goes_when_the_output_is_whole(
     vimmerse: Vimmerse, place: Path, emulator: Emulator
 ) -> None:

@@ -1,7 +1,8 @@
 """A journal's catalog with its answers, written as a table or as a page."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -41,6 +42,8 @@ from vimmerse_async.errors import InvalidRequestError, JournalError
 from vimmerse_async.journal.outputs import Outputs
 from vimmerse_async.journal.reader import JournalReader
 
+EXPORTED = "export"
+"""What a journal says was asked in a file that is no run's output."""
 _PAGE = b"<!doctype html>"
 
 
@@ -53,12 +56,14 @@ class Given:
         output: A file, or `-`.
         source: Where the catalog is now; None: where it was.
         answers: True: the questions and answers, without the catalog.
+        overwrite: True to replace a table that others wrote.
     """
 
     journal: str
     output: str
     source: str | None
     answers: bool
+    overwrite: bool = False
 
 
 Which = Literal["rows", "failed", "versions"]
@@ -85,7 +90,7 @@ def export(given: Given, write_as: OutputForm | None, which: Which = "rows") -> 
         if recipe is None and which == "versions":
             raise InvalidRequestError("the journal is of no catalog, whose rows have versions")
         if recipe is None:
-            path, done, left_out = _write_answers(journal, given.output, form, which)
+            path, done, left_out = _write_answers(journal, given, form, which)
         elif which == "versions":
             path, done, left_out = _write_versions(journal, recipe, given, form)
         else:
@@ -162,7 +167,7 @@ def _write_catalog(
         ) as output:  # fmt: skip
             pairs = woven(questions.rows(source.records()), questions, journal, journal.sweep())
             done = weave(extras.beside(pairs if whole else _failed(pairs)), output)
-            return output.finish(), done, output.left_out
+            return output.finish(_noting(given, done)), done, output.left_out
 
 
 def _write_versions(
@@ -187,7 +192,7 @@ def _write_versions(
                 row = attrs.evolve(each.row, fields={**each.row.fields, **more})
                 output.write(row, each.prompt, each.error)
                 done.rows += 1
-            return output.finish(), done, output.left_out
+            return output.finish(_noting(given, done)), done, output.left_out
 
 
 @contextlib.contextmanager
@@ -197,6 +202,7 @@ def _again(recipe: Recipe, given: Given) -> Iterator[CatalogSource]:
         with contextlib.suppress(OSError):
             if given.output != PIPE and Path(given.output).samefile(source.name):
                 raise InvalidRequestError("the output is the source; give it another name")
+        _spare_tables(given)
         yield source
 
 
@@ -207,12 +213,39 @@ def _spare(given: Given) -> None:
         return
     if _is_database(path):
         raise InvalidRequestError("the output is a journal; give it another name", field="output")
-    if Outputs(journal_of(given.journal)).about(path):
+    known = Outputs(journal_of(given.journal)).about(path)
+    if any(record.asked != EXPORTED for record in known):
         raise InvalidRequestError(
             f"{given.output!a:.200} is the output of a run, which alone replaces it; give this "
             "another name with -o",
             field="output",
         )
+
+
+def _spare_tables(given: Given) -> None:
+    """Refuse to write over a table that is not as an export of this journal left it."""
+    path = Path(given.output)
+    if given.output == PIPE or given.overwrite or not path.is_file():
+        return
+    if Outputs(journal_of(given.journal)).record_of(path) is None:
+        raise InvalidRequestError(
+            f"{given.output!a:.200} was not written by this command, or was changed since: "
+            "--overwrite replaces it, another name with -o leaves it alone",
+            field="output",
+        )
+
+
+def _noting(given: Given, done: Woven) -> Callable[[Path], Path]:
+    """Return what gives an export its name, and lets the journal know the file, if it can."""
+    path = Path(os.path.realpath(given.output))
+
+    def name(temporary: Path) -> Path:
+        written = [(path, temporary, done.rows, done.missing)]
+        with contextlib.suppress(JournalError):  # of a journal that cannot be written
+            Outputs(journal_of(given.journal)).note(written, EXPORTED, None, None)
+        return path
+
+    return name
 
 
 def _spare_others(path: Path) -> None:
@@ -232,22 +265,23 @@ def _failed(pairs: Iterable[tuple[Asked, Answer]]) -> Iterator[tuple[Asked, Answ
 
 
 def _write_answers(
-    journal: JournalReader, output: str, form: OutputForm, which: Which
+    journal: JournalReader, given: Given, form: OutputForm, which: Which
 ) -> tuple[Path | None, Woven, Sequence[str]]:
+    _spare_tables(given)
     kinds = {} if form == "jsonl" else kinds_of(known_questions(journal))
     done = Woven()
 
     def make(stream: IO[Any]) -> Appender:
         return ValuesAppender(writer_for(form, stream, kinds), lambda row: row.fields)
 
-    with Output(output, form, make, None, derived=True) as out:
+    with Output(given.output, form, make, None, derived=True) as out:
         for place, row in enumerate(known_questions(journal), 1):
             prompt = None if row.result is None else row.result.prompt
             if which == "failed" and prompt is not None:
                 continue
             out.write(CatalogRow(place, row.fields), prompt, reason_of(row))
             done.rows += 1
-        return out.finish(), done, out.left_out
+        return out.finish(_noting(given, done)), done, out.left_out
 
 
 @contextlib.contextmanager

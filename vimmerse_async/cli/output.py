@@ -63,6 +63,8 @@ class Output:
         self._derived = derived
         self._flushed = time.monotonic()
         self._file: AtomicFile | None = None
+        self._make = make
+        self._writer: Appender | None = None  # what is printed cannot be taken back
         try:
             binary = FORMS[form].binary
             if name == "-" and binary:
@@ -74,7 +76,8 @@ class Output:
                     Path(name), binary=binary, derived=derived, encoding=encoding
                 )
                 self._stream = self._file.stream
-            self._writer: Appender = make(self._stream)
+            if name != "-":
+                self._writer = make(self._stream)
         except OSError as error:
             raise fault(self.name, error) from None
 
@@ -105,7 +108,7 @@ class Output:
     @property
     def left_out(self) -> Sequence[str]:
         """Fields of the input that the output has no column for."""
-        return list(self._writer.left_out)
+        return [] if self._writer is None else list(self._writer.left_out)
 
     def write(self, row: CatalogRow, prompt: str | None, error: str | None) -> None:
         """Write a row; it is on its way to the disk within a second.
@@ -115,7 +118,8 @@ class Output:
             ClosedError: Nobody reads the pipe any more.
         """
         try:
-            self._writer.write(row, prompt, error)
+            writer = self._writer = self._writer or self._make(self._stream)
+            writer.write(row, prompt, error)
             self.rows += 1
             now = time.monotonic()
             if now - self._flushed >= _FLUSH_EVERY:
@@ -136,7 +140,7 @@ class Output:
             ClosedError: Nobody reads the pipe any more.
         """
         try:
-            self._writer.close()
+            (self._writer or self._make(self._stream)).close()
             if self._file is None:
                 self._stream.flush()
                 return None

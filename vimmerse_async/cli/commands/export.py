@@ -28,6 +28,7 @@ from vimmerse_async.cli.options import choice, reading_options
     metavar="FILE",
     help="Write .csv, .jsonl or .parquet. Else: stdout.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace FILE, whoever wrote it.")
 @click.option("--to", "write_as", **choice(WRITTEN), help="What to write.")
 @click.option("--versions", is_flag=True, help="Every answer that a row has or had, a line each.")
 @click.option("--failed", is_flag=True, help="Rows without a prompt that were asked, only.")
