@@ -1,6 +1,7 @@
 """Columns of tables as the rows of a batch, and inputs whose length is nobody's business."""
 
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import pytest
 from scripted_server import ScriptedServer
@@ -47,7 +48,13 @@ COLUMNS = [
     ("pyarrow", "pyarrow.array(URLS).dictionary_encode()"),
     ("pandas", "pandas.Series(URLS)"),
     ("pandas", "pandas.Series(URLS, dtype='category')"),
+    ("pandas", "pandas.Series(URLS, dtype='string')"),
+    ("pandas", "pandas.Index(URLS)"),
+    ("pandas", "pandas.array(URLS, dtype='string')"),
+    ("pandas", "pandas.Categorical(URLS)"),
     ("polars", "polars.Series(URLS)"),
+    ("polars", "polars.Series(URLS, dtype=polars.Categorical)"),
+    ("polars", "polars.Series(URLS, dtype=polars.Object)"),
     ("numpy", "numpy.array(URLS)"),
     ("numpy", "numpy.array(URLS, dtype=object)"),
 ]
@@ -57,7 +64,10 @@ TABLES = [
     ("pandas", "pandas.DataFrame({'image': URLS})", "image"),
     ("polars", "polars.DataFrame({'image': URLS})", "image"),
     ("polars", "polars.LazyFrame({'image': URLS})", "image"),
+    ("pandas", "pandas.DataFrame({'image': URLS}).groupby('image')", "dimension"),
     ("numpy", "numpy.array([URLS])", "dimension"),
+    ("numpy", "numpy.array(URLS[0])", r"\[text\]"),
+    ("numpy", "numpy.array([(URLS[0], 1)], dtype=[('image', 'U99'), ('n', int)])", "image"),
 ]
 
 
@@ -98,10 +108,53 @@ async def test_a_dict_is_refused_with_the_mend(server: ScriptedServer) -> None:
     assert not server.requests
 
 
-async def test_a_missing_value_of_a_column_fails_alone(server: ScriptedServer) -> None:
-    """An empty cell of a column fails its row and no other."""
-    values = column("pyarrow", "pyarrow.array([URLS[0], None])")
+class _Records:
+    """What numpy gives for rows of several fields."""
+
+    ndim = 1
+
+    dtype = SimpleNamespace(names=("image", "n"))
+
+    def __iter__(self):
+        return iter([(URLS[0], 1)])
+
+
+class _Scalar:
+    """What numpy gives for one value in an array."""
+
+    ndim = 0
+
+    def __iter__(self):
+        raise TypeError("iteration over a 0-d array")
+
+
+@pytest.mark.parametrize(("given", "mend"), [(_Records(), "image"), (_Scalar(), r"\[text\]")])
+async def test_an_array_of_records_or_of_none_is_refused(server: ScriptedServer, given, mend):
+    """Records are a table, and an array without a dimension is one value: the mend is named."""
+    async with server.session() as session:
+        with pytest.raises(TypeError, match=mend):
+            stream_prompts(session, given)
+    assert not server.requests
+
+
+MISSING = [
+    ("pyarrow", "pyarrow.array([URLS[0], None])", "NoneType"),
+    ("pandas", "pandas.Series([URLS[0], None], dtype='string')", "NAType"),
+    ("pandas", "pandas.Series([URLS[0], None], dtype='category')", "float"),
+    ("pandas", "pandas.Series([URLS[0], pandas.NaT], dtype=object)", "NaTType"),
+    ("pandas", "pandas.Series([URLS[0], pandas.Timestamp('2024', tz='UTC')])", "Timestamp"),
+    ("polars", "polars.Series([URLS[0], None])", "NoneType"),
+    ("numpy", "numpy.ma.array(URLS, mask=[0, 1])", "MaskedConstant"),
+]
+
+
+@pytest.mark.parametrize(("package", "make", "kind"), MISSING)
+async def test_a_missing_value_of_a_column_fails_alone(
+    server: ScriptedServer, package: str, make: str, kind: str
+) -> None:
+    """An empty cell of a column, or one that is no text, fails its row and no other."""
+    values = column(package, make)
     async with server.session() as session:
         answer, error = await gather_prompts(session, values, return_exceptions=True)
     assert isinstance(answer, str)
-    assert "NoneType" in str(error)
+    assert kind in str(error)

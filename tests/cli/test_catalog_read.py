@@ -105,10 +105,13 @@ def test_unreadable_header(content: bytes, reason: str) -> None:
 
 PREAMBLES = {
     "with a delimiter": "Shop; 2024\nGenerated: Monday\nsku;image\n1;https://a.example/1\n",
+    "as wide": "Shop export,Store Berlin\nMade by,Anna\nsku,image\n1,https://a.example/1\n",
     "two lines": "# made by shop\nReport,2024\n\nsku,image\n1,https://a.example/1\n",
 }
 NO_PREAMBLES = {
     "a short row": "sku,image\n1\nx,y\n2,https://a.example/1\n",
+    "as wide, but without a name": "sku,hero\nA,missing\nB,later\nC,https://a.example/1\n",
+    "as wide below a name": "sku,image url\nA,no photo\nB,https://a.example/1\n",
     "no URL": "sku,2024\nbroken\nx,b.jpg\n",
     "all are titles": "Shop; 2024\nMonday\n",
 }

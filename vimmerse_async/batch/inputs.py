@@ -28,7 +28,16 @@ def check_inputs(inputs: Any, on_result: Any) -> None:
         return
     if not hasattr(inputs, "__iter__"):
         raise TypeError(f"inputs must be an iterable or async iterable of rows, not {kind}")
+    _check_dimensions(inputs, kind)
+
+
+def _check_dimensions(inputs: Any, kind: str) -> None:
     dimensions = getattr(inputs, "ndim", 1)
+    if dimensions == 0:
+        raise TypeError(
+            f"inputs must have one dimension, and this {kind} has none; write [text] for a batch "
+            "of one"
+        )
     if isinstance(dimensions, int) and dimensions != 1:
         raise TypeError(
             f"inputs must have one dimension, and this {kind} has {dimensions}; "
@@ -56,6 +65,8 @@ def plain(inputs: Iterable[Any]) -> Iterable[Any]:
 def _is_table(inputs: Any) -> bool:
     """Return whether it is a data frame or a table: it gives names or columns, not rows."""
     kind = type(inputs)
+    if getattr(getattr(inputs, "dtype", None), "names", None):
+        return True  # numpy's records
     return any(
         all(hasattr(kind, name) for name in names)
         for names in (("columns", "dtypes"), ("column_names",))

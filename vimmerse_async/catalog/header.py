@@ -17,6 +17,13 @@ _LOOKED_AT = 1 << 15
 _MOST = 50
 """Records of them."""
 _SEP = re.compile(r'"?sep=(.)"?[ \t,;|]*\r?', re.IGNORECASE)
+_PICTURES = re.compile(
+    r"(.*[\W_])?(images?|imgs?|pics?|pictures?|photos?|fotos?|bild(er)?|urls?|uris?|links?|href|src|"
+    r"videos?|media|medien|thumbnails?|assets?|imagen(es)?|imagem|immagini?)([\W_\d].*)?|"
+    r".*(image|picture|photo|foto|bild|video|url|link)",
+    re.IGNORECASE,
+).fullmatch
+"""What a column of addresses is called."""
 _NUMBER = re.compile(r"[-+]?[\d.,]*\d%?").fullmatch
 
 
@@ -206,9 +213,24 @@ def _below_preamble(rows: Sequence[Sequence[str]], width: int) -> int | None:
     if len(above) < 2 or len(above) == len(filled):
         return None
     *lead, (place, header) = above
-    if _fits(lead[0][1], width) or not _fits(header, width):
+    if _fits(lead[0][1], width):
+        return _named_for(above, filled[len(above)][1], width)
+    if not _fits(header, width):
         return None
     return place if any(len(row) == 1 < width for _, row in lead) else None
+
+
+def _named_for(
+    above: Sequence[tuple[int, Sequence[str]]], first: Sequence[str], width: int
+) -> int | None:
+    """Return which of the rows above the first URL names its column; None: none, or the first."""
+    columns = [at for at, cell in enumerate(first[:width]) if is_address(cell)]
+    named = [
+        place
+        for place, row in above
+        if _fits(row, width) and any(_PICTURES(row[at]) for at in columns)
+    ]
+    return named[0] if named else None
 
 
 def _fits(row: Sequence[str], width: int) -> bool:
