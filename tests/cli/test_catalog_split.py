@@ -5,8 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from cli_kit import Ended
+from drawn import BLUE, GREEN, RED, encoded, solid
 
 from vimmerse_async.catalog.addresses import addresses_of
 from vimmerse_async.catalog.questions import Questions
@@ -103,3 +106,53 @@ def test_columns_of_the_source_are_never_replaced(
     assert export.code == 0, export.err
     exported = list(csv.DictReader((place / "e.csv").read_text().splitlines()))
     assert [row["vimmerse_image"] for row in exported] == [A, B, A]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("c.csv", 'sku,photo\n1,"p/red.png, p/blue.png"\n2,"p/a, b.png"\n'),
+        (
+            "c.jsonl",
+            '{"sku": 1, "photo": ["p/red.png", "p/blue.png"]}\n{"sku": 2, "photo": "p/a, b.png"}',
+        ),
+    ],
+)
+def test_pictures_on_this_machine_are_split_too(
+    vimmerse: Callable[..., Ended], place: Path, name: str, text: str
+) -> None:
+    """Several paths in a cell fail, or are split; a comma in a file's name parts nothing."""
+    (place / "p").mkdir()
+    for colour, file in ((RED, "red.png"), (BLUE, "blue.png"), (GREEN, "a, b.png")):
+        (place / "p" / file).write_bytes(encoded(solid(colour)))
+    (place / name).write_text(text)
+    refused = vimmerse("caption", name, "-o", "none.csv")
+    assert refused.code == 1
+    assert "column 'photo' holds 2 pictures, and one is asked: --split first" in refused.err
+    assert vimmerse("caption", name, "-o", "first.csv", "--split", "first").code == 0
+    first = list(csv.DictReader((place / "first.csv").read_text().splitlines()))
+    assert ["red" in row["prompt"] for row in first] == [True, False]
+    assert vimmerse("caption", name, "-o", "all.csv", "--split", "all").code == 0
+    rows = list(csv.DictReader((place / "all.csv").read_text().splitlines()))
+    assert [(row["sku"], row["image"], row["image_index"]) for row in rows] == [
+        ("1", "p/red.png", "1"), ("1", "p/blue.png", "2"), ("2", "p/a, b.png", "1"),
+    ]  # fmt: skip
+    told = [
+        next(word for word in ("red", "blue", "green") if word in row["prompt"]) for row in rows
+    ]
+    assert told == ["red", "blue", "green"]
+
+
+def test_lists_of_pictures_in_parquet_are_split(
+    vimmerse: Callable[..., Ended], place: Path
+) -> None:
+    """A list of bytes, or of Hugging Face's pairs, gives each picture its row."""
+    red, blue = (encoded(solid(colour)) for colour in (RED, BLUE))
+    pairs = [[{"bytes": red, "path": "r.png"}, {"bytes": blue, "path": None}]]
+    for name, value in (("a", [[red, blue]]), ("b", pairs)):
+        pq.write_table(pa.table({"n": [7], "photos": pa.array(value)}), place / f"{name}.parquet")
+        ended = vimmerse("caption", f"{name}.parquet", "-o", f"{name}.csv", "--split", "all")
+        assert ended.code == 0, ended.err
+        rows = list(csv.DictReader((place / f"{name}.csv").read_text().splitlines()))
+        assert [row["image_index"] for row in rows] == ["1", "2"]
+        assert ["red" in row["prompt"] for row in rows] == [True, False]

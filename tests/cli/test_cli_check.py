@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from drawn import BLUE, GREEN, RED, solid
 from PIL import Image, ImageDraw
+from pillow_heif import from_pillow
 from test_cli_sample import calls, write_shop
 
 from vimmerse_async.catalog.likeness import Likeness, face_of
+from vimmerse_async.kinds import HEIC
 
 
 def rewrite(place: Path, prompt: str, url: str) -> None:
@@ -100,5 +102,9 @@ def test_flat_pictures_are_told_apart(tmp_path: Path):
         face = face_of(path)
         assert face is not None
         assert likeness.first(face, b"%d" % number) == b"%d" % number
+    from_pillow(solid(BLUE)).save(tmp_path / "2.heic")
+    heic = face_of(tmp_path / "2.heic", HEIC)
+    assert heic is not None
+    assert likeness.first(heic, b"another") == b"2"
     (tmp_path / "no.png").write_bytes(b"no picture")
     assert face_of(tmp_path / "no.png") is None

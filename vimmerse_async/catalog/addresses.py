@@ -30,6 +30,14 @@ def addresses_of(value: Any) -> list[Any]:
     return _BETWEEN.split(text)
 
 
+def several(column: str, count: int, what: str) -> str:
+    """Return in words why a cell that holds several URLs or pictures cannot be asked about."""
+    return (
+        f"column {column!a} holds {count} {what}, and one is asked: --split first takes the first, "
+        "--split all gives each its own row"
+    )
+
+
 def split_columns(taken: Container[str]) -> tuple[str, str]:
     """Return what the columns are called that splitting adds."""
     address, number = SPLIT_COLUMNS
@@ -46,6 +54,9 @@ def split_rows(
 ) -> Iterator[CatalogRow]:
     """Yield a row for each address, which stands with its number, from 1, in two columns more."""
     for row in rows:
+        if row.address:  # its pictures were told apart already
+            yield row
+            continue
         for number, address in enumerate(addresses_of(row.fields.get(column)) or [None], 1):
             fields = {**row.fields, names[0]: address, names[1]: number}
             lead = row.lead if number == 1 else ""

@@ -212,7 +212,7 @@ class _Host:
         known = None if self._known is None else self._known.similar_to(digest)
         if known is not None or self._likeness is None or file.kind.is_video:
             return known or digest
-        face = await anyio.to_thread.run_sync(face_of, file.path, abandon_on_cancel=True)
+        face = await anyio.to_thread.run_sync(face_of, file.path, file.kind, abandon_on_cancel=True)
         first = digest if face is None else self._likeness.first(face, digest)
         if first != digest and self._known is not None:
             self._known.add_similar(digest, first)

@@ -6,6 +6,9 @@ from typing import Any
 
 import attrs
 
+from vimmerse_async.catalog.convert import opener_of
+from vimmerse_async.kinds import HEIC, Kind
+
 _SIDE = 8
 _MOST_BITS = 3
 """Bits of the gradient's 64 in which pictures may differ."""
@@ -64,18 +67,24 @@ class Likeness:
         return digest
 
 
-def face_of(path: Path) -> Face | None:
-    """Return what a picture looks like from far; None where it cannot be seen."""
+def face_of(path: Path, kind: Kind | None = None) -> Face | None:
+    """Return what a picture looks like from far; None where it cannot be seen.
+
+    Args:
+        path: The picture.
+        kind: What it is; None: Pillow finds out.
+    """
     pillow: Any = import_module("PIL.Image")
     operations: Any = import_module("PIL.ImageOps")
     try:
-        with pillow.open(path) as picture:
+        opens = opener_of(kind) if kind is HEIC else pillow.open
+        with opens(path) as picture:
             picture.draft("RGB", (4 * _SIDE, 4 * _SIDE))
             whole = operations.exif_transpose(picture).convert("RGB")
             grey = whole.convert("L").resize((_SIDE + 1, _SIDE), pillow.Resampling.BOX).tobytes()
             colours = whole.resize((_SIDE, _SIDE), pillow.Resampling.BOX).tobytes()
             shape = whole.width / whole.height
-    except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError):
+    except (ImportError, OSError, ValueError, SyntaxError, pillow.DecompressionBombError):
         return None
     gradient = 0
     for row in range(_SIDE):

@@ -4,7 +4,7 @@ import os
 import re
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import attrs
 
+from vimmerse_async.catalog.addresses import SPLIT_COLUMNS, Split, addresses_of, several
 from vimmerse_async.catalog.files import is_called_media
 from vimmerse_async.catalog.forms import is_address
 from vimmerse_async.catalog.rows import CatalogRow
@@ -19,6 +20,7 @@ from vimmerse_async.catalog.rows import CatalogRow
 _KEPT = 2_048
 """Pictures out of cells that lie in a file at a time, which is more than are under way."""
 _LONGEST = 4_096
+_BETWEEN = re.compile(r"[,;|\n]")
 _SCHEME = re.compile(r"file:", re.IGNORECASE).match
 
 
@@ -35,6 +37,24 @@ def is_local(value: Any) -> bool:
     return "://" not in value and is_called_media(Path(value.strip()))
 
 
+def pictures_of(value: Any) -> list[Any]:
+    """Return the pictures that a cell holds; of what is no list and no text of several, it alone.
+
+    A separator parts two only where each piece is called like a picture: names hold commas, too.
+    """
+    found = addresses_of(value)
+    if isinstance(value, str) and len(found) == 1:
+        pieces = [piece.strip() for piece in _BETWEEN.split(value) if piece.strip()]
+        if len(pieces) > 1 and all(map(is_picture, pieces)):
+            return pieces
+    return found
+
+
+def is_picture(value: Any) -> bool:
+    """Return whether a value is a picture, here or at an address."""
+    return is_local(value) or is_address(value)
+
+
 class Locals:
     """Gives rows the files that their cells mean.
 
@@ -42,9 +62,15 @@ class Locals:
         column: Of the pictures.
         base: The folder that paths are relative to.
         convert: Whether what the API does not take is converted.
+
+    Attributes:
+        split: What becomes of several pictures in one cell; None: the row fails.
+        added: What the columns are called that splitting adds.
     """
 
     def __init__(self, column: str, base: Path, *, convert: bool) -> None:
+        self.split: Split | None = None
+        self.added: tuple[str, str] = SPLIT_COLUMNS
         self._column = column
         self._base = base
         self._convert = convert
@@ -63,8 +89,33 @@ class Locals:
         return attrs.evolve(row, fields=fields, path=path, convert=self._convert, in_table=True)
 
     def rows(self, rows: Iterator[CatalogRow]) -> Iterator[CatalogRow]:
-        """Yield rows with their files."""
-        return map(self.of, rows)
+        """Yield rows with their files, one for each picture where that was said."""
+        for row in rows:
+            held = self._held(row.fields.get(self._column)) if row.error is None else []
+            if self.split == "all" and held:
+                yield from self._each(row, held)
+            elif len(held) == 1 or (held and self.split == "first"):
+                yield self.of(self._with(row, held[0]))
+            elif held and any(map(is_local, held)):
+                yield attrs.evolve(row, error=several(self._column, len(held), "pictures"))
+            else:
+                yield self.of(row)
+
+    def _each(self, row: CatalogRow, held: Iterable[Any]) -> Iterator[CatalogRow]:
+        address, place = self.added
+        for number, each in enumerate(held, 1):
+            one = self.of(attrs.evolve(self._with(row, each), address=number))
+            fields = {**one.fields, address: one.fields[self._column], place: number}
+            yield attrs.evolve(one, fields=fields, lead=row.lead if number == 1 else "")
+
+    def _held(self, value: Any) -> list[Any]:
+        found = pictures_of(value)
+        if len(found) > 1 and isinstance(value, str) and self._named(value.strip()).exists():
+            return [value]
+        return found
+
+    def _with(self, row: CatalogRow, value: Any) -> CatalogRow:
+        return attrs.evolve(row, fields={**row.fields, self._column: value})
 
     def close(self) -> None:
         """Forget what was in cells."""

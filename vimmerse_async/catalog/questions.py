@@ -10,6 +10,7 @@ from vimmerse_async.catalog.addresses import (
     SPLIT_COLUMNS,
     Split,
     addresses_of,
+    several,
     split_columns,
     split_rows,
 )
@@ -176,7 +177,8 @@ class Questions:
 
     def _ask_table(self, row: CatalogRow, url: str, key: str, *, video: bool) -> PromptRequest:
         """Return what is asked about a row of a table whose picture was uploaded."""
-        own = attrs.evolve(row, fields={**row.fields, self.column or "": url})
+        names = [self.column or "", *(self.split_columns[:1] if self.split == "all" else ())]
+        own = attrs.evolve(row, fields={**row.fields, **dict.fromkeys(names, url)})
         try:
             request = attrs.evolve(self._asked(own), tag=row)
         except RowError as error:
@@ -222,12 +224,11 @@ class Questions:
             if column is not None and isinstance(value, list) and count == 1:
                 row = attrs.evolve(row, fields={**row.fields, column: found[0]})
             if count > 1:
-                mend = (
-                    "--split first takes the first, --split all gives each its own row"
-                    if column == self.column
-                    else "keep one in each cell"
+                if column is not None and column == self.column:
+                    raise RowError(several(column, count, "URLs"))
+                raise RowError(
+                    f"column {column!a} holds {count} URLs, and one is asked: keep one in each cell"
                 )
-                raise RowError(f"column {column!a} holds {count} URLs, and one is asked: {mend}")
         return row
 
     def _guess(self, columns: Sequence[str], sample: Sequence[CatalogRow]) -> str:

@@ -60,6 +60,7 @@ class Recipe:
         )
         if not self.questions.about_text:
             source.find_pictures(self.questions.column)
+            _part(source, self.questions)
         return source
 
     def settled(self, source: CatalogSource, columns: Sequence[str]) -> "Recipe":
@@ -84,6 +85,7 @@ class Recipe:
         questions = given.settled(columns, source.sample)
         if not questions.about_text and source.locals is None:
             source.find_pictures(questions.column)
+        _part(source, questions)
         form = self.form if source.many is not None else source.form
         return attrs.evolve(self, form=form, questions=questions)
 
@@ -129,6 +131,12 @@ class Recipe:
 def absolute(name: str) -> str:
     """Return a name that means the same from every folder."""
     return name if name == PIPE or is_remote(name) else os.path.realpath(name)
+
+
+def _part(source: CatalogSource, questions: Questions) -> None:
+    """Say what becomes of several pictures in a cell."""
+    if source.locals is not None:
+        source.locals.split, source.locals.added = questions.split, questions.split_columns
 
 
 def about_files(questions: Questions) -> Questions:

@@ -26,7 +26,7 @@ from vimmerse_async.catalog.forms import (
 )
 from vimmerse_async.catalog.header import Beginning
 from vimmerse_async.catalog.listing import Part, found
-from vimmerse_async.catalog.local import Locals, is_local
+from vimmerse_async.catalog.local import Locals, is_local, pictures_of
 from vimmerse_async.catalog.many import ManyReader
 from vimmerse_async.catalog.reading import Reader, Survey
 from vimmerse_async.catalog.rows import CatalogRow
@@ -286,7 +286,8 @@ class CatalogSource:
         one = self if self.many is None else self.many.first
         if one.parquet is not None and is_picture_type(one.parquet.schema, column):
             return True
-        return any(is_local(row.fields.get(column)) for row in self.sample)
+        values = (row.fields.get(column) for row in self.sample)
+        return any(is_local(each) for value in values for each in pictures_of(value))
 
     def rows(self) -> Iterator[CatalogRow]:
         """Yield each row once."""
@@ -326,6 +327,7 @@ def is_picture_type(types: Any, column: str) -> bool:
     if column not in types.names:
         return False
     kind = types.field(column).type
+    kind = getattr(kind, "value_type", kind)  # of a list of pictures
     names = {str(kind.field(place).name) for place in range(kind.num_fields)}
     return "binary" in str(kind).split("<")[0] or names == {"bytes", "path"}
 
