@@ -100,9 +100,26 @@ def _begun(
         )
     if fault is not None:
         raise InvalidRequestError(f"line {line} {fault}", field="source")
+    if _has_row_names(cuts[place:], dialect):
+        names = ("", *names)
     size = len(lead) + len(record) + len(end)
     lines = _lines(text[:size], dialect) + (not end)
     return Beginning(dialect, lead, record, end or dialect.end, names, lines, size)
+
+
+def _has_row_names(cuts: Sequence[Cut], dialect: Dialect) -> bool:
+    """Return whether rows begin with a name that has no column, as R writes them."""
+    header, *rows = [cut for cut in cuts if cut[0].strip()]
+    quote, width = dialect.quote, len(cells_of(header, dialect))
+    if not (quote and rows and header[0].count(quote) == 2 * width):
+        return False
+    cells = [cells_of(cut, dialect) for cut in rows if cut[3] is None]
+    names = {row[0] for row in cells}
+    return (
+        len(names) == len(rows)
+        and all(len(row) == width + 1 for row in cells)
+        and all(cut[0].startswith(quote) for cut in rows)
+    )
 
 
 def unique(names: Sequence[str]) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ def face_of(path: Path, kind: Kind | None = None) -> Face | None:
     pillow: Any = import_module("PIL.Image")
     operations: Any = import_module("PIL.ImageOps")
     try:
-        opens = opener_of(kind) if kind is HEIC else pillow.open
+        opens = opener_of(HEIC) if kind is HEIC else pillow.open
         with opens(path) as picture:
             picture.draft("RGB", (4 * _SIDE, 4 * _SIDE))
             whole = operations.exif_transpose(picture).convert("RGB")

@@ -1,6 +1,6 @@
 """Values inside of values: `image.url`, `images.0.src`, `images.src` of each of a list."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 
@@ -30,6 +30,27 @@ def chosen(fields: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """Return what a row holds under some names, those of nothing left out."""
     found = {name: dig(fields, name) for name in names}
     return {name: value for name, value in found.items() if value is not None or name in fields}
+
+
+def paths_to(value: Any, wanted: Callable[[Any], bool], most: int = 3) -> Iterator[str]:
+    """Yield how to get to each wanted value inside of one, each path of names once.
+
+    Args:
+        value: An object, or a list of objects.
+        wanted: Tells which are.
+        most: How deep they may be.
+
+    Example:
+        >>> list(paths_to([{"src": 1}, {"src": 2, "alt": None}], lambda value: value == 2))
+        ['src']
+    """
+    found: dict[str, None] = {}
+    for each in value if isinstance(value, list) else [value]:
+        if isinstance(each, Mapping) and most:
+            for name, inner in each.items():
+                below = [""] if wanted(inner) else paths_to(inner, wanted, most - 1)
+                found |= dict.fromkeys(f"{name}.{path}".rstrip(".") for path in below)
+    yield from found
 
 
 def _inside(value: Any, path: list[str]) -> Any:

@@ -126,6 +126,15 @@ class ParquetRows:
         """Return all columns of a row."""
         return row.fields if row.values is None else row.values
 
+    def first_of(self, column: str) -> Any:
+        """Return the first value of a column that holds any, among the first rows; None: none."""
+        try:
+            batch = next(self.file.iter_batches(16, columns=[column], use_threads=False), None)
+        except self.faults:
+            return None
+        held = () if batch is None or not batch.num_columns else batch.column(0)
+        return next((each.as_py() for each in held if each.is_valid), None)
+
     def _with_bytes(self, rows: Iterator[CatalogRow], batch: Any) -> Iterator[CatalogRow]:
         """Yield rows whose pictures are bytes as they stand in the file."""
         column = batch.column(batch.schema.names.index(self.raw))

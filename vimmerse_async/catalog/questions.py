@@ -15,7 +15,7 @@ from vimmerse_async.catalog.addresses import (
     split_rows,
 )
 from vimmerse_async.catalog.forms import TEXT_COLUMN, URL_COLUMN, is_address
-from vimmerse_async.catalog.nested import head_of
+from vimmerse_async.catalog.nested import head_of, paths_to
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.templates import Template
 from vimmerse_async.errors import InvalidRequestError, brief
@@ -245,9 +245,23 @@ class Questions:
         if len(found) == 1:
             return found[0]
         fact = "several columns hold URLs" if found else "no column holds URLs"
+        inside = {} if found else _that_hold_inside(free, sample)
+        if inside:
+            fact = "URLs are inside of columns only"
         raise InvalidRequestError(
-            f"{fact}; choose with --column: {_listed(found or free)}", field="column"
+            f"{fact}; choose with --column: {_listed(found or list(inside) or free)}",
+            field="column",
         )
+
+
+def _that_hold_inside(columns: Sequence[str], sample: Sequence[CatalogRow]) -> dict[str, None]:
+    """Return the paths to URLs that are inside of what columns hold."""
+    return {
+        f"{name}.{path}": None
+        for name in columns
+        for row in sample
+        for path in paths_to(row.fields.get(name), is_address)
+    }
 
 
 def repeated(key: str, row: CatalogRow) -> str:

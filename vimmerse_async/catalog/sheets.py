@@ -88,7 +88,9 @@ class Sheet:
         else:
             names = [name for name in names if name == self._sheet]
         for name in names:
-            rows: list[list[Any]] = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+            sheet = book.get_sheet_by_name(name)
+            rows: list[list[Any]] = sheet.to_python(skip_empty_area=False)
+            _fill_down(rows, sheet)
             if rows or self._sheet is not None:
                 return rows
         if self._sheet is not None:
@@ -194,3 +196,12 @@ def _value(cell: Any) -> Any:
     if isinstance(cell, timedelta):
         return plain(cell)
     return Moment.of(cell) if isinstance(cell, (date, time)) else plain(cell)
+
+
+def _fill_down(rows: list[list[Any]], sheet: Any) -> None:
+    """Give what stands in cells that are merged over several rows to each of these rows."""
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
+        if top == bottom or left != right:  # over columns, too: a heading
+            continue
+        for row in rows[top + 1 : bottom + 1]:
+            row[left] = rows[top][left]

@@ -32,11 +32,13 @@ from vimmerse_async.catalog.reading import Reader, Survey
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.texts import TextOptions, TextReader, open_file
 from vimmerse_async.errors import InvalidRequestError
+from vimmerse_async.kinds import SNIFFED, kind_of
 
 if TYPE_CHECKING:
     from vimmerse_async.catalog.parquet import ParquetRows
 
-_OTHERS = frozenset((".db", ".sqlite", ".numbers", ".xls", ".xlsb", ".zip"))
+_OTHERS = frozenset((".db", ".sqlite", ".numbers", ".xls", ".xlsb"))
+_ARCHIVES = frozenset((".zip", ".7z", ".rar", ".tar", ".tgz"))
 
 
 class CatalogSource:
@@ -280,7 +282,7 @@ class CatalogSource:
 
     def picture_columns(self, columns: Sequence[str]) -> list[str]:
         """Return the columns that hold pictures on this machine."""
-        return [name for name in columns if self._holds_pictures(name)]
+        return [name for name in columns if self._holds_pictures(name) and self._is_seen(name)]
 
     def _holds_pictures(self, column: str) -> bool:
         one = self if self.many is None else self.many.first
@@ -288,6 +290,14 @@ class CatalogSource:
             return True
         values = (row.fields.get(column) for row in self.sample)
         return any(is_local(each) for value in values for each in pictures_of(value))
+
+    def _is_seen(self, column: str) -> bool:
+        """Return whether bytes may be those of pictures: hashes and shapes are bytes, too."""
+        if self.many is not None:
+            with self.many.open(self.many.parts[0]) as first:
+                return first._is_seen(column)  # noqa: SLF001 - one of its own kind
+        held = None if self.parquet is None else self.parquet.first_of(column)
+        return not isinstance(held, bytes) or kind_of(held[:SNIFFED]) is not None
 
     def rows(self) -> Iterator[CatalogRow]:
         """Yield each row once."""
@@ -328,6 +338,8 @@ def is_picture_type(types: Any, column: str) -> bool:
         return False
     kind = types.field(column).type
     kind = getattr(kind, "value_type", kind)  # of a list of pictures
+    if str(kind).startswith("fixed_size_binary"):  # as of a UUID, or a time between two
+        return False
     names = {str(kind.field(place).name) for place in range(kind.num_fields)}
     return "binary" in str(kind).split("<")[0] or names == {"bytes", "path"}
 
@@ -368,6 +380,12 @@ def _check_name(name: str, form: TableFormat | None) -> None:
             field="source",
         )
     ending = ending_of(name)
+    if ending in _ARCHIVES and not Path(name).is_dir():
+        raise InvalidRequestError(
+            f"{name!a:.200} is an archive that may hold many files: unpack it, and name the "
+            "catalog in it; .gz, .bz2, .xz and .zst of one file are read",
+            field="source",
+        )
     if form is None and ending in _OTHERS:
         raise InvalidRequestError(
             f"{ending} files are not read; save the catalog as .csv, .jsonl, .parquet or .txt",
