@@ -14,7 +14,8 @@ latency, with room to spare, so that it stays out of the way.
     START  -- the server queues: waiting is 2/3 of latency ------> WINDOW, at twice what it works on
     RATE   -- refused at a level in flight that was not accepted
               lately, and not above the level refused before ----> WINDOW, below that level
-    WINDOW -- refused at a level that was accepted lately -------> RATE, at what was accepted
+    WINDOW -- refused at a level that was accepted lately -------> RATE, at what was accepted; but
+              a refusal that spoke for the window outweighs one that does not, twice at most
     WINDOW -- grown 1.25 times beyond the last refusal ----------> START: the limit has risen,
               unless it was a queue that set the window: there it falls again when a line forms
     any    -- probes were refused for longer than an answer takes:

@@ -38,6 +38,7 @@ RESTART = 1.25  # x the peak, and 2: nothing here explains that any more
 STALE = 1 / 64  # weight of the newest latency, as in a mean of 64
 RATE_STEEPNESS = 2.0  # as a ceiling's: what goes over a rate was saved, and is missed later
 RATE_ALONE = 0.4  # share of a request that a period adds to a rate where nobody else is
+TRUST = 2  # refusals that spoke for the window which outweigh as many that do not
 KNOWN = 100  # answers; a level that was refused before so many is looked beyond sooner:
 THIN = 0.5  # of a period
 BANNED = 0.88  # of the rate before a ban: another one costs more than what the rest could earn
@@ -91,6 +92,7 @@ class Suspicion:
         self._evidence, self._answered = Evidence(), Meter()
         self._latency = self._announced = self._work = self._answered_at = 0.0
         self._lined = self._is_first_guess = self._is_thin = False
+        self._trust = 0
         self._tie()
 
     def settle(self, snapshot: LimitSnapshot) -> None:
@@ -297,11 +299,9 @@ class Suspicion:
         self._lined = False
         self._is_thin = self.answers < KNOWN
         level = self._levels.beside(permit)
-        novel = level * ON_THE_WIRE > self._levels.top + 0.5
-        again = level <= self._levels.refused + 1
         if not self._evidence.is_enough(now):
             return
-        if self.suspect is not _NONE and novel and again:
+        if self._speaks_for_window(level):
             self.suspect, self._is_first_guess = _WINDOW, False
             self._window.cut(permit.level - 1)
             self._evidence.spent = False
@@ -310,6 +310,19 @@ class Suspicion:
             self.suspect = _RATE
             self._levels.top *= ERODE
         self._levels.refused = level
+
+    def _speaks_for_window(self, level: int) -> bool:
+        """Return whether a refusal at a level blames the window; one alone may be chance."""
+        novel = level * ON_THE_WIRE > self._levels.top + 0.5
+        again = level <= self._levels.refused + 1
+        if self.suspect is _NONE:
+            return False
+        if novel and again:
+            self._trust = min(TRUST, self._trust + 1) if self.suspect is _WINDOW else 0
+            return True
+        is_trusted = self.suspect is _WINDOW and self._trust > 0
+        self._trust = max(0, self._trust - 1)
+        return is_trusted
 
     def _cut_rate(self, sent: float) -> None:
         self._is_first_guess = self.suspect is _NONE
