@@ -7,6 +7,7 @@ import socket
 import statistics
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.control.limit import LimitSnapshot, Outcome
@@ -15,6 +16,10 @@ from vimmerse_async.sharing.desk import Desk
 from vimmerse_async.sharing.folder import find_place
 from vimmerse_async.sharing.gate import SharedGate
 from vimmerse_async.sharing.host import HostMeeting
+from vimmerse_async.sharing.redis_server import RedisMeeting
+
+if TYPE_CHECKING:
+    from vimmerse_async.sharing.meeting import Meeting
 
 COUNT = 2_000
 WINDOW = 8
@@ -44,7 +49,9 @@ async def _admissions(gate: Gate, count: int, at_once: int) -> float:
 
 
 def _shared(loop: asyncio.AbstractEventLoop) -> SharedGate:
-    meeting = HostMeeting(lambda: find_place("http://a", "a key"), "a measurement")
+    meeting: Meeting = HostMeeting(lambda: find_place("http://a", "a key"), "a measurement")
+    if url := os.environ.get("REDIS"):
+        meeting = RedisMeeting(url, "http://a", "a key")
     return SharedGate(meeting, _limit, loop.time)
 
 

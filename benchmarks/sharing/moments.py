@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.server import free_port
 from benchmarks.sharing.crowd import LATENCY, Crowd, account, counts
 
 WARM_UP, SECONDS = 10.0, 20.0
@@ -174,6 +176,32 @@ def costs() -> dict[str, float]:
     }
 
 
+def through_redis() -> dict[str, float]:
+    """The same through a Redis server beside."""
+    binary = shutil.which("valkey-server") or shutil.which("redis-server")
+    if binary is None:
+        raise SystemExit("neither valkey-server nor redis-server is there (Debian: redis-server)")
+    port, found = free_port(), dict[str, Any]()
+    words = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen([binary, *words], cwd=folder, stdout=subprocess.DEVNULL) as server,
+    ):
+        time.sleep(1.0)
+        for what in ("cpu", "way"):
+            said = subprocess.check_output(
+                [sys.executable, "-m", "benchmarks.sharing.admission", what],
+                env={**os.environ, "REDIS": f"redis://127.0.0.1:{port}/0"}, timeout=240,
+            )  # fmt: skip
+            found |= json.loads(said)
+        server.kill()
+    return {
+        "through Redis: CPU of 100 admissions a second, % of a core": 1e4
+        * found["shared, 1 at a time"],
+        "through Redis: release to admission, µs": 1e6 * found["release to admission"],
+    }
+
+
 def _leader(folder: str) -> int:
     for lock in (Path(folder) / "vimmerse").glob("*.lock"):
         if words := lock.read_text().split():
@@ -189,4 +217,5 @@ MOMENTS: dict[str, Callable[[], dict[str, float]]] = {
     "stopped": stopped,
     "blocked": blocked,
     "costs": costs,
+    "redis": through_redis,
 }

@@ -1,7 +1,8 @@
 """Processes that share one limit, in virtual time: the leader's real desk, and what members say.
 
-A record takes `WAY` seconds from process to process. A process may be killed: what it has under way
-goes on at the server, and where it led, another does so `TAKEOVER` seconds later.
+A record takes `way` seconds from process to process. A process may be killed: what it has under way
+goes on at the server, and where it led, another does so `TAKEOVER` seconds later. With a lease, a
+process uses a permit again without asking, so many times, until it expires.
 """
 
 import math
@@ -30,6 +31,7 @@ from vimmerse_async.sharing.records import (
 )
 
 WAY = 0.0002  # s
+EXPIRES = 2.0  # s
 TAKEOVER = 0.03  # s
 
 
@@ -41,6 +43,8 @@ class Permit:
     route: str
     probe: bool
     sent: float
+    used: int = 1
+    since: float = 0.0
 
 
 class Process:
@@ -58,15 +62,19 @@ class Process:
         self.held: dict[int, Permit] = {}
         self._host = host
         self._grants: deque[Record] = deque()
+        self._again: deque[Permit] = deque()
 
     def admit(self, now: float, route: str = "text") -> Permit | float:
         if self._host.joins(self):
             self._host.say(self, self._greeting(now))
+        if self._again:
+            return self._again.popleft()
         if not self._grants:
             return math.inf
         grant = self._grants.popleft()
         self._host.say(self, [Record(Kind.ASK, ROUTE_NUMBERS[route], lane=1, number=1)])
-        permit = self.held[grant.number] = Permit(grant.number, route, bool(grant.flag), now)
+        permit = Permit(grant.number, route, bool(grant.flag), now, since=now)
+        self.held[grant.number] = permit
         return permit
 
     def release(
@@ -79,7 +87,16 @@ class Process:
     ) -> None:
         if self.held.pop(permit.number, None) is not None:
             words = ROUTE_NUMBERS[permit.route], OUTCOME_NUMBERS[outcome], 0, permit.number
-            self._host.say(self, [Record(Kind.DONE, *words, latency, retry_after or 0.0)])
+            said = [Record(Kind.DONE, *words, latency, retry_after or 0.0)]
+            fresh = permit.used < self._host.lease and now - permit.since < EXPIRES
+            if outcome is Outcome.OK and fresh:
+                said.append(Record(Kind.HOLD, words[0], number=permit.number))
+                again = Permit(
+                    permit.number, permit.route, False, now, permit.used + 1, permit.since
+                )
+                self.held[permit.number] = again
+                self._again.append(again)
+            self._host.say(self, said)
 
     def hear(self, records: list[Record]) -> None:
         self._grants.extend(each for each in records if each.kind == Kind.GRANT)
@@ -102,8 +119,10 @@ class Process:
 class Host:
     """Processes that share, and whoever leads them."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, way: float = WAY, lease: int = 1) -> None:
         self.world = world
+        self.way = way
+        self.lease = lease
         self.clients: dict[Process, Client] = {}
         self._desk = self._open(0)
         self._leader: Process | None = None
@@ -155,7 +174,7 @@ class Host:
         """Carry what a process says to whoever leads now."""
         member = self._members.get(process)
         if member is not None:
-            when = self.world.now + WAY
+            when = self.world.now + self.way
             self.world.schedule(when, self._arrive, (self._desk, member, records))
 
     def _open(self, pid: int) -> Desk:
@@ -179,7 +198,7 @@ class Host:
             member.out.clear()
             process = whose.get(member)
             if process is not None:
-                self.world.schedule(now + WAY, self._tell, (self._desk, process, records))
+                self.world.schedule(now + self.way, self._tell, (self._desk, process, records))
 
     def _served_later(self, now: float, timer: float) -> None:
         if timer == self._timer and self._leader is not None:

@@ -1,9 +1,10 @@
 """Processes on one account in virtual time, strangers and sharing: a table and a picture.
 
-    python -m benchmarks.simulator.sharing [--write]
+    python -m benchmarks.simulator.sharing [--write] [--leases]
 
 The server is the one of `benchmarks.sharing`: answers take 0.3 to 1 s, refusals a millisecond.
-`--write` draws `docs/sharing.svg`.
+`--write` draws `docs/sharing.svg`; `--leases` compares a permit for each request with permits that
+a process uses again, where a record takes as long as through a Redis server.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from benchmarks.report import STYLE
 from benchmarks.sharing.crowd import LONGEST, SHORTEST, Score, jain
 from benchmarks.simulator.drive import Client, Habits, World
 from benchmarks.simulator.latency import Latency
-from benchmarks.simulator.processes import Host
+from benchmarks.simulator.processes import WAY, Host
 from benchmarks.simulator.servers import Bucket, Concurrency, Limiter, Server
 from vimmerse_async.control import AdaptiveLimit
 
@@ -50,9 +51,11 @@ def server(account: str) -> Server:
     )
 
 
-def populate(world: World, starts: list[float], *, shares: bool) -> list[Client]:
+def populate(
+    world: World, starts: list[float], *, shares: bool, way: float = WAY, lease: int = 1
+) -> list[Client]:
     """Begin a process at each of some moments."""
-    host = Host(world) if shares else None
+    host = Host(world, way, lease) if shares else None
     for start in starts:
         if host is not None:
             host.start(ENDLESS, start)
@@ -62,13 +65,19 @@ def populate(world: World, starts: list[float], *, shares: bool) -> list[Client]
 
 
 def crowd(
-    account: str, processes: int, *, shares: bool, seconds: float = SECONDS, seed: int = 100
+    account: str,
+    processes: int,
+    *,
+    shares: bool,
+    seconds: float = SECONDS,
+    seed: int = 100,
+    way: float = WAY,
+    lease: int = 1,
 ) -> Score:
     """Let processes work, and return what they had once the limit was found."""
     world = World(server(account), seed)
-    clients = populate(
-        world, [world.rng.uniform(0.0, 1.0) for _ in range(processes)], shares=shares
-    )
+    starts = [world.rng.uniform(0.0, 1.0) for _ in range(processes)]
+    clients = populate(world, starts, shares=shares, way=way, lease=lease)
     world.run(WARM_UP)
     sent, refused = _sums(clients)
     world.run(WARM_UP + seconds)
@@ -95,12 +104,32 @@ def table(seeds: range) -> Iterator[str]:
             cells = []
             for shares in (False, True):
                 found = [crowd(account, processes, shares=shares, seed=seed) for seed in seeds]
-                goodput, refused, fairness = (
-                    sum(getattr(each, name) for each in found) / len(found)
-                    for name in ("goodput", "refused", "fairness")
-                )
-                cells.append(f"{100 * goodput:.1f} / {100 * refused:.2f} / {fairness:.3f}")
+                cells.append(mean(found))
             yield f"| {account} | {processes} | {' | '.join(cells)} |"
+
+
+def mean(found: list[Score]) -> str:
+    """Return a cell: goodput %, refused %, Jain's index."""
+    goodput, refused, fairness = (
+        sum(getattr(each, name) for each in found) / len(found)
+        for name in ("goodput", "refused", "fairness")
+    )
+    return f"{100 * goodput:.1f} / {100 * refused:.2f} / {fairness:.3f}"
+
+
+def leases(seeds: range) -> Iterator[str]:
+    """Yield the lines of a table: one permit a request, and permits used again, by the way."""
+    yield "| account, 4 processes | a record takes, ms | 1 | 4 times | 16 times |"
+    yield "|---|---|---|---|---|"
+    for account in ("64 places", "8 places"):
+        for way in (0.0005, 0.002, 0.01):
+            cells = [
+                mean(
+                    [crowd(account, 4, shares=True, seed=each, way=way, lease=n) for each in seeds]
+                )
+                for n in (1, 4, 16)
+            ]
+            yield f"| {account} | {1000 * way:g} | {' | '.join(cells)} |"
 
 
 @attrs.frozen
@@ -195,10 +224,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--write", action="store_true", help="draw the picture")
+    parser.add_argument("--leases", action="store_true", help="compare permits that are used again")
     options = parser.parse_args()
     if options.write:
         TARGET.write_text(draw())
-    for line in table(range(100, 100 + options.seeds)):
+    tell = leases if options.leases else table
+    for line in tell(range(100, 100 + options.seeds)):
         print(line, flush=True)
 
 

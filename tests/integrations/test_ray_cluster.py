@@ -1,6 +1,7 @@
 """Ray Data on a cluster of two simulated nodes; needs the extra `ray`."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
@@ -120,6 +122,34 @@ def test_a_killed_node_costs_a_window(
     )
     check(tmp_path / "out", rows)
     assert 0 < answered(emulator) - rows <= window + unwritten
+
+
+def test_a_run_goes_on_after_a_lost_driver(
+    emulator: Emulator, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Killed in the middle, the same command asks what is in no file, on two CPUs, and no more."""
+    rows = 600
+    urls = [f"https://shop.example/{number}.jpg" for number in range(rows)]
+    (tmp_path / "in").mkdir()
+    parquet.write_table(pa.table({"image": urls}), tmp_path / "in" / "a.parquet")
+    script = Path(__file__).with_name("ray_resume.py")
+    words = [sys.executable, str(script), *(str(tmp_path / each) for each in ("in", "out", "done"))]
+    with subprocess.Popen(words, env=environment, start_new_session=True) as process:
+        until = time.monotonic() + 240
+        while answered(emulator) < rows / 2 and process.poll() is None:
+            assert time.monotonic() < until, "it did not begin"
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+    time.sleep(10.0)  # Ray's own processes see that the driver has gone
+    paid = answered(emulator)
+    files = list((tmp_path / "out").glob("*.parquet"))
+    written = sum(parquet.read_metadata(each).num_rows for each in files)
+    assert 0 < written < rows
+    subprocess.run(words, env=environment, check=True, timeout=240)
+    assert answered(emulator) - paid == rows - written
+    table = parquet.read_table(tmp_path / "out")
+    assert sorted(table.column("image").to_pylist()) == sorted(urls)
+    assert table.column("prompt").null_count == 0
 
 
 def test_small_blocks_are_joined(

@@ -1,5 +1,7 @@
 """Where the processes of one user meet."""
 
+import asyncio
+import errno
 import os
 import stat
 import threading
@@ -144,3 +146,39 @@ async def test_only_the_holder_that_hangs_is_overthrown(place: Path) -> None:
     hanging.close()
     assert first.is_held()
     first.close()
+
+
+async def test_a_leader_without_descriptors_waits_for_some(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who comes while a leader has no descriptor left is let in later, and no loop spins."""
+    monkeypatch.setattr("vimmerse_async.sharing.host.REST", 0.05)
+    meeting = HostMeeting(lambda: find_place(URL, KEY), "about")
+    claim = await meeting.claim()
+    assert claim is not None
+    came: list[object] = []
+    tried: list[int] = []
+    accept = claim._listener.accept
+
+    class Listener:
+        def __getattr__(self, name: str) -> object:
+            return getattr(listener, name)
+
+        def accept(self) -> object:
+            tried.append(1)
+            if len(tried) < 3:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return accept()
+
+    listener = claim._listener
+    claim._listener = Listener()  # type: ignore[assignment]
+    claim.open(lambda make: came.append(make(lambda _records: None, lambda: None)))
+    sock = dial(find_place(URL, KEY))
+    async with asyncio.timeout(5):
+        while not came:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert len(tried) == 3
+    for stream in came:
+        stream.close()  # type: ignore[attr-defined]
+    sock.close()
+    claim.close()

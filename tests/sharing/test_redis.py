@@ -17,6 +17,7 @@ from sharing_kit import KEY, wait_for
 from test_sharing_sessions import Thread
 
 from vimmerse_async import VimmerseSession, gather_prompts, refine_prompt
+from vimmerse_async.sharing.redis_server import LEASE, RedisMeeting
 
 BINARY = shutil.which("valkey-server") or shutil.which("redis-server")
 
@@ -113,6 +114,40 @@ def _keys(redis: Redis) -> list[bytes]:
     with client.Redis.from_url(redis.url) as connection:
         found: Any = connection.keys("*")
     return list(found)
+
+
+async def test_who_leaves_is_missed_at_once(server: ScriptedServer, redis: Redis) -> None:
+    """What a closed session had asked for waits no more: its places are not given to nobody."""
+    other = Thread(server, limit=2, share=redis.url)
+    try:
+        async with server.session(share=redis.url) as session:
+            await shares(session)
+            server.script = lambda request: Answer(value="a fox", delay=0.3)
+            texts = [f"a fox no. {number}" for number in range(40)]
+            there = other.run(gather_prompts(other.session, texts, option="RefinePrompt"))
+            await asyncio.sleep(0.2)
+            there.cancel()
+            await other.close()
+            async with asyncio.timeout(4):  # a silent member is given up after 5 s
+                assert await refine_prompt(session, "a hare") == "a fox"
+    finally:
+        if not other.session.closed:
+            await other.close()
+
+
+async def test_a_stopped_leader_has_lost_its_right(redis: Redis) -> None:
+    """A key that was not renewed in time is not led by, even before the server says so."""
+    meeting = RedisMeeting(redis.url, "http://a.example", KEY)
+    claim = await meeting.claim()
+    assert claim is not None
+    assert claim.is_held()
+    await asyncio.sleep(LEASE)
+    assert not claim.is_held()
+    second = await meeting.claim()
+    assert second is not None
+    await asyncio.to_thread(claim.close)
+    assert await meeting.claim() is None, "the old one took the right of the new one"
+    await asyncio.to_thread(second.close)
 
 
 async def test_a_server_that_goes_away_stops_nobody(

@@ -58,9 +58,17 @@ class Thread:
 
     async def close(self) -> None:
         await self.run(self.session.aclose())
+        await self.run(self._finish())
         self._loop.call_soon_threadsafe(self._loop.stop)
         await asyncio.to_thread(self._thread.join)
         self._loop.close()
+
+    @staticmethod
+    async def _finish() -> None:
+        """Let end what is ending, as `asyncio.run` does."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=5)
 
 
 async def joined(session: VimmerseSession) -> None:
@@ -90,6 +98,58 @@ async def test_threads_with_loops_of_their_own_share(server: ScriptedServer, pla
     finally:
         await other.close()
     assert server.most_in_flight <= 3
+
+
+async def test_sessions_of_one_loop_are_one_member(server: ScriptedServer, place: Path) -> None:
+    """Several sessions of an account in one loop have one gate; the last that closes leaves."""
+    server.script = lambda request: Answer(value="a fox", delay=0.02)
+    async with server.session(share="host", limit=2) as first:
+        async with server.session(share="host", limit=2) as second:
+            await joined(first)
+            assert first.gate is second.gate
+            texts = [[f"{name} no. {number}" for number in range(10)] for name in ("a", "b")]
+            await asyncio.gather(
+                gather_prompts(first, texts[0], option="RefinePrompt"),
+                gather_prompts(second, texts[1], option="RefinePrompt"),
+            )
+        assert await refine_prompt(first, "a hare")
+        sharing = first.statistics().sharing
+        assert sharing is not None
+        assert sharing.leader == os.getpid()
+    assert server.most_in_flight == 2
+
+
+async def test_a_wait_for_all_is_kept(server: ScriptedServer, place: Path) -> None:
+    """While a server asks everybody to wait, a process that shares asks for no permit."""
+    async with server.session(share="host") as session:
+        await joined(session)
+        gate = session.gate
+        gate.shut_until = asyncio.get_running_loop().time() + 0.3
+        begun = asyncio.get_running_loop().time()
+        assert await refine_prompt(session, "a fox")
+        assert asyncio.get_running_loop().time() - begun >= 0.3
+
+
+async def test_what_nobody_foresaw_is_no_end(
+    server: ScriptedServer, place: Path, warnings: Callable[[], list[str]]
+) -> None:
+    """A meeting place that fails in a way of its own leaves a process alone, and nobody waiting."""
+
+    class Broken:
+        scope, patience = "host", 1.0
+
+        async def claim(self) -> None:
+            raise RuntimeError("no idea")
+
+        connect = overthrow = claim
+
+        def holder(self) -> object:
+            return None
+
+    async with server.session(share=Broken()) as session:
+        assert await refine_prompt(session, "a fox")
+    assert len(warnings()) == 1
+    assert "RuntimeError: no idea" in warnings()[0]
 
 
 async def test_who_leaves_lets_another_lead(server: ScriptedServer, place: Path) -> None:

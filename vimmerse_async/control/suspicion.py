@@ -120,6 +120,8 @@ class Suspicion:
             self._latency, self.answers = snapshot.latency, FEW
         if snapshot.suspect == "rate":
             self._rate.resume(snapshot.rate, snapshot.peak, snapshot.climbed)
+        elif snapshot.suspect == "window" and snapshot.peak == math.inf:
+            self._window.settle(snapshot.window)
         else:
             self._window.resume(snapshot.window, snapshot.peak, snapshot.climbed)
         self.suspect, self._answered_at = Suspect(snapshot.suspect), now

@@ -131,7 +131,7 @@ def caption_dataset(
     prompt_column: str = "prompt",
     error_column: str = "error",
     session_options: Mapping[str, Any] | None = None,
-    num_cpus: float = 0.25,
+    num_cpus: float = 0,
 ) -> DatasetT:
     """Return a Ray dataset with a prompt or an error for each row; nothing runs before it is read.
 
@@ -151,7 +151,9 @@ def caption_dataset(
         error_column: The new column of reasons; null where there is an answer.
         session_options: Arguments for each actor's `VimmerseSession`; None: the environment of the
             cluster's nodes has the key. They travel through Ray: keep the key out of them.
-        num_cpus: What an actor takes of a node's CPUs, for Ray's planning.
+        num_cpus: What an actor takes of a node's CPUs, for Ray's planning. It waits for a server
+            nearly all the time; a part of a CPU that it took would be missed by tasks of Ray's that
+            need a whole one, such as the filter of finished rows, and both may wait for ever.
 
     Raises:
         InvalidRequestError: An argument cannot be sent with any row.

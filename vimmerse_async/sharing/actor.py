@@ -15,6 +15,7 @@ from vimmerse_async.hooks import logger
 from vimmerse_async.sharing.folder import CannotShareError
 from vimmerse_async.sharing.meeting import Claim, OnLost, OnMember, OnRecords
 from vimmerse_async.sharing.office import Office
+from vimmerse_async.sharing.outbox import Outbox
 from vimmerse_async.sharing.records import ProtocolError, Reader
 
 BEAT = 0.25
@@ -86,27 +87,10 @@ class RayChannel:
         self._on_records = on_records
         self._on_lost = on_lost
         self._name = uuid.uuid4().hex
-        self._out = bytearray()
-        self._soon = False
-        self._loop = asyncio.get_running_loop()
+        self._outbox = Outbox(self._say)
+        self.send: Callable[[bytes], None] = self._outbox.send
+        self.flush: Callable[[], None] = self._outbox.flush
         self._task: asyncio.Task[None] | None = None
-
-    def send(self, data: bytes) -> None:
-        """Say something at the end of this tick of the loop."""
-        self._out += data
-        if not self._soon:
-            self._soon = True
-            self._loop.call_soon(self.flush)
-
-    def flush(self) -> None:
-        """Say now what is to be said."""
-        self._soon = False
-        if not self._out or self._actor is None:
-            return
-        self._actor.say.remote(self._name, bytes(self._out))
-        self._out.clear()
-        if self._task is None:
-            self._task = self._loop.create_task(self._hear())
 
     def close(self) -> None:
         """Leave."""
@@ -118,6 +102,13 @@ class RayChannel:
         if self._task is not None:
             self._task.cancel()
             self._task = None
+
+    def _say(self, data: bytes) -> None:
+        if self._actor is None:
+            return
+        self._actor.say.remote(self._name, data)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._hear())
 
     async def _hear(self) -> None:
         reader = Reader()

@@ -153,8 +153,9 @@ class SharedGate(Gate):
         """Let the request go whose turn it is in a queue."""
         number = record.lane
         if number in self._asked:
-            self._asked[number] -= 1
-        waiter = self._first(self._lanes.get(number))
+            self._asked[number] = max(0, self._asked[number] - 1)  # one that is wanted no more
+        shut = self._clock() < self.shut_until
+        waiter = None if shut else self._first(self._lanes.get(number))
         if waiter is None:
             self._tell(Record(Kind.UNUSED, number=record.number))
             return
@@ -175,6 +176,8 @@ class SharedGate(Gate):
         if self.limit.own is not None:
             super()._serve()
         elif self._membership.is_joined:
+            if self._clock() < self.shut_until:
+                self._ask_again(self.shut_until - self._clock())
             for number in self._lanes:
                 self._ask(number)
 
@@ -182,7 +185,8 @@ class SharedGate(Gate):
         """Tell how many wait in a queue: never more than do, and not too many at a time."""
         lane, asked = self._lanes[number], self._asked.get(number, 0)
         room = self.limit.cap - self.in_flight - sum(self._asked.values()) + asked
-        wanted = max(0, min(lane.waiting, AHEAD, room))
+        shut = self._clock() < self.shut_until
+        wanted = 0 if shut else max(0, min(lane.waiting, AHEAD, room))
         if wanted == asked:
             return
         self._asked[number] = wanted

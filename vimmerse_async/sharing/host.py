@@ -7,6 +7,7 @@ same when a cleaner of temporary files was there.
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import socket
@@ -22,6 +23,9 @@ from vimmerse_async.sharing.stream import Stream
 LONGEST = 100
 """Bytes of a socket's address that every system takes."""
 BACKLOG = 128
+NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+REST = 0.5
+"""Seconds after which one that came is let in when there was no descriptor for it."""
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -76,13 +80,18 @@ class HostMeeting:
                 return None
             try:
                 listener = _listen(place)
+                try:
+                    claim = HostClaim(place, lock, listener)
+                except OSError:  # a cleaner was quicker
+                    listener.close()
+                    raise
             except OSError:
                 os.close(lock)
                 raise
             with contextlib.suppress(OSError):
                 os.ftruncate(lock, 0)
                 os.pwrite(lock, f"{os.getpid()} {self._about}\n".encode(), 0)
-            return HostClaim(place, lock, listener)
+            return claim
 
 
 class HostClaim:
@@ -94,6 +103,7 @@ class HostClaim:
         self._listener = listener
         self._inode = place.socket.stat().st_ino
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._resting: asyncio.TimerHandle | None = None
         forks.guard(lock)
         forks.guard(listener.fileno())
 
@@ -101,6 +111,11 @@ class HostClaim:
         """Let members come, in the running loop."""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._listener.fileno(), self._accept, on_member)
+
+    def _rest(self, on_member: OnMember) -> None:
+        assert self._loop is not None  # noqa: S101 - it is open
+        self._loop.remove_reader(self._listener.fileno())
+        self._resting = self._loop.call_later(REST, self.open, on_member)
 
     def is_held(self) -> bool:
         """Return whether lock and socket are still where others look for them."""
@@ -116,6 +131,8 @@ class HostClaim:
         """Let others lead; the lock's file stays, or two could hold one each."""
         if self._lock < 0:
             return
+        if self._resting is not None:
+            self._resting.cancel()
         if self._loop is not None:
             self._loop.remove_reader(self._listener.fileno())
         if self.is_held():
@@ -129,7 +146,9 @@ class HostClaim:
     def _accept(self, on_member: OnMember) -> None:
         try:
             sock, _ = self._listener.accept()
-        except OSError:  # it is gone again, or there is no descriptor for it right now
+        except OSError as error:
+            if error.errno in NO_ROOM:  # it would be called again at once
+                self._rest(on_member)
             return
         sock.setblocking(False)
         if not _is_own(sock):

@@ -118,6 +118,9 @@ class Membership:
                 await self._listen()
         except CannotShareError as error:
             self._go_alone(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, who waits is not to wait for ever
+            self._drop()
+            self._go_alone(f"{type(error).__name__}: {error}")
 
     async def _listen(self) -> None:
         while self._channel is not None:

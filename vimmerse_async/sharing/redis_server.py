@@ -9,11 +9,13 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
 from vimmerse_async.errors import ConfigurationError
 from vimmerse_async.sharing.meeting import Claim, OnLost, OnMember, OnRecords
+from vimmerse_async.sharing.outbox import Outbox
 from vimmerse_async.sharing.records import ProtocolError, Reader
 
 LEASE = 1.5
@@ -113,9 +115,20 @@ class Line:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, hear: Callable[[bytes], None], lose: Callable[[], None]) -> None:
-        """Tell what is heard, and once when nothing can be heard any more."""
-        self._task = asyncio.get_running_loop().create_task(self._live(hear, lose))
+    def start(
+        self,
+        hear: Callable[[bytes], None],
+        lose: Callable[[], None],
+        miss: Callable[[str], None],
+    ) -> None:
+        """Begin.
+
+        Args:
+            hear: Told what is heard.
+            lose: Called once when nothing can be heard any more.
+            miss: Told the channel that nobody hears any more.
+        """
+        self._task = asyncio.get_running_loop().create_task(self._live(hear, lose, miss))
 
     def say(self, where: str, data: bytes) -> None:
         """Say something soon."""
@@ -128,11 +141,16 @@ class Line:
             self._task.cancel()
             self._task = None
 
-    async def _live(self, hear: Callable[[bytes], None], lose: Callable[[], None]) -> None:
+    async def _live(
+        self,
+        hear: Callable[[bytes], None],
+        lose: Callable[[], None],
+        miss: Callable[[str], None],
+    ) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._hear(hear))
-                group.create_task(self._speak())
+                group.create_task(self._speak(miss))
         except* self._ends:
             self._task = None  # it ends by itself
             lose()
@@ -144,7 +162,7 @@ class Line:
         async for message in self._channel.listen():
             hear(message["data"])
 
-    async def _speak(self) -> None:
+    async def _speak(self, miss: Callable[[str], None]) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -153,7 +171,10 @@ class Line:
                 pipe = self._server.pipeline(transaction=False)
                 for where, data in out:
                     pipe.publish(where, data)
-                await pipe.execute()
+                heard = await pipe.execute()
+            for (where, _), by in zip(out, heard, strict=True):
+                if not by:
+                    miss(where)
 
 
 class RedisChannel:
@@ -163,30 +184,21 @@ class RedisChannel:
         self, line: Line, where: str, me: bytes, on_records: OnRecords, on_lost: OnLost
     ) -> None:
         self._line, self._where, self._me = line, where, me
-        self._reader, self._out = Reader(), bytearray()
+        self._reader, self._outbox = Reader(), Outbox(self._leave)
+        self.send: Callable[[bytes], None] = self._outbox.send
+        self.flush: Callable[[], None] = self._outbox.flush
         self._on_lost = on_lost
-        self._soon = self._is_closed = False
-        self._loop = asyncio.get_running_loop()
-        line.start(lambda data: self._heard(data, on_records), self._lose)
-
-    def send(self, data: bytes) -> None:
-        """Say something at the end of this tick of the loop."""
-        self._out += data
-        if not self._soon:
-            self._soon = True
-            self._loop.call_soon(self.flush)
-
-    def flush(self) -> None:
-        """Say now what is to be said."""
-        self._soon = False
-        if self._out and not self._is_closed:
-            self._line.say(self._where, self._me + bytes(self._out))
-        self._out.clear()
+        self._is_closed = False
+        line.start(lambda data: self._heard(data, on_records), self._lose, lambda _: self._lose())
 
     def close(self) -> None:
         """Leave."""
         self._is_closed = True
         self._line.close()
+
+    def _leave(self, data: bytes) -> None:
+        if not self._is_closed:
+            self._line.say(self._where, self._me + data)
 
     def _heard(self, data: bytes, on_records: OnRecords) -> None:
         if not self._is_closed:
@@ -194,7 +206,7 @@ class RedisChannel:
 
     def _lose(self) -> None:
         if not self._is_closed:
-            self._is_closed = True
+            self.close()
             self._on_lost()
 
 
@@ -212,6 +224,7 @@ class RedisClaim:
         self._make, self._give, self._errors = make, give, errors
         self._name, self._token = name, token
         self._held = True
+        self._until = time.monotonic() + LEASE
         self._members: dict[bytes, DeskChannel] = {}
         self._line: Line | None = None
         self._task: asyncio.Task[None] | None = None
@@ -221,8 +234,8 @@ class RedisClaim:
         self._task = asyncio.get_running_loop().create_task(self._lead(on_member))
 
     def is_held(self) -> bool:
-        """Return whether the key was renewed in time."""
-        return self._held
+        """Return whether the key was renewed in time; a process that was stopped has lost it."""
+        return self._held and time.monotonic() < self._until
 
     def close(self) -> None:
         """Let others lead."""
@@ -241,13 +254,14 @@ class RedisClaim:
                 channel = server.pubsub(ignore_subscribe_messages=True)
                 await channel.subscribe(f"{self._name}:desk")
             self._line = Line(self._make(), channel, self._errors)
-            self._line.start(lambda data: self._hear(data, on_member), self._lose)
+            self._line.start(lambda data: self._hear(data, on_member), self._lose, self._miss)
             while self._held:
                 await asyncio.sleep(RENEWED)
                 async with asyncio.timeout(TIMEOUT):
-                    lease = round(1000 * LEASE)
+                    lease, begun = round(1000 * LEASE), time.monotonic()
                     key = f"{self._name}:leader"
                     self._held = bool(await server.eval(_RENEW, 1, key, self._token, lease))
+                    self._until = begun + LEASE
         except self._errors:
             self._held = False
         finally:
@@ -259,7 +273,7 @@ class RedisClaim:
             return
         member = self._members.get(who)
         if member is None:
-            where = f"{self._name}:{who.hex()}"
+            where = self._channel_of(who)
             member = self._members[who] = DeskChannel(line, where, lambda: self._members.pop(who))
             known = member
 
@@ -270,8 +284,16 @@ class RedisClaim:
             on_member(make)
         member.take(data[_ID:])
 
+    def _channel_of(self, who: bytes) -> str:
+        return f"{self._name}:{who.hex()}"
+
     def _lose(self) -> None:
         self._held = False
+
+    def _miss(self, where: str) -> None:
+        who = bytes.fromhex(where.removeprefix(f"{self._name}:"))
+        if who in self._members:
+            self._members[who].lose()
 
 
 class DeskChannel:
@@ -291,6 +313,12 @@ class DeskChannel:
         try:
             self._on_records(self._reader.feed(data))
         except ProtocolError:
+            self.lose()
+
+    def lose(self) -> None:
+        """Take note that the member is gone."""
+        if not self._is_closed:
+            self.close()
             self._on_lost()
 
     def send(self, data: bytes) -> None:
