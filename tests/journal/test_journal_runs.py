@@ -247,6 +247,16 @@ async def test_C15_each_occurrence_is_asked_without_dedupe(server, path, journal
             assert [result.cached for result in results] == [True, True, True, False, True, False]
 
 
+async def test_each_run_of_an_open_journal_counts_anew(server, path, monkeypatch):
+    """Occurrences are those of one run, also where its objects lie where another's lay before."""
+    monkeypatch.setattr("vimmerse_async.batch.intake.id", lambda _: 7, raising=False)
+    async with server.session() as session, PromptJournal(path) as journal:
+        for _ in range(3):
+            rows = urls(1, 1, 2)
+            assert len(await gather_prompts(session, rows, journal=journal, dedupe=False)) == 3
+    assert len(server.requests) == 3
+
+
 async def test_questions_without_an_input_are_never_merged(server, path):
     """Two suggestions are two calls, and a resumed run knows how many it has."""
     answers = itertools.count()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import resource
 import socket
@@ -21,7 +22,7 @@ from vimmerse_async import (
     gather_prompts,
     refine_prompt,
 )
-from vimmerse_async.control import FixedLimit
+from vimmerse_async.control import FixedLimit, LimitSnapshot
 from vimmerse_async.sharing.folder import find_place
 from vimmerse_async.sharing.records import LAYOUT, VERSION, Kind, Record, pack
 
@@ -128,6 +129,18 @@ async def test_a_wait_for_all_is_kept(server: ScriptedServer, place: Path) -> No
         begun = asyncio.get_running_loop().time()
         assert await refine_prompt(session, "a fox")
         assert asyncio.get_running_loop().time() - begun >= 0.3
+
+
+async def test_what_an_earlier_run_learned_is_told_to_who_leads(
+    server: ScriptedServer, place: Path
+) -> None:
+    """A journal that is opened when the limit is shared already warms the limit of all up."""
+    async with server.session(share="host") as session:
+        await joined(session)
+        session.gate.limit.warm_up(LimitSnapshot(40.0, math.inf, 0, suspect="window"))  # type: ignore[attr-defined]
+        async with asyncio.timeout(10):
+            while session.statistics().limit.window != 40.0:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
 
 async def test_what_nobody_foresaw_is_no_end(

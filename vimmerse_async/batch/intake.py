@@ -4,6 +4,7 @@ Two tasks at most work here, however many rows there are: one looks groups up, a
 input one awaits its rows meanwhile. What the journal answers goes straight to the reader.
 """
 
+import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -29,6 +30,7 @@ GROUP = 256
 """Rows that are looked up at once."""
 ENOUGH = 8
 """Rows that there must be room for before more are pulled while others wait to be asked."""
+_numbers = itertools.count(1)
 
 
 class Intake:
@@ -54,7 +56,7 @@ class Intake:
         self._journal = journal
         self._pipeline = pipeline
         self._changed = pipeline.changed
-        self._counter = f"run_{id(self)}"
+        self._counter = f"run_{next(_numbers)}"  # an id() comes again when its object is gone
         self._pulled: deque[Row] = deque()
         self._ready: deque[Row] = deque()
         self._looked = False

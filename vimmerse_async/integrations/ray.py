@@ -6,6 +6,7 @@ rows at a time and hands them back in small blocks, so that its death repeats th
 Blocks come in exactly that size: every task costs Ray milliseconds, however few rows it has.
 """
 
+import asyncio
 import uuid
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
@@ -67,6 +68,7 @@ class Captioner:
         self._task = task
         options: dict[str, Any] = {"share": task.share, **task.session}
         self.session: VimmerseSession = VimmerseSession(**options)
+        self._opening = asyncio.Lock()
         self._entered = False
         self._stopped: BatchStoppedError | None = None
 
@@ -75,12 +77,13 @@ class Captioner:
         import pyarrow as pa  # noqa: PLC0415 - comes with Ray
 
         self._check(block.column_names)
-        if not self._entered:
-            self._entered = True
-            await self.session.__aenter__()
-            if "limit" not in self._task.session:
-                limit = self.session.gate.limit
-                limit.cap = min(limit.cap, self._task.window)
+        async with self._opening:  # blocks come at once, and each needs it open
+            if not self._entered:
+                await self.session.__aenter__()
+                self._entered = True
+                if "limit" not in self._task.session:
+                    limit = self.session.gate.limit
+                    limit.cap = min(limit.cap, self._task.window)
         prompts, errors = await self._ask(block.column(self._task.column).to_pylist())
         for name, values in (
             (self._task.prompt_column, prompts),

@@ -137,7 +137,8 @@ class SharedLimit:
 
     def warmth(self) -> bytes:
         """Return what was learned before, to be told to a leader that has learned nothing."""
-        known = self._warm if self.standing is None else self.standing.limit
+        told = None if self.standing is None else self.standing.limit
+        known = self._warm if told is None or told.suspect is None else told
         if known is None or known.suspect is None:
             return b""
         suspect = SUSPECTS.index(known.suspect)
