@@ -2,12 +2,15 @@
 
 from random import Random
 
+import attrs
 import pytest
 
+from benchmarks.sharing.crowd import jain
 from benchmarks.simulator.drive import World
 from benchmarks.simulator.processes import Host
+from benchmarks.simulator.scenarios import steps
 from benchmarks.simulator.servers import Concurrency
-from benchmarks.simulator.sharing import crowd, server
+from benchmarks.simulator.sharing import crowd, populate, server
 
 
 @pytest.mark.parametrize("processes", [2, 16])
@@ -37,3 +40,16 @@ def test_kills_cost_little() -> None:
         host.kill(leader if leader is not None and kill % 2 else others[0], now)
         host.start(10**6, now + 0.03)
     assert (worked.given - before) / (64 * (now - 10.0)) > 0.86
+
+
+def test_a_limit_that_changes_is_followed_by_all() -> None:
+    """64 places become 32 and 64 again: all know within ten seconds, and have equal parts."""
+    places = steps((0.0, 64), (20.0, 32), (40.0, 64))
+    world = World(attrs.evolve(server("64 places"), limiters=(Concurrency(places),)), 1)
+    clients = populate(world, [0.0] * 4, shares=True)
+    for begin, end, allowed in ((10.0, 20.0, 64), (25.0, 40.0, 32), (50.0, 60.0, 64)):
+        world.run(end)
+        had = [sum(begin < when <= end for when in each.finished) for each in clients]
+        assert sum(had) * 0.65 > 0.65 * allowed * (end - begin)
+        assert jain({str(each): count for each, count in enumerate(had)}, list("0123")) > 0.99
+    assert sum(each.refused for each in clients) < 0.02 * sum(each.sent for each in clients)

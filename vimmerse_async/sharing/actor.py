@@ -88,9 +88,15 @@ class RayChannel:
         self._on_lost = on_lost
         self._name = uuid.uuid4().hex
         self._outbox = Outbox(self._say)
-        self.send: Callable[[bytes], None] = self._outbox.send
-        self.flush: Callable[[], None] = self._outbox.flush
         self._task: asyncio.Task[None] | None = None
+
+    def send(self, data: bytes) -> None:
+        """Say something at the end of this tick of the loop."""
+        self._outbox.send(data)
+
+    def flush(self) -> None:
+        """Say now what is to be said."""
+        self._outbox.flush()
 
     def close(self) -> None:
         """Leave."""

@@ -185,11 +185,17 @@ class RedisChannel:
     ) -> None:
         self._line, self._where, self._me = line, where, me
         self._reader, self._outbox = Reader(), Outbox(self._leave)
-        self.send: Callable[[bytes], None] = self._outbox.send
-        self.flush: Callable[[], None] = self._outbox.flush
         self._on_lost = on_lost
         self._is_closed = False
         line.start(lambda data: self._heard(data, on_records), self._lose, lambda _: self._lose())
+
+    def send(self, data: bytes) -> None:
+        """Say something at the end of this tick of the loop."""
+        self._outbox.send(data)
+
+    def flush(self) -> None:
+        """Say now what is to be said."""
+        self._outbox.flush()
 
     def close(self) -> None:
         """Leave."""
