@@ -74,6 +74,14 @@ class Member:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
+    def has_ended(self) -> bool:
+        """Return whether nothing of it is left but what its parent asks for."""
+        try:
+            state = Path(f"/proc/{self.pid}/stat").read_text()
+        except OSError:
+            return True
+        return state.rpartition(")")[2].split()[0] in {"Z", "X"}
+
     def found(self, patience: float = 60.0) -> dict[str, Any]:
         """Wait until it has ended and return what it found."""
         wait_for(self._report.exists, patience)

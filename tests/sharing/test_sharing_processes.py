@@ -4,6 +4,7 @@ import contextlib
 import random
 import signal
 import sqlite3
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,7 @@ def test_two_hundred_kills(tmp_path: Path) -> None:
             for name in names
         ]
         members = [nursery.start(tmp_path, **job) for job in jobs]
+        time.sleep(5.0)
         for kill in range(200):
             nursery.counts(reset=True)
             time.sleep(choice.uniform(0.3, 1.5))
@@ -107,6 +109,7 @@ def test_two_hundred_kills(tmp_path: Path) -> None:
             leads = [member.pid == leader_of(tmp_path) for member in members]
             place = leads.index(kill % 2 == 0) if len(set(leads)) == 2 else 0
             members[place].send(signal.SIGKILL)
+            wait_for(members[place].has_ended)  # it has its journal until then
             members[place] = nursery.start(tmp_path, **jobs[place])
         found = [member.found(600.0) for member in members]
     for job in jobs:
@@ -116,4 +119,5 @@ def test_two_hundred_kills(tmp_path: Path) -> None:
     assert all(each["failed"] == 0 for each in found)
     assert not any("not shared" in member.said() for member in members)
     assert peak <= 64
-    assert sum(goods) / len(goods) > 0.7  # a fourth of the processes is always new
+    sys.stderr.write(f"goodput while a process dies each .9 s: {sum(goods) / len(goods):.3f}\n")
+    assert sum(goods) / len(goods) > 0.7  # where the machine has much else to do
