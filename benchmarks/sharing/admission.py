@@ -28,7 +28,7 @@ AT_ONCE = (1, 2 * WINDOW)
 
 def _limit() -> AdaptiveLimit:
     limit = AdaptiveLimit()
-    limit.resume(LimitSnapshot(WINDOW, 1e6, 0, suspect="window", latency=1e-5))
+    limit.resume(LimitSnapshot(WINDOW, 1e6, 0, suspect="window", latency=1e-5), time.monotonic())
     return limit
 
 
@@ -104,7 +104,7 @@ async def _way(count: int) -> dict[str, float]:
     made = Desk.__init__
 
     def one_place(desk: Desk, limit: AdaptiveLimit, *about: object) -> None:
-        limit.resume(LimitSnapshot(1, 1e6, 0, suspect="window", latency=1e-5))
+        limit.resume(LimitSnapshot(1, 1e6, 0, suspect="window", latency=1e-5), time.monotonic())
         made(desk, limit, *about)  # type: ignore[arg-type]
 
     Desk.__init__ = one_place  # type: ignore[assignment, method-assign]
