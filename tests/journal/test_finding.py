@@ -77,6 +77,20 @@ def test_every_line_is_found_at_once_while_the_index_lags(path: Path) -> None:
         assert len(finder.find([_question(number) for number in range(4 * LAG)])) == 4 * LAG
 
 
+def test_new_lines_alone_are_one_statement(path: Path) -> None:
+    """A commit of new lines takes the interpreter's lock from the loop once, not once a line."""
+    with closing(_open(path)) as connection:
+        commits = Commits(connection)
+        made: list[str] = []
+        connection.set_trace_callback(made.append)
+        commits.write([_line(number, is_new=True) for number in range(LAG - 1)])
+        assert len(made) == 1
+        connection.set_trace_callback(None)
+        lines = connection.execute("SELECT line, question, prompt FROM results").fetchall()
+        wanted = [(n + 1, _question(n), f"about {n}") for n in range(LAG - 1)]
+        assert lines == wanted
+
+
 def test_what_a_kill_left_out_of_the_index_is_put_in(path: Path) -> None:
     """The next writer catches up, and asks for no question twice."""
     with closing(_open(path)) as writer:

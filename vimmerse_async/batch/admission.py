@@ -60,8 +60,12 @@ class Admission:
         return True
 
     def granted(self) -> Permit | None:
-        """Take a permit that another worker got; None when there is none."""
-        return self._granted.popleft() if self._granted else None
+        """Take a permit that another worker got; None when there is none, or the disk is behind."""
+        permit = self._granted.popleft() if self._granted else None
+        if permit is None or not (self._pipeline.recorded and self._pipeline.is_behind()):
+            return permit
+        self.give_up(permit)
+        return None
 
     async def permit(self, row: Row) -> Permit | None:
         """Return a permit for a row when it is its turn; None when it is not to be asked here.

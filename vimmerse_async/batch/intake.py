@@ -42,11 +42,7 @@ class Intake:
         journal: What answers them.
         pipeline: Takes what is answered or refused, and tells what is under way.
 
-    Attributes:
-        is_async: True: rows have to be awaited.
     """
-
-    is_async = True
 
     def __init__(
         self, source: RowSource, plan: BatchPlan, journal: PromptJournal, pipeline: Pipeline
@@ -61,6 +57,11 @@ class Intake:
         self._ready: deque[Row] = deque()
         self._looked = False
         self._halted = False
+
+    @property
+    def is_async(self) -> bool:
+        """True while the next row has to be awaited: no permit is to wait for it."""
+        return not self._ready
 
     @property
     def error(self) -> Exception | None:

@@ -50,6 +50,7 @@ class Ledger:
 
     remembers = True
     _pipeline: Pipeline
+    _acknowledge: Done
     _run: int
     _timer: asyncio.TimerHandle
     _deaf: Callable[[], None]
@@ -80,7 +81,7 @@ class Ledger:
         self._run = self._journal.begin_run(self._options, self._began)
         self._warm_up()
         self.cover(1)
-        self._pipeline = pipeline
+        self._pipeline, self._acknowledge = pipeline, pipeline.acknowledge
         self._deaf = self._journal.listen(pipeline.lose)
         self._timer = self._loop.call_later(SAMPLE, self._sample_again)
         return pipeline.changed.notify_all
@@ -103,7 +104,7 @@ class Ledger:
         Raises:
             JournalError: It cannot be written.
         """
-        self._add(row, result, result.error, self._pipeline.acknowledge)
+        self._add(row, result, result.error, self._acknowledge)
 
     def abandon(self, row: Row, attempts: Attempts, elapsed: float) -> None:
         """Note a row whose call was cancelled: it may have been charged, and is asked again."""
@@ -116,6 +117,14 @@ class Ledger:
     def cover(self, under_way: int) -> None:
         """Note what a kill may cost: as many again, before they are under way, too."""
         self._note(2 * under_way)
+
+    def expect(self, window: int) -> None:
+        """Note how many results a commit may wait for: as many as may be recorded at once."""
+        self._journal.expect(window)
+
+    def hurry(self) -> None:
+        """Write what is recorded now: no more results are to come."""
+        self._journal.hurry()
 
     def close(self, outcome: str) -> None:
         """Note the end of the run."""

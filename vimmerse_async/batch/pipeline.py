@@ -109,6 +109,7 @@ class Pipeline:
         self.delivered: int = 0
         self.outcomes: dict[str, int] = {"answered": 0, "failed": 0, "cached": 0}
         self.size: int = 1
+        self._window = 1
         self.pool: WorkerPool = pool
         self.changed: Notification = Notification()
         self.sharing: Sharing = Sharing(keep=not (plan.ledger.remembers or sink.streams))
@@ -188,12 +189,20 @@ class Pipeline:
             for other in self.sharing.finish(row, result) or ():
                 self._deliver(shared(other, result))
 
-    def acknowledge(self, about: tuple[Row, PromptResult]) -> None:
-        """Take the word of the disk that it has a row's result."""
-        self.settle(*about)
+    def acknowledge(self, about: list[tuple[Row, PromptResult]]) -> None:
+        """Take the word of the disk that it has the results of rows."""
+        raised: BaseException | None = None
+        for row, result in about:
+            try:
+                self.settle(row, result)
+            except BaseException as error:  # noqa: BLE001 - raised when the others have their word
+                raised = raised or error
+        self._widen_window()
         self.changed.notify_all()
         if not self.recorded:
             self._idle()
+        if raised is not None:
+            raise raised
 
     def lose(self, error: JournalError) -> None:
         """Take the word of the disk that it has nothing more, and never will."""
@@ -208,7 +217,7 @@ class Pipeline:
 
     def is_behind(self) -> bool:
         """Return whether nothing new may begin: a kill could cost two windows, or it is paused."""
-        return self.paused or self.in_flight + self.recorded >= 2 * self.size
+        return self.paused or self.in_flight + self.recorded >= 2 * self._window
 
     def wake(self) -> None:
         """Let all that wait for room look again."""
@@ -216,7 +225,15 @@ class Pipeline:
         self.changed.notify_all()
 
     def _widen(self, size: int) -> None:
-        self.size = max(self.size, size)
+        if size > self.size:
+            self.size = size
+            self._widen_window()
+
+    def _widen_window(self) -> None:
+        window = self.allowed()
+        if window != self._window:
+            self._window = window
+            self._ledger.expect(window)
 
     def _deliver(self, result: PromptResult) -> None:
         if self._on_result is not None:

@@ -209,6 +209,8 @@ class Run:
             while permit is not None or await self._source.room(self._pipeline):
                 row = self._source.take()  # at once after `room`, or others would overfill it
                 if row is None and self._source.is_async:
+                    self._admission.give_up(permit)
+                    permit = None
                     row = await self._source.take_later()
                 if row is None:
                     return None
@@ -236,7 +238,11 @@ class Run:
         self._end_if_done()
 
     def _end_if_done(self) -> None:
-        if not self._pool.working and not self._background and not self._pipeline.recorded:
+        if self._pool.working or self._background:
+            return
+        if self._pipeline.recorded:
+            self._ledger.hurry()  # nothing comes for which the disk could wait
+        else:
             self._fail(self._source.error)
             self._outcome = self._how_it_ended()
             self._sink.finish()

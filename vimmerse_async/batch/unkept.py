@@ -51,5 +51,11 @@ class Unkept:
     def cover(self, under_way: int) -> None:
         """Keep nothing of how many calls are under way."""
 
+    def expect(self, window: int) -> None:
+        """Do nothing: nothing waits."""
+
+    def hurry(self) -> None:
+        """Do nothing: nothing waits."""
+
     def close(self, outcome: str) -> None:
         """Keep nothing of the end."""

@@ -8,6 +8,7 @@ table. SQLite keeps the index, of the lines that are `placed`, whatever else wri
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -18,14 +19,15 @@ from vimmerse_async.journal.finding import FIND_LINES, find_placed
 LAG = 4096
 """Lines that the index may lag behind."""
 GROUP = 256
-"""Entries of one commit at most: their acknowledgement is one step of the event loop."""
-CHUNK = 32
-"""Entries of one statement: on every step of SQLite its thread gives the interpreter away, and
-waits to get it back."""
+"""Entries from which on a commit takes no more: their acknowledgement is one step of the loop."""
+CHUNK = 256
+"""Lines of one statement at most. On every step of SQLite its thread gives the interpreter away,
+and waits to get it back: so new lines alone, as they mostly are, are one statement and a commit."""
 CACHE = 8192
 """Kilobytes of pages in memory at most: those of the index that are changed together."""
 
-Done = Callable[[Any], None]
+Done = Callable[[list[Any]], None]
+"""Is told of entries that are on disk, of those that came together at once."""
 
 _FIND_LAG = "SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = 'placed'"
 """Whether the index may lag: in a journal that was made with schema 3 or before it never does."""
@@ -35,7 +37,10 @@ _UPDATE = (
     f"({', '.join('?' * (len(schema.RESULT_COLUMNS) - 1))}) "
     "WHERE rowid = ? AND question = ? AND state <> 'answered'"
 )
-_STATEMENTS: dict[int, str] = {}
+_WIDTH = len(schema.RESULT_COLUMNS)
+_ERROR = slice(3, 6)
+"""Where the columns of the error stand."""
+_NO_ERROR = (None, None, None)
 
 
 @attrs.define(eq=False)
@@ -45,8 +50,8 @@ class JournalEntry:
     Attributes:
         what: "results" for a line of that table, else an SQL statement.
         values: The line's columns, or the statement's parameters.
-        done: Called in the event loop, with `about`, when it is on disk; None: nobody waits.
-        about: What `done` gets.
+        done: Called in the event loop, when it is on disk; None: nobody waits.
+        about: What `done` gets, in a list with those of its neighbours that have the same.
         is_new: True for a line about a question that is certainly not in the table.
     """
 
@@ -84,6 +89,8 @@ class Commits:
         if not lines and len(others) == 1:
             execute(others[0].what, others[0].values)
             return
+        if not others and self._put_new(lines):
+            return
         execute("BEGIN IMMEDIATE")
         self._put(lines)
         for entry in others:
@@ -100,6 +107,17 @@ class Commits:
         """
         if self._tail:
             self._place(min(self._tail.values()))
+
+    def _put_new(self, lines: list[JournalEntry]) -> bool:
+        """Write lines in one statement, which is a commit; False: it takes more than that."""
+        alone = self._lags and 0 < len(lines) <= CHUNK and len(self._tail) + len(lines) < LAG
+        if not alone or not all(line.is_new for line in lines):
+            return False
+        new = {line.values[0]: line.values for line in lines}
+        if len(new) < len(lines):
+            return False
+        self._append(new)
+        return True
 
     def _put(self, lines: list[JournalEntry]) -> None:
         places = self._known(lines)
@@ -131,12 +149,11 @@ class Commits:
     def _append(self, new: dict[bytes, tuple[Any, ...]]) -> dict[bytes, int]:
         """Write new lines, and return where they are."""
         places: dict[bytes, int] = {}
-        placed = None if self._lags else 1
         lines = list(new.values())
         for start in range(0, len(lines), CHUNK):
             chunk = lines[start : start + CHUNK]
-            values = [value for line in chunk for value in (*line, placed)]
-            last = self._connection.execute(_statement(len(chunk)), values).lastrowid or 0
+            statement, values = _insertion(chunk, "NULL" if self._lags else "1")
+            last = self._connection.execute(statement, values).lastrowid or 0
             first = last - len(chunk) + 1
             places.update((line[0], first + place) for place, line in enumerate(chunk))
         if self._lags:
@@ -161,10 +178,32 @@ class Commits:
             self._place(first)
 
 
-def _statement(lines: int) -> str:
-    found = _STATEMENTS.get(lines)
-    if found is None:
-        places = ", ".join(["(" + "?, " * len(schema.RESULT_COLUMNS) + "?)"] * lines)
-        found = f"INSERT INTO results ({_NAMES}, placed) VALUES {places}"  # noqa: S608 - ours
-        _STATEMENTS[lines] = found
-    return found
+def _insertion(lines: list[tuple[Any, ...]], placed: str) -> tuple[str, list[Any]]:
+    """Return the statement that inserts lines, and its parameters.
+
+    Python's module looks for an adapter of each `None` and each `bytes`, which takes longer than
+    all else: answers, which have no error, leave it out.
+    """
+    well = all(line[_ERROR] == _NO_ERROR for line in lines)
+    values: list[Any] = []
+    for line in lines:
+        values.append(bytearray(line[0]))
+        values += line[1 : _ERROR.start]
+        values += line[_ERROR.stop :] if well else line[_ERROR.start :]
+    width = len(values) // len(lines)
+    size = 1 << (len(lines) - 1).bit_length()  # few sizes are few statements to keep
+    values += [0] * (width * (size - len(lines)))
+    return _statement(size, width, placed), values
+
+
+@lru_cache(maxsize=32)
+def _statement(size: int, width: int, placed: str) -> str:
+    """Return what inserts so many lines; those without a question fill it up, and are none."""
+    lines = ", ".join(["(" + ", ".join("?" * width) + ")"] * size)
+    given = [f"column{place + 1}" for place in range(width)]
+    if width < _WIDTH:
+        given[_ERROR.start : _ERROR.start] = ["NULL"] * len(_NO_ERROR)
+    return (
+        f"INSERT INTO results ({_NAMES}, placed) "  # noqa: S608 - ours
+        f"SELECT {', '.join(given)}, {placed} FROM (VALUES {lines}) WHERE column1 <> 0"
+    )

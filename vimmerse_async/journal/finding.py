@@ -41,7 +41,7 @@ def find_placed(
     return connection.execute(
         f"WITH wanted (one) AS (VALUES {marks}) SELECT question, {columns} "  # noqa: S608 - ours
         "FROM wanted CROSS JOIN results ON question = one AND placed IS NOT NULL",
-        [*questions, *[None] * (size - len(questions))],
+        [*map(bytearray, questions), *[0] * (size - len(questions))],  # `bytes` are looked at twice
     ).fetchall()
 
 

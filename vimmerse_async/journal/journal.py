@@ -171,18 +171,23 @@ class PromptJournal:
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def end(error: JournalError | None) -> None:
+        def fail(error: JournalError) -> None:
             if not done.done():
-                done.set_result(None) if error is None else done.set_exception(error)
+                done.set_exception(error)
+
+        def end(_: list[None]) -> None:
+            if not done.done():
+                done.set_result(None)
 
         if self._failure is not None:
             raise self._failure
-        self._listeners.append(end)
+        self._listeners.append(fail)
         try:
             self.put(JournalEntry("SELECT 1", (), end, None))
+            self.hurry()
             await done
         finally:
-            self._listeners.remove(end)
+            self._listeners.remove(fail)
 
     def put(self, entry: JournalEntry) -> None:
         """Queue an entry to be written; returns at once.
@@ -196,7 +201,17 @@ class PromptJournal:
             raise JournalError(
                 "a journal is used inside `async with PromptJournal(…)`", kind="write"
             )
-        self._writer.put(entry)
+        self._writer.handover.put(entry)
+
+    def hurry(self) -> None:
+        """Have what was put in written now, without waiting for more of it."""
+        if self._writer is not None:
+            self._writer.handover.flush()
+
+    def expect(self, together: int) -> None:
+        """Note how many results may wait to be written before nothing new is begun."""
+        if self._writer is not None:
+            self._writer.handover.expect(together)
 
     def uploaded(self, digest: bytes) -> str | None:
         """Return the address of an upload by the digest of its bytes; None when there is none."""
@@ -234,7 +249,7 @@ class PromptJournal:
             JournalEntry(
                 "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)",
                 (digest, url, asset_id, time.time()),
-                self._forget_upload,
+                self._forget_uploads,
                 digest,
             )
         )
@@ -291,8 +306,8 @@ class PromptJournal:
 
         Args:
             values: The columns of the table `results`.
-            done: Called with `about` when the result is on disk; None: nobody waits.
-            about: What `done` gets.
+            done: Called when the result is on disk; None: nobody waits.
+            about: What `done` gets, in a list.
         """
         is_new = self._newness is not None and self._newness.add(values[0])
         self.put(JournalEntry("results", values, done, about, is_new))
@@ -345,8 +360,9 @@ class PromptJournal:
         for listener in list(self._listeners):
             listener(error)
 
-    def _forget_upload(self, digest: bytes) -> None:
-        self._uploads.pop(digest, None)
+    def _forget_uploads(self, digests: list[bytes]) -> None:
+        for digest in digests:
+            self._uploads.pop(digest, None)
 
 
 def _named(origin: str) -> str:

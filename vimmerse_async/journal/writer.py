@@ -1,7 +1,7 @@
 """The one thread that writes a journal: whatever has come meanwhile becomes one commit.
 
-The event loop never waits for it: it puts entries into a queue and is told of commits by one
-callback each. After the first failure nothing is written any more.
+The event loop never waits for it: it hands over entries, a commit's worth at once, and is told of
+commits by one callback each. After the first failure nothing is written any more.
 """
 
 import asyncio
@@ -10,6 +10,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
@@ -19,17 +21,16 @@ import attrs
 from vimmerse_async.errors import JournalError
 from vimmerse_async.journal import schema
 from vimmerse_async.journal.commits import GROUP, Commits, JournalEntry
+from vimmerse_async.journal.handover import Handover
 from vimmerse_async.journal.lookup import Lookup
 from vimmerse_async.journal.place import Place, cut
 
-ENOUGH = 24
-"""Entries for which a commit does not wait."""
-LINGER = 4
-"""Milliseconds that it waits for them at most; an answer takes a hundred times as long."""
 BUSY = 10.0
 """Seconds to wait for another program that writes to the same database."""
 
 Synchronous = Literal["full", "normal"]
+
+_done_of = attrgetter("done")
 
 
 @attrs.frozen
@@ -72,6 +73,7 @@ class JournalWriter(threading.Thread):
             `lookup`.
         facts: What the database said.
         lookup: The thread that reads.
+        handover: Takes what is to be written.
     """
 
     path: Path
@@ -93,9 +95,9 @@ class JournalWriter(threading.Thread):
         self._unmake = False
         self._synchronous = synchronous
         self._failed = failed
-        self._queue: SimpleQueue[JournalEntry | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[JournalEntry] | None] = SimpleQueue()
         self._broken = False
-        self.put: Callable[[JournalEntry | None], None] = self._queue.put
+        self.handover: Handover = Handover(loop, self._queue.put)
 
     def end(self, *, unmake: bool = False) -> None:
         """Write what is queued, then give everything back and end.
@@ -104,6 +106,7 @@ class JournalWriter(threading.Thread):
             unmake: True removes a file that was made here: nobody has used it.
         """
         self._unmake = unmake
+        self.handover.flush()
         self._queue.put(None)
 
     def run(self) -> None:
@@ -122,8 +125,10 @@ class JournalWriter(threading.Thread):
             try:
                 commits = Commits(connection)
                 self._tell(_end_future, (self.opened, None))
-                while self._write(connection, commits, place, self._gather()):
-                    pass
+                ended = False
+                while not ended:
+                    entries, ended = self._gather()
+                    self._write(connection, commits, place, entries)
                 if not self._broken:
                     with contextlib.suppress(sqlite3.Error):  # the next run catches up
                         commits.close()
@@ -155,30 +160,26 @@ class JournalWriter(threading.Thread):
             raise
         return connection
 
-    def _gather(self) -> list[JournalEntry | None]:
-        entries = [self._queue.get()]
-        if entries[0] is not None and entries[0].done is not None:
-            self._linger()
+    def _gather(self) -> tuple[list[JournalEntry], bool]:
+        """Return what is to be written next, and whether that is the last."""
+        entries: list[JournalEntry] = []
+        more = self._queue.get()
         with contextlib.suppress(Empty):
-            while len(entries) < GROUP and entries[-1] is not None:
-                entries.append(self._queue.get_nowait())
-        return entries
-
-    def _linger(self) -> None:
-        """Let a commit's worth of results come: who is woken for each pays most for the waking."""
-        for _ in range(LINGER):
-            if self._queue.qsize() >= ENOUGH:
-                return
-            time.sleep(0.001)
+            while more is not None:
+                entries += more
+                if len(entries) >= GROUP:
+                    return entries, False
+                more = self._queue.get_nowait()
+            return entries, True
+        return entries, False
 
     def _write(
         self,
         connection: sqlite3.Connection,
         commits: Commits,
         place: Place,
-        gathered: list[JournalEntry | None],
-    ) -> bool:
-        entries = [entry for entry in gathered if entry is not None]
+        entries: list[JournalEntry],
+    ) -> None:
         if entries and not self._broken:
             try:
                 commits.write(entries)
@@ -191,10 +192,8 @@ class JournalWriter(threading.Thread):
                         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 self._tell(self._failed, _as_journal_error(place.path, error))
             else:
-                waiting = [entry for entry in entries if entry.done is not None]
-                if waiting:
-                    self._tell(_acknowledge, waiting)
-        return len(entries) == len(gathered)
+                if any(map(_done_of, entries)):
+                    self._tell(_acknowledge, entries)
 
     def _tell(self, function: Callable[[Any], None], about: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody is left to be told
@@ -255,10 +254,10 @@ def _end_future(about: tuple[asyncio.Future[Any], object]) -> None:
 
 def _acknowledge(entries: list[JournalEntry]) -> None:
     raised: BaseException | None = None
-    for entry in entries:
-        if entry.done is not None:
+    for done, together in groupby(entries, _done_of):
+        if done is not None:
             try:
-                entry.done(entry.about)
+                done([entry.about for entry in together])
             except BaseException as error:  # noqa: BLE001 - raised when the others have their word
                 raised = raised or error
     if raised is not None:
