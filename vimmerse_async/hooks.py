@@ -141,14 +141,15 @@ class Hooks:
     """The hooks of one session.
 
     Attributes:
-        active: False when there are none: then no event is worth making.
+        active: False when nobody wants to know of calls that end: then no event is worth making.
         tracing: False when nobody wants to know of calls that begin.
     """
 
     def __init__(self, hooks: Sequence[Hook]) -> None:
         self._hooks = tuple(hooks)
         self._tracing = [hook for hook in self._hooks if hasattr(hook, "on_start")]
-        self.active: bool = bool(self._hooks)
+        self._ending = [hook for hook in self._hooks if hasattr(hook, "on_call")]
+        self.active: bool = bool(self._ending)
         self.tracing: bool = bool(self._tracing)
         self._blamed: set[int] = set()
 
@@ -176,8 +177,8 @@ class Hooks:
             self._tell(hook, "on_retry", event)
 
     def call(self, event: CallEvent) -> None:
-        """Tell every hook that a call has ended."""
-        for hook in self._hooks:
+        """Tell the hooks that a call has ended."""
+        for hook in self._ending:
             self._tell(hook, "on_call", event)
 
     def _tell(self, hook: Hook, method: str, event: object) -> None:

@@ -12,6 +12,7 @@ from append_kit import ANSWER, appended
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from vimmerse_async.catalog.append import appender_for
 from vimmerse_async.catalog.dialect import DialectOptions
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.errors import InvalidRequestError
@@ -276,3 +277,44 @@ def test_answers_with_everything_in_them_come_back(tmp_path: Path) -> None:
         delimiter = csv.Sniffer().sniff(content.decode()).delimiter
         *_, row = csv.reader(io.StringIO(out, newline=""), delimiter=delimiter)
         assert row[2] == ANSWER
+
+
+_CELLS = st.one_of(
+    st.sampled_from(["", "-5", "=1+1", "+x", "-", "@a", '"', "a,b", "'=1", "\t", "é", "–3"]),
+    st.text(st.sampled_from("ab=-+@,;\"'\n\r\t 5é\0"), max_size=6),
+)
+
+
+@given(
+    lines=st.lists(st.lists(_CELLS, min_size=2, max_size=4), min_size=1, max_size=6),
+    prompts=st.lists(st.none() | _CELLS, min_size=6, max_size=6),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    error=st.sampled_from([None, None, "=why"]),
+)
+def test_rows_together_are_written_as_each_alone(
+    lines: list[list[str]], prompts: list[str | None], quoting: int, error: str | None
+) -> None:
+    """What is looked at for many rows at once comes out as if each had been looked at."""
+    said = io.StringIO(newline="")
+    csv.writer(said, quoting=quoting).writerows([["a", "b", "c"], *lines])  # type: ignore[arg-type]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "in.csv")
+        path.write_text(said.getvalue(), newline="")
+        written = []
+        for together in (False, True):
+            out = io.StringIO(newline="")
+            said_so = DialectOptions(delimiter=",", quote='"', header_row=1)
+            with CatalogSource(str(path), dialect=said_so) as source:
+                source.ask(("a",))
+                appender = appender_for("csv", out, source, source.survey().kinds)
+                rows = [
+                    (row, None if error else prompt, error)
+                    for row, prompt in zip(source.records(), itertools.cycle(prompts), strict=False)
+                ]
+                if together:
+                    appender.write_all(rows)
+                for row in () if together else rows:
+                    appender.write(*row)
+                appender.close()
+            written.append(out.getvalue())
+    assert written[0] == written[1]

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journal_kit import make_journal, some_rows
 
-from vimmerse_async.catalog.append import CsvAppender
+from vimmerse_async.catalog.append_csv import CsvAppender
 from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.export import opened_again, recipe_of
 from vimmerse_async.catalog.weave import weave, woven

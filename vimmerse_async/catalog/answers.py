@@ -105,9 +105,15 @@ def first_of(files: KnownFiles | None, digest: bytes) -> bytes:
 
 def answers(rows: Collection[Asked], find: Find) -> list[Answer]:
     """Return what stands beside each of some rows."""
-    wanted = [each for row in rows for each in (row.question, row.upload) if each is not None]
+    wanted = [row.question for row in rows if row.question is not None]
+    wanted += [row.upload for row in rows if row.upload is not None]
     found = find(wanted) if wanted else {}
-    return [_answer(row, found) for row in rows]
+    told: list[Answer] = []
+    for row in rows:
+        finding = None if row.question is None else found.get(row.question)
+        answered = finding is not None and finding[0] == "answered"
+        told.append(Answer(finding[1], None) if finding and answered else _answer(row, found))
+    return told
 
 
 def not_asked(row: CatalogRow) -> Answer:

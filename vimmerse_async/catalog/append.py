@@ -1,23 +1,16 @@
 """A source with two columns more, everything else as the source has it."""
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Protocol
 
-import attrs
-
-from vimmerse_async.catalog.dialect import Dialect
+from vimmerse_async.catalog.append_csv import CsvAppender
 from vimmerse_async.catalog.forms import OutputForm
-from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.rows import CatalogRow, Line
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.values import ColumnType, own_columns
 from vimmerse_async.catalog.write import (
-    FORMULA,
-    FORMULA_SIGNS,
-    UNPRINTABLE,
     RowWriter,
-    cell_text,
     json_text,
     writer_for,
 )
@@ -25,6 +18,17 @@ from vimmerse_async.catalog.write import (
 _ascii_json: Callable[[str], str] = json.encoder.encode_basestring_ascii
 RAW_COLUMN = "raw"
 """Holds a line of JSONL that is no object."""
+
+
+class OneByOne:
+    """Writes several rows as it writes each."""
+
+    write: Callable[[CatalogRow, str | None, str | None], None]
+
+    def write_all(self, rows: Sequence[Line]) -> None:
+        """Write rows, each with its prompt, and why there is none."""
+        for row, prompt, error in rows:
+            self.write(row, prompt, error)
 
 
 class Appender(Protocol):
@@ -37,6 +41,10 @@ class Appender(Protocol):
 
     def write(self, row: CatalogRow, /, prompt: str | None, error: str | None) -> None:
         """Write a row, its prompt, and why there is none."""
+        ...
+
+    def write_all(self, rows: Sequence[Line], /) -> None:
+        """Write rows, each with its prompt, and why there is none."""
         ...
 
     def close(self) -> None:
@@ -94,7 +102,7 @@ def appender_for(
     return CsvAppender(stream, source, added)
 
 
-class ValuesAppender:
+class ValuesAppender(OneByOne):
     """Writes rows in another form than the source's.
 
     Args:
@@ -130,100 +138,7 @@ class ValuesAppender:
         self._writer.close()
 
 
-class CsvAppender:
-    """Writes each line of a CSV as it stands, and two cells behind it in the same dialect.
-
-    A cell that a spreadsheet would compute is guarded by an apostrophe, as in `CsvWriter`. What the
-    source's encoding does not know is written as an HTML reference, such as `&#29483;`.
-
-    Args:
-        stream: Where to.
-        source: A CSV.
-        added: Fields of the rows that are no columns of the source.
-    """
-
-    def __init__(self, stream: IO[str], source: CatalogSource, added: Sequence[str] = ()) -> None:
-        assert source.beginning is not None  # noqa: S101 - a CSV has one
-        assert source.encoding is not None  # noqa: S101
-        begun = source.beginning
-        self.left_out: dict[str, None] = {}
-        self._write = stream.write
-        self._source = source
-        self._added = added
-        self._dialect = dialect = begun.dialect
-        self._end = begun.end
-        self._encoding = None if source.encoding.whole else source.encoding.name
-        self._first, *self._others = _suspects(dialect)
-        self._special = (dialect.delimiter, dialect.quote or "\n", dialect.escape or "\n")
-        self._always = bool(dialect.quote) and _is_quoted(begun.header, dialect)
-        # many readers take the first line for the header, even if it is blank
-        self._write(source.encoding.mark + begun.lead.lstrip("\r\n"))
-        if begun.header:
-            own = own_columns(frozenset((*source.columns, *added)))
-            names = dialect.delimiter.join(map(self._cell, (*added, *own)))
-            header = self._guarded(begun.header)
-            self._write(f"{header}{dialect.delimiter}{names}{begun.end}")
-
-    def write(self, row: CatalogRow, prompt: str | None, error: str | None) -> None:
-        """Write a row, its prompt, and why there is none."""
-        raw = row.raw or ""
-        if row.missing < 0:
-            raw = self._narrowed(raw, row.missing)
-        if self._first(raw) or any(found(raw) for found in self._others):
-            raw = self._guarded(raw)
-        sign = self._dialect.delimiter
-        if self._added:
-            more = (cell_text(row.fields.get(name)) for name in self._added)
-            raw = sign.join((f"{raw}{sign * max(0, row.missing)}", *map(self._cell, more)))
-            row = attrs.evolve(row, missing=0)
-        self._write(
-            f"{row.lead}{raw}{sign * row.missing}{sign}{self._cell(prompt)}{sign}"
-            f"{self._cell(error)}{row.end or self._end}"
-        )
-
-    def close(self) -> None:
-        """Write what stands behind the last row."""
-        self._write(self._source.tail)
-
-    def _cell(self, text: str | None) -> str:
-        if not text:
-            return self._dialect.quote * 2 if self._always else ""
-        if not text.isascii() or "\0" in text:
-            text = UNPRINTABLE.sub("\ufffd", text)
-            if self._encoding is not None:
-                text = text.encode(self._encoding, "xmlcharrefreplace").decode(self._encoding)
-        if FORMULA(text):
-            text = f"'{text}"
-        one, two, three = self._special
-        plain = one not in text and two not in text and three not in text
-        if plain and not self._always and "\n" not in text and "\r" not in text:
-            return text
-        return _quoted(text, self._dialect)
-
-    def _narrowed(self, raw: str, missing: int) -> str:
-        """Return a record that has too many cells with the last ones as one, or without empty ones.
-
-        What stands behind it would have no column else.
-        """
-        dialect = self._dialect
-        cells = _split(raw, dialect)
-        last = len(cells) + missing - 1
-        rest = [dialect.plain(cell) for cell in cells[last:]]
-        whole = _quoted(dialect.delimiter.join(rest), dialect) if any(rest[1:]) else cells[last]
-        return dialect.delimiter.join((*cells[:last], whole))
-
-    def _guarded(self, raw: str) -> str:
-        """Return a record with an apostrophe in each cell that a spreadsheet would compute."""
-        dialect, quote = self._dialect, self._dialect.quote
-        parts = _split(raw, dialect)
-        for place, text in enumerate(parts):
-            if FORMULA(dialect.plain(text)):
-                head = quote if quote and text.startswith(quote) else ""
-                parts[place] = f"{head}'{text[len(head) :]}"
-        return dialect.delimiter.join(parts)
-
-
-class JsonlAppender:
+class JsonlAppender(OneByOne):
     """Writes each line of JSONL as it stands, with two members more.
 
     A line that is no object becomes one, which holds it as `raw`.
@@ -298,42 +213,3 @@ class JsonlAppender:
             return isinstance(json.loads(raw, parse_int=str), dict)
         except (ValueError, RecursionError):
             return False
-
-
-def _suspects(dialect: Dialect) -> list[Callable[[str], object]]:
-    """Return what finds, fast and rather too often, a record that has a cell to be guarded.
-
-    A pattern that begins with a character is found many times faster than one with a choice.
-    """
-    before = [re.escape(sign) for sign in (dialect.delimiter, dialect.quote) if sign]
-    ends = "".join(before)
-    number = rf"(?!\d[\d.]*(?:[{ends}]|\Z)|[{ends}]|\Z)"
-    begin = rf"(?:[{FORMULA_SIGNS}]|[+\-\uff0b\uff0d]{number})"
-    return [re.compile(begin).match, *(re.compile(sign + begin).search for sign in before)]
-
-
-def _quoted(text: str, dialect: Dialect) -> str:
-    quote, escape = dialect.quote, dialect.escape
-    if escape:
-        signs = "".join(map(re.escape, (escape, *(() if quote else (dialect.delimiter, "\r\n")))))
-        text = re.sub(f"([{signs}])", lambda found: escape + found[1], text)
-    elif not quote:  # nothing could keep them from parting the row
-        return re.sub(f"[{re.escape(dialect.delimiter)}\r\n]+", " ", text)
-    return f"{quote}{text.replace(quote, quote * 2)}{quote}" if quote else text
-
-
-def _is_quoted(record: str, dialect: Dialect) -> bool:
-    """Return whether each cell of a record stands in quotes."""
-    return all(cell.startswith(dialect.quote) for cell in _split(record, dialect))
-
-
-def _split(record: str, dialect: Dialect) -> list[str]:
-    """Return the cells of a record as they are written."""
-    parts: list[str] = []
-    place = 0
-    while place <= len(record):
-        match = dialect.cell.match(record, place)
-        end = len(record) if match is None else match.end()
-        parts.append(record[place:end])
-        place = end + 1
-    return parts

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
+from vimmerse_async.catalog.append import OneByOne
 from vimmerse_async.catalog.listing import Part
 from vimmerse_async.catalog.parquet import (
     READ_AT_ONCE,
@@ -25,7 +26,7 @@ _DICTIONARY = 1 << 15
 """Bytes up to which a column's values are kept once; beyond they are hardly worth their memory."""
 
 
-class ParquetAppender:
+class ParquetAppender(OneByOne):
     """Writes a Parquet file's groups of rows as they are, types and all, with two columns more.
 
     Args:

@@ -54,3 +54,7 @@ class CatalogRow:
         """Where it begins, for people: its line, after its file where there are several."""
         line = f"line {self.line}"
         return line if self.part is None else f"{self.part.name}, {line}"
+
+
+Line = tuple[CatalogRow, str | None, str | None]
+"""A row as it is written: with its prompt, and why there is none."""

@@ -36,6 +36,7 @@ from vimmerse_async.kinds import SNIFFED, kind_of
 
 if TYPE_CHECKING:
     from vimmerse_async.catalog.parquet import ParquetRows
+    from vimmerse_async.catalog.values import ColumnType
 
 _OTHERS = frozenset((".db", ".sqlite", ".numbers", ".xls", ".xlsb"))
 _ARCHIVES = frozenset((".zip", ".7z", ".rar", ".tar", ".tgz"))
@@ -255,6 +256,11 @@ class CatalogSource:
             limit: How many rows are of interest; None: all.
         """
         return self._reader.survey(limit)
+
+    def kinds(self) -> "Mapping[str, ColumnType]":
+        """Return every column and what it holds, reading the catalog only where that tells it."""
+        told = self.text is not None and self.text.columns
+        return self.survey(0 if told else None).kinds
 
     def ask(self, asked: Collection[str], *, whole: bool = False) -> None:
         """Say which columns are asked about: from here on rows have no other fields.

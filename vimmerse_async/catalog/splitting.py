@@ -115,9 +115,11 @@ class RecordSplitter:
         return cuts
 
     def _lines(self, text: str) -> tuple[list[Cut], int]:
-        lines = text.split(self._dialect.end)
-        place = len(text) - len(lines.pop())
         end = self._dialect.end
+        lines = text.split(end)
+        place = len(text) - len(lines.pop())
+        if "\r" not in text:
+            return [(line, end, None, None) for line in lines], place
         return [_cut(line, end) for line in lines], place
 
     def _plain_records(self, text: str) -> tuple[list[Cut], int]:

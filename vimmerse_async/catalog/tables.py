@@ -78,20 +78,33 @@ class CsvTable:
         """Return the rows that are whole now."""
         rows: list[CatalogRow] = []
         line, lead, ends = self._line, self.tail, self._dialect.end
+        width, sign, asked = len(self.columns), self._dialect.delimiter, self._asked
         for cut in self._splitter.feed(text, final=final):
-            raw = cut[0]
-            if self._is_blank(cut):
-                lead += raw + cut[1]
+            raw, end, cells, error = cut
+            is_line = cells is None and error is None
+            if cells is None:
+                cells = raw.split(sign)
+            if len(cells) == width > 1 and error is None and raw.isascii() and len(raw) <= LONGEST:
+                fields = {name: cells[place] for place, name in asked}  # as most rows are
+                rows.append(CatalogRow(line, fields, None, None, raw, end, lead))
+                lead = ""
+            elif self._is_blank(cut):
+                lead += raw + end
             else:
                 rows.append(self._row(line, cut, lead))
                 lead = ""
-            line += raw.count(ends) + 1 if cut[2] is not None or cut[3] is not None else 1
+            line += 1 if is_line else raw.count(ends) + 1
         self._line, self.tail = line, lead
         return rows
 
     def count(self, text: str, *, final: bool) -> int:
         """Return how many rows are whole now, without making them."""
-        return sum(not self._is_blank(cut) for cut in self._splitter.feed(text, final=final))
+        sign = self._dialect.delimiter
+        return sum(
+            1
+            for raw, _, cells, _ in self._splitter.feed(text, final=final)
+            if raw and (cells is not None or sign in raw or not raw.isspace())
+        )
 
     def values(self, row: CatalogRow) -> Mapping[str, Any]:
         """Return all columns of a row."""

@@ -5,7 +5,7 @@ meanwhile, before, or about other rows.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 import attrs
@@ -13,7 +13,7 @@ import attrs
 from vimmerse_async.catalog.answers import Answer, Asked, Askers, Find, answers
 from vimmerse_async.catalog.hosting import KnownFiles
 from vimmerse_async.catalog.questions import Questions
-from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.rows import CatalogRow, Line
 
 AT_ONCE = 512
 """Rows that are looked up together."""
@@ -24,8 +24,8 @@ T = TypeVar("T")
 class Writes(Protocol):
     """Takes rows in order."""
 
-    def write(self, row: CatalogRow, /, prompt: str | None, error: str | None) -> None:
-        """Write a row, its prompt, and why there is none."""
+    def write_all(self, rows: Sequence[Line], /) -> None:
+        """Write rows, each with its prompt, and why there is none."""
         ...
 
 
@@ -65,6 +65,14 @@ class Woven:
         self.missing += answer.missing
         self.failed += answer.prompt is None and not answer.missing
 
+    def count_all(self, answers: Collection[Answer]) -> None:
+        """Count rows."""
+        self.rows += len(answers)
+        for answer in answers:
+            if answer.prompt is None:
+                self.missing += answer.missing
+                self.failed += not answer.missing
+
 
 def woven(
     rows: Iterable[CatalogRow], questions: Questions, files: KnownFiles | None, find: Find
@@ -89,9 +97,9 @@ def weave(pairs: Iterable[tuple[Asked, Answer]], writer: Writes) -> Woven:
         OSError: They cannot be written.
     """
     done = Woven()
-    for asked, answer in pairs:
-        writer.write(asked.row, answer.prompt, answer.error)
-        done.count(answer)
+    for group in grouped(pairs, AT_ONCE):
+        writer.write_all([(asked.row, answer.prompt, answer.error) for asked, answer in group])
+        done.count_all([answer for _, answer in group])
     return done
 
 

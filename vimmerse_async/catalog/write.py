@@ -12,9 +12,10 @@ from vimmerse_async.errors import InvalidRequestError
 
 FORMULA_SIGNS = r"\t\r\n=@\uff1d\uff20"
 # A spreadsheet computes a cell that begins like this; plain numbers and lone signs are harmless.
-FORMULA = re.compile(
-    rf"[{FORMULA_SIGNS}]|[+\-\uff0b\uff0d](?!\d[\d., ]*(?:[eE][+-]?\d+)?%?\Z|\Z)"
-).match
+_FORMULA = rf"[{FORMULA_SIGNS}]|[+\-\uff0b\uff0d](?!\d[\d., ]*(?:[eE][+-]?\d+)?%?\Z|\Z)"
+FORMULA = re.compile(_FORMULA).match
+FORMULA_BELOW = re.compile(f"\n(?:{_FORMULA})").search
+"""Finds one, or rather too often, in cells that stand in lines of their own; not in the first."""
 UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
 
 

@@ -50,7 +50,6 @@ class Ahead:
         self.output.discard()
 
     def _write(self, rows: Sequence[Asked], known: Sequence[Answer]) -> None:
-        write, count = self.output.write, self.woven.count
-        for asked, answer in zip(rows, known, strict=True):
-            write(asked.row, answer.prompt, answer.error)
-            count(answer)
+        pairs = zip(rows, known, strict=True)
+        self.output.write_all([(asked.row, told.prompt, told.error) for asked, told in pairs])
+        self.woven.count_all(known)

@@ -36,7 +36,7 @@ from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.cli.outcomes import Record
 from vimmerse_async.cli.output import kinds_of_output, output_of
 from vimmerse_async.cli.progress import Progress
-from vimmerse_async.cli.runner import Interrupts, run
+from vimmerse_async.cli.runner import Interrupts, rarely_collecting, run
 from vimmerse_async.cli.status import WORDS
 from vimmerse_async.cli.streaming import InOrder
 from vimmerse_async.cli.terminal import note, warn
@@ -68,7 +68,11 @@ def start(job: CaptionOrder) -> int:
         require()
     if job.similar:
         require_pillow("--share-similar")
-    with job.recipe.open() as source, contextlib.closing(Captioning(job, source)) as captioning:
+    with (
+        rarely_collecting(),
+        job.recipe.open() as source,
+        contextlib.closing(Captioning(job, source)) as captioning,
+    ):
         if job.journal is None:
             job.check_output(captioning.recipe, source, captioning.count)
             return run(captioning.run)

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import attrs
 
@@ -20,6 +21,9 @@ _LOG = logging.getLogger("vimmerse_async")
 class Trouble:
     """A hook that remembers why the server is being waited for.
 
+    It is not told of calls that end, which would cost each of them an event: who sees their results
+    forgets the failure.
+
     Attributes:
         error: The latest failure that is being retried; None since a call succeeded.
     """
@@ -30,13 +34,17 @@ class Trouble:
         """Remember the failure."""
         self.error = event.error
 
+
+class CallLog:
+    """A hook that logs each call, for whoever wants to know all."""
+
+    def on_retry(self, event: RetryEvent) -> None:
+        """Do nothing: retries are logged anyway."""
+
     def on_call(self, event: CallEvent) -> None:
-        """Forget it when a call succeeds, and log the call for whoever wants to know all."""
-        if event.error is None:
-            self.error = None
-        if _LOG.isEnabledFor(logging.DEBUG):
-            how = "cancelled" if event.cancelled else event.error or "answered"
-            _LOG.debug("%s: %s after %.3f s", event.operation, how, event.elapsed)
+        """Log a call that has ended."""
+        how = "cancelled" if event.cancelled else event.error or "answered"
+        _LOG.debug("%s: %s after %.3f s", event.operation, how, event.elapsed)
 
 
 @attrs.frozen
@@ -67,6 +75,9 @@ async def connected(connection: Connection) -> AsyncGenerator[Link, None]:
             found = credentials(connection.api_key_file, connection.base_url)
             key, base_url = found.key, found.base_url
         trouble = Trouble()
+        hooks: list[Any] = [trouble]
+        if _LOG.isEnabledFor(logging.DEBUG):
+            hooks.append(CallLog())
         timeout = connection.timeout
         session = VimmerseSession(
             key,
@@ -75,7 +86,7 @@ async def connected(connection: Connection) -> AsyncGenerator[Link, None]:
             share="off" if connection.emulator else connection.share,
             timeouts=Timeouts(attempt=timeout, total=timeout),
             retry=RetryPolicy(max_throttle_wait=connection.patience),
-            hooks=(trouble,),
+            hooks=hooks,
             trust_env=connection.trust_env and not connection.emulator,
         )
         yield Link(await stack.enter_async_context(session), trouble)

@@ -143,7 +143,7 @@ class Finish:
 
     def _write_table(self, journal: JournalReader, name: str) -> Written:
         job, source, questions = self._job, self._source, self._recipe.questions
-        kinds = kinds_of_output(source, source.survey().kinds, questions)
+        kinds = kinds_of_output(source, source.kinds(), questions)
         extras = self._extras(journal, kinds)
         source.ask(questions.columns, whole=self._form != "parquet")
         most = job.rows if job.output == PIPE else None

@@ -19,7 +19,7 @@ from vimmerse_async.catalog.append import (
 from vimmerse_async.catalog.atomic import AtomicFile
 from vimmerse_async.catalog.forms import FORMS, URL_COLUMN, OutputForm
 from vimmerse_async.catalog.questions import Questions
-from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.rows import CatalogRow, Line
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.values import ColumnType
 from vimmerse_async.cli.errors import ClosedError, OutputError
@@ -117,10 +117,22 @@ class Output:
             OutputError: It cannot be written.
             ClosedError: Nobody reads the pipe any more.
         """
+        self.write_all(((row, prompt, error),))
+
+    def write_all(self, rows: Sequence[Line]) -> None:
+        """Write rows, each with its prompt, and why there is none.
+
+        Raises:
+            OutputError: They cannot be written.
+            ClosedError: Nobody reads the pipe any more.
+        """
         try:
             writer = self._writer = self._writer or self._make(self._stream)
-            writer.write(row, prompt, error)
-            self.rows += 1
+            if len(rows) == 1:
+                writer.write(*rows[0])
+            else:
+                writer.write_all(rows)
+            self.rows += len(rows)
             now = time.monotonic()
             if now - self._flushed >= _FLUSH_EVERY:
                 self._flushed = now

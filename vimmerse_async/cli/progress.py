@@ -209,6 +209,8 @@ class Progress:
         if ok and cached:
             tally.know(1)
             return
+        if ok:
+            self._link.trouble.error = None
         tally.done += 1
         tally.failed += not ok
         tally.cached += cached
