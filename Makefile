@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all test-tools test-wheel test-floors test-site lint format docs bench bench-quick clean
+.PHONY: demo test test-all test-tools test-wheel test-floors test-site test-pages lint format docs bench bench-quick clean
 
 demo: .venv/demo  ## caption examples/catalog with the embedded emulator
 	@mkdir -p demo
@@ -30,6 +30,10 @@ test-floors:  ## the lowest versions that are allowed pass the tests; RESOLUTION
 test-site: docs .venv/axe  ## the built pages in Chromium: searches, axe-core, a phone's width
 	SITE=$(CURDIR)/docs/_build/html AXE=$(CURDIR)/.venv/axe/node_modules/axe-core/axe.min.js \
 		$(BIN)/python -m pytest tests/site
+
+test-pages: .venv/dev  ## each page in an empty folder and a venv with what it installs
+	$(BIN)/python -m hatchling build --target wheel --directory dist/pages
+	WHEELS=$(CURDIR)/dist/pages $(BIN)/python -m pytest tests/docs/test_fresh.py
 
 lint: .venv/dev
 	$(BIN)/ruff check .
