@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from vimmerse_async.control import AdaptiveLimit, Outcome
+from vimmerse_async.control import AdaptiveLimit, LimitSnapshot, Outcome
 from vimmerse_async.control.breaker import HOLD_MIN, CircuitBreaker, Passage
 
 
@@ -104,3 +104,19 @@ def test_a_block_shorter_than_an_answer_is_no_spent_quota():
     cut = told.snapshot.rate
     told.ask(Outcome.OK, 3.0, 1)
     assert told.snapshot.rate == pytest.approx(cut, rel=0.05)
+
+
+def test_a_rate_that_climbs_is_measured_between_what_was_accepted_and_what_was_sent():
+    """What was accepted lies behind, as the rate was lower then; what was sent was too much."""
+    told, rates = Told(), []
+    told.limit = AdaptiveLimit(
+        rng=Random(1), warm=LimitSnapshot(40.0, 2.0, 0, suspect="rate", latency=0.1)
+    )
+    while told.snapshot.rate < 5.0:
+        told.ask(Outcome.OK, 0.1)
+        rates.append((told.now, told.snapshot.rate))
+    sent = rates[-1][1]
+    accepted = sum(now > told.now - 100 / sent for now, _ in rates) / (100 / sent)
+    assert accepted < 0.97 * sent, "it climbs"
+    told.ask(Outcome.THROTTLE, 0.1)
+    assert told.snapshot.rate == pytest.approx(0.94 * (accepted + sent) / 2, rel=0.04)

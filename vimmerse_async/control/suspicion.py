@@ -308,7 +308,7 @@ class Suspicion:
             self._window.cut(permit.level - 1)
             self._evidence.spent = False
         else:
-            self._cut_rate(permit.sent)
+            self._cut_rate(permit)
             self.suspect = _RATE
             self._levels.top *= ERODE
         self._levels.refused = level
@@ -326,13 +326,21 @@ class Suspicion:
         self._trust = max(0, self._trust - 1)
         return is_trusted
 
-    def _cut_rate(self, sent: float) -> None:
+    def _has_grown(self) -> bool:
+        """Return whether the rate was climbing alone, so that what was measured lags behind it."""
+        rate = self._rate
+        return rate.peak < math.inf and not rate.yields and not self._evidence.spent
+
+    def _cut_rate(self, permit: LearnedPermit) -> None:
+        sent = permit.sent
         self._is_first_guess = self.suspect is _NONE
         if self._is_first_guess:
             self._rate.guess(self._evidence.first_rate(sent))
             return
         known = self._rate.value if self.suspect is _RATE else math.inf
         rate = min(self._evidence.rate(sent), known)
+        if permit.paced and known < math.inf and self._has_grown():
+            rate = (rate + known) / 2.0  # less was accepted before, and more was refused
         if self.suspect is _RATE and self._evidence.is_early(sent, self._breaker.refusal):
             self._rate.retreat(rate)
         else:
