@@ -107,7 +107,8 @@ sys.exit(run(sys.argv[2:]))
 
 @pytest.mark.full
 @pytest.mark.parametrize(
-    "words", ["export -o out.csv", "export -o out.parquet", "report -o out.html"]
+    "words",
+    ["export -o out.csv --overwrite", "export -o out.parquet --overwrite", "report -o out.html"],
 )
 def test_E21_kill_at_each_step(journal: Path, words: str) -> None:
     """E21: killed at any step, the old file or the new one stands, never a mix.
@@ -115,7 +116,7 @@ def test_E21_kill_at_each_step(journal: Path, words: str) -> None:
     What the killed process left beside it is gone after the next run.
     """
     command, *rest = words.split()
-    out = Path(rest[-1])
+    out = Path(rest[1])
     out.write_text("old")
     assert run([command, str(journal), *rest]) == 0
     new = out.read_bytes()

@@ -209,3 +209,22 @@ def test_a_second_interrupt_waits_for_no_stuck_thread(place: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, b"")
+
+
+def test_halves_of_live_photos_are_told(vimmerse: Vimmerse, place: Path) -> None:
+    """A telephone's folder says which videos belong to pictures, and how they are left out."""
+    folder = place / "DCIM"
+    folder.mkdir()
+    video = (Path(__file__).parents[2] / "examples/catalog").glob("*.mp4")
+    for name in ("IMG_1.JPG", "IMG_2.JPG", "IMG_E1.JPG"):
+        (folder / name).write_bytes(encoded(solid(RED), "JPEG"))
+    moving = next(video).read_bytes()
+    for name in ("IMG_1.MOV", "IMG_3.MOV"):
+        (folder / name).write_bytes(moving)
+    (folder / "IMG_1.AAE").write_text("<plist/>")
+    ended = vimmerse("caption", "DCIM", "-o", "o.csv")
+    assert ended.code == 0, ended.err
+    assert "1 videos have a picture of the same name" in ended.err
+    assert "--exclude '*.MOV' leaves them out" in ended.err
+    assert vimmerse("caption", "DCIM", "-o", "o.csv", "--exclude", "*.MOV").code == 0
+    assert len((place / "o.csv").read_text().splitlines()) == 4

@@ -21,6 +21,8 @@ _LITTER = frozenset((
     "desktop.ini",
 ))  # fmt: skip
 """What network storage, systems and editors leave in people's folders, trash and thumbnails."""
+_STILLS, _MOVING = frozenset((".heic", ".jpg", ".jpeg")), ".mov"
+"""The halves of a Live Photo."""
 _BACKUP, _HIDDEN = "*~", "hidden"
 
 
@@ -62,6 +64,7 @@ class Folder:
         skipped: How many files were passed over as no picture or video, by ending.
         litter: How many files and folders were left out as the system's own, by name.
         excluded: How many were left out as it was said, by pattern.
+        paired: How many videos have a picture of the same name, as iPhones keep them, by ending.
         columns, sample, regular, tail: As of every `Reader`; a folder has no rows to look at.
     """
 
@@ -71,6 +74,7 @@ class Folder:
     skipped: Counter[str] = attrs.field(factory=Counter[str])
     litter: Counter[str] = attrs.field(factory=Counter[str])
     excluded: Counter[str] = attrs.field(factory=Counter[str])
+    paired: Counter[str] = attrs.field(factory=Counter[str])
     columns: tuple[str, ...] = attrs.field(default=(FILE_COLUMN,), init=False)
     sample: list[CatalogRow] = attrs.field(factory=list[CatalogRow], init=False)
     regular: bool = attrs.field(default=True, init=False)
@@ -90,7 +94,7 @@ class Folder:
         Hidden files, linked folders and what systems leave behind are left out. What looks like a
         picture by its name or by its first bytes is one.
         """
-        for count in (self.skipped, self.litter, self.excluded):
+        for count in (self.skipped, self.litter, self.excluded, self.paired):
             count.clear()
         places = self.chosen or (self.path,)
         found = itertools.chain.from_iterable(
@@ -120,6 +124,11 @@ class Folder:
             if counted:
                 listed = ", ".join(f"{count} {name}" for name, count in counted.most_common(5))
                 yield f"{words.format(f'{counted.total():,}')}: {listed}"
+        for ending, count in self.paired.items():
+            yield (
+                f"{count:,} videos have a picture of the same name, as Live Photos do, and are "
+                f"rows of their own: --exclude '*{ending}' leaves them out"
+            )
 
     async def arriving(self) -> AsyncIterator[CatalogRow]:
         """Yield a row for each picture and video."""
@@ -146,6 +155,7 @@ class Folder:
         except OSError as error:
             yield folder, f"cannot be opened: {error.strerror}"
             return
+        pictures: set[str] = set()
         for name, is_folder in listed:
             path = folder / name
             if self._is_left_out(path):
@@ -153,9 +163,18 @@ class Folder:
             if is_folder:
                 yield from self._below(path)
             elif is_called_media(path) or is_media(path):
+                self._pair(path, pictures)
                 yield path
             elif path.is_file():
                 self.skipped[path.suffix.lower() or "no ending"] += 1
+
+    def _pair(self, path: Path, pictures: set[str]) -> None:
+        """Count a video that belongs to a picture of the folder, which sorts before it."""
+        ending = path.suffix.lower()
+        if ending in _STILLS:
+            pictures.add(path.stem)
+        elif ending == _MOVING and path.stem in pictures:
+            self.paired[path.suffix] += 1
 
     def _is_left_out(self, path: Path) -> bool:
         litter = _litter(path.name)
