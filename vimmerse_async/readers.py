@@ -11,6 +11,8 @@ import stat
 import threading
 from typing import BinaryIO
 
+from vimmerse_async import system
+
 _NO_FILES = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -27,7 +29,7 @@ def open_regular(path: str | os.PathLike[str]) -> io.FileIO:
         OSError: It cannot be opened, or is a pipe, a device or anything else than a regular file.
     """
     _check_regular(os.stat(path))  # noqa: PTH116 - to open a device may already do something
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    descriptor = os.open(path, system.flags("RDONLY", "CLOEXEC", "NONBLOCK", "NOCTTY"))
     try:
         _check_regular(os.fstat(descriptor))
     except BaseException:

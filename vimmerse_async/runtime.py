@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from yarl import URL
 
+from vimmerse_async import system
 from vimmerse_async.accounts import identity, join_gate, leave_gate
 from vimmerse_async.config import Config, is_loopback
 from vimmerse_async.control.adaptive import AdaptiveLimit
@@ -370,7 +370,8 @@ class Runtime:
 
     def _make_limit(self) -> Limit:
         limit = AdaptiveLimit() if self._limit is None else self._limit
-        most = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        files = system.most_files()
+        most = limit.cap if files is None else max(1, files // 2)
         if limit.cap > most:
             limit.cap = most
             if self._limit is not None:

@@ -1,7 +1,6 @@
 """A file that appears under its name only when it is whole."""
 
 import contextlib
-import fcntl
 import glob
 import io
 import os
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from vimmerse_async import system
 from vimmerse_async.catalog.packing import PACKINGS
 
 _DERIVED = ".tmp"
@@ -65,8 +65,8 @@ class AtomicFile:
         descriptor, name = tempfile.mkstemp(ending, f"{self.path.name}.", self.path.parent)
         self.temporary = Path(name)
         with contextlib.suppress(OSError):  # some network file systems have no locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.fchmod(descriptor, self._permissions())
+            system.lock(descriptor)
+        system.set_mode(descriptor, self._permissions())
         return os.fdopen(descriptor, "wb")
 
     def commit(self, name: Callable[[Path], Path] | None = None) -> Path:
@@ -88,9 +88,11 @@ class AtomicFile:
         os.fsync(self._file.fileno())
         if name is not None:
             self.path = name(self.temporary)
+        if not system.can_rename_open():
+            self._file.close()
         self.temporary.replace(self.path)
         self.temporary = None
-        _sync_folder(self.path.parent)
+        system.sync_folder(self.path.parent)
         return self.path
 
     def close(self) -> None:
@@ -109,24 +111,12 @@ class AtomicFile:
     def _permissions(self) -> int:
         if self.path.exists():
             return stat.S_IMODE(self.path.stat().st_mode)
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
+        return system.new_mode(0o666)
 
 
 def _remove_left(path: Path) -> None:
     """Remove what killed processes left of a file; what one still writes is locked."""
     for left in path.parent.glob(f"{glob.escape(path.name)}.*{_DERIVED}"):
         with contextlib.suppress(OSError), left.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            system.lock(file.fileno())
             left.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Let a new name reach the disk, where folders can be synced."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -6,6 +6,7 @@ import stat
 import tempfile
 from typing import IO
 
+from vimmerse_async import system
 from vimmerse_async.catalog.packing import Bytes, Packing, Unpacked, packing_of
 from vimmerse_async.errors import InvalidRequestError
 
@@ -47,9 +48,9 @@ class Content:
     def read(self, offset: int) -> bytes:
         """Return some bytes from an offset; none at the end. A pipe's may have to be waited for."""
         if self.regular:
-            return os.pread(self.descriptor, _PIECE, self._begin + offset)
+            return system.pread(self.descriptor, _PIECE, self._begin + offset)
         if offset < self._copied and self._copy is not None:
-            return os.pread(self._copy.fileno(), min(_PIECE, self._copied - offset), offset)
+            return system.pread(self._copy.fileno(), min(_PIECE, self._copied - offset), offset)
         if self._ended:
             return b""
         piece = os.read(self.descriptor, _PIECE)

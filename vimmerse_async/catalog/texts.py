@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from vimmerse_async import system
 from vimmerse_async.catalog.content import Content, Encoding, Text
 from vimmerse_async.catalog.dialect import DialectOptions
 from vimmerse_async.catalog.forms import TextForm, form_of, no_table
@@ -159,7 +160,7 @@ class TextReader:
 
     def between(self, begin: int, end: int) -> list[CatalogRow]:
         """Return the rows that stand between two places, with all columns, lines counted from 1."""
-        data = os.pread(self._content.descriptor, end - begin, begin)
+        data = system.pread(self._content.descriptor, end - begin, begin)
         table = self._new_table()
         table.ask(None)
         return table.feed(data.decode(self.encoding.name, self.encoding.errors), final=True)
@@ -277,7 +278,7 @@ def open_file(name: str) -> int:
     if name == "-":
         return 0
     try:
-        return os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(name, system.flags("RDONLY", "CLOEXEC"))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InvalidRequestError(
@@ -291,7 +292,7 @@ async def readable(descriptor: int) -> None:
     ready = asyncio.Event()
     try:
         loop.add_reader(descriptor, ready.set)
-    except OSError:  # a device that is always ready, such as /dev/null
+    except (OSError, NotImplementedError):  # a device that is always ready, such as /dev/null
         return
     try:
         await ready.wait()

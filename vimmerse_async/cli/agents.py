@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from mcp.types import ToolAnnotations
 from vimmerse_async._version import __version__
 from vimmerse_async.cli.connection import connected
 from vimmerse_async.cli.direct import hosted
-from vimmerse_async.cli.errors import explain
+from vimmerse_async.cli.errors import OK, explain
 from vimmerse_async.cli.options import Connection
 from vimmerse_async.cli.runner import Interrupts
 from vimmerse_async.cli.status import status
@@ -244,7 +243,7 @@ async def serve(order: AgentOrder, _interrupts: Interrupts) -> int:
         else:
             note(f"agents connect to http://127.0.0.1:{order.port}/mcp; Ctrl-C ends it")
             await server.run_streamable_http_async(host="127.0.0.1", port=order.port)
-    return os.EX_OK
+    return OK
 
 
 def _typed(connection: Connection) -> list[str]:

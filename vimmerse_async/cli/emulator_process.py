@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 import rich_click as click
 
+from vimmerse_async import system
 from vimmerse_async.cli.runner import Interrupts, run
 from vimmerse_async.cli.terminal import note, warn
 from vimmerse_async.emulator.behaviour.limits import Limits
@@ -135,7 +136,7 @@ def _wait_for(words: Sequence[str], environment: Mapping[str, str]) -> int:
         except PermissionError:
             warn(f"vimmerse: {words[0]} cannot be executed")
             return _NOT_EXECUTABLE
-        with _handling(lambda number, _: child.send_signal(number), signal.SIGTERM, signal.SIGHUP):
+        with _handling(lambda number, _: child.send_signal(number), *system.endings()[1:]):
             code = child.wait()
     return code if code >= 0 else 128 - code
 

@@ -6,7 +6,6 @@ or, where there is no folder yet, all of them at once.
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import attrs
 
+from vimmerse_async import system
 from vimmerse_async.catalog.answers import Answer, Asked
 from vimmerse_async.catalog.part_files import PartFile
 from vimmerse_async.catalog.questions import Questions
@@ -75,13 +75,11 @@ class FolderTarget(Target[Path]):
         around = self.path if self.path.is_dir() else self.path.parent
         _remove_left(around)
         folder = Path(tempfile.mkdtemp(_END, _BEGIN, around))
-        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        held = os.open(folder, system.flags("RDONLY", "DIRECTORY"))
         try:
             with contextlib.suppress(OSError):  # some network file systems have no locks
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            mask = os.umask(0)
-            os.umask(mask)
-            folder.chmod(0o777 & ~mask)
+                system.lock(held)
+            folder.chmod(system.new_mode(0o777))
             yield folder
         finally:
             os.close(held)
@@ -240,9 +238,9 @@ def _remove_left(around: Path) -> None:
     """Remove what killed processes left; what one still writes is locked."""
     for left in around.glob(f"{_BEGIN}*{_END}"):
         with contextlib.suppress(OSError):
-            held = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
+            held = os.open(left, system.flags("RDONLY", "DIRECTORY"))
             try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                system.lock(held)
                 shutil.rmtree(left, ignore_errors=True)
             finally:
                 os.close(held)

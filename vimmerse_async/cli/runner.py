@@ -10,6 +10,8 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, NoReturn
 
+from vimmerse_async import system
+
 GRACE = 8.0
 """Seconds after a SIGTERM or SIGHUP; container runtimes kill after ten."""
 PATIENCE = 2.0
@@ -113,9 +115,9 @@ async def _guarded(command: Callable[[Interrupts], Awaitable[int]], begun: list[
     interrupts = Interrupts(task)
     begun.append(interrupts)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in system.endings():
         if signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, interrupts.receive, number)
+            system.hear(loop, number, interrupts.receive)
     try:
         code = await command(interrupts)
     except asyncio.CancelledError:

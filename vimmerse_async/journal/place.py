@@ -7,13 +7,13 @@ descriptor of that would drop SQLite's own. Nothing here reads or writes the dat
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
+from vimmerse_async import system
 from vimmerse_async.errors import JournalError
 
 LOCK = "-lock"
@@ -128,7 +128,7 @@ def _resolved(path: str | os.PathLike[str]) -> Path:
     given = Path(os.path.abspath(path))  # noqa: PTH100 - resolves nothing yet
     with contextlib.suppress(FileNotFoundError):
         link = given.lstat()
-        if stat.S_ISLNK(link.st_mode) and link.st_uid not in {os.geteuid(), 0}:
+        if stat.S_ISLNK(link.st_mode) and link.st_uid not in {system.user(), 0}:
             raise JournalError(f"{given} is another user's symbolic link", kind="write")
     real = given.resolve()
     if not real.parent.is_dir():
@@ -144,7 +144,7 @@ def _check_file(path: Path) -> None:
     if not stat.S_ISREG(found.st_mode):
         what = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
         raise JournalError(f"{path} is {what}; a journal is a regular file", kind="write")
-    if found.st_uid != os.geteuid() and os.geteuid() != 0:
+    if system.user() not in {found.st_uid, 0, None}:
         raise JournalError(f"{path} belongs to another user", kind="write")
     if found.st_nlink > 1:
         raise JournalError(
@@ -157,11 +157,11 @@ def _check_file(path: Path) -> None:
 def is_held(path: Path) -> bool:
     """Return whether a process that lives has a journal for writing."""
     try:
-        lock = os.open(f"{path.resolve()}{LOCK}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        lock = os.open(f"{path.resolve()}{LOCK}", system.flags("RDONLY", "NOFOLLOW", "CLOEXEC"))
     except OSError:
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        system.lock(lock, shared=True)
     except BlockingIOError:
         return True
     finally:
@@ -172,16 +172,16 @@ def is_held(path: Path) -> bool:
 def _lock(path: Path) -> int:
     name = f"{path}{LOCK}"
     while True:
-        lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        lock = os.open(name, system.flags("RDWR", "CREAT", "NOFOLLOW", "CLOEXEC"), 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            system.lock(lock)
             if _is_named(lock, name):
-                os.fchmod(lock, 0o600)
+                system.set_mode(lock, 0o600)
                 os.ftruncate(lock, 0)
                 os.write(lock, b"%d\n" % os.getpid())
                 return lock
         except BlockingIOError:
-            holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
+            holder = system.pread(lock, 20, 0).decode("ascii", "replace").strip()
             os.close(lock)
             raise JournalError(
                 f"{path} is being written by another run" + (f", process {holder}" * bool(holder)),
@@ -210,18 +210,14 @@ def _is_named(descriptor: int, name: str) -> bool:
 
 def _make(path: Path) -> bool:
     try:
-        made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC)
+        made = os.open(path, system.flags("RDWR", "CREAT", "EXCL", "NOFOLLOW", "CLOEXEC"))
     except FileExistsError:
         return False
     try:
-        os.fchmod(made, 0o600)
+        system.set_mode(made, 0o600)
     finally:
         os.close(made)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    system.sync_folder(path.parent)
     return True
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import attrs
 
+from vimmerse_async import system
+
 FOLDER = "vimmerse"
 SECRET_BYTES = 32
 _RUNTIME = Path("/run/user")
@@ -61,6 +63,8 @@ def find_place(base_url: str, key: str) -> Place:
     Raises:
         CannotShareError: There is no safe folder.
     """
+    if system.user() is None:
+        raise CannotShareError('this system has no sockets of one user; share="redis://…" works')
     folder = folder_path()
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -78,17 +82,17 @@ def find_place(base_url: str, key: str) -> Place:
 def folder_path() -> Path:
     """Return where the folder is, or would be: where a login keeps such things, else in `/tmp`."""
     named = os.environ.get("XDG_RUNTIME_DIR", "")
-    for home in (Path(named) if named.startswith("/") else None, _RUNTIME / str(os.geteuid())):
+    for home in (Path(named) if named.startswith("/") else None, _RUNTIME / str(system.user())):
         if home is not None and home.is_dir() and os.access(home, os.W_OK | os.X_OK):
             return home / FOLDER
-    return Path(tempfile.gettempdir()) / f"{FOLDER}-{os.geteuid()}"
+    return Path(tempfile.gettempdir()) / f"{FOLDER}-{system.user()}"
 
 
 def _check(folder: Path) -> None:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode):
         raise CannotShareError(f"{folder} is no folder of its own")
-    if status.st_uid != os.geteuid():
+    if status.st_uid != system.user():
         raise CannotShareError(f"{folder} belongs to another user")
     if status.st_mode & 0o077:
         raise CannotShareError(f"others may enter {folder}: chmod 700 {folder}")
@@ -107,7 +111,7 @@ def _secret(folder: Path) -> bytes:
 
 
 def _read(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    descriptor = os.open(path, system.flags("RDONLY", "CLOEXEC", "NOFOLLOW"))
     try:
         return os.read(descriptor, SECRET_BYTES + 1)
     finally:
@@ -117,7 +121,7 @@ def _read(path: Path) -> bytes:
 def _offer(folder: Path, path: Path) -> None:
     """Put a secret there, whole, unless another process was quicker."""
     draft = folder / f"secret.{os.getpid()}.{secrets.token_hex(4)}"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(draft, system.flags("WRONLY", "CREAT", "EXCL", "CLOEXEC"), 0o600)
     try:
         try:
             os.write(descriptor, secrets.token_bytes(SECRET_BYTES))

@@ -6,6 +6,8 @@ object that the child inherited, may close it later without harm.
 
 import os
 
+from vimmerse_async import system
+
 _open: set[int] = set()
 
 
@@ -22,7 +24,7 @@ def release(descriptor: int) -> None:
 def _let_go() -> None:
     if not _open:
         return
-    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    nothing = os.open(os.devnull, system.flags("RDWR", "CLOEXEC"))
     for descriptor in _open:
         os.dup2(nothing, descriptor, inheritable=False)
     os.close(nothing)

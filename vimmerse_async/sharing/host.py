@@ -8,13 +8,13 @@ same when a cleaner of temporary files was there.
 import asyncio
 import contextlib
 import errno
-import fcntl
 import os
 import socket
 import struct
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+from vimmerse_async import system
 from vimmerse_async.sharing import forks
 from vimmerse_async.sharing.folder import CannotShareError, Place
 from vimmerse_async.sharing.meeting import OnLost, OnMember, OnRecords
@@ -178,10 +178,10 @@ def dial(place: Place) -> socket.socket:
 
 
 def _lock(path: Path) -> int | None:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags = system.flags("RDWR", "CREAT", "CLOEXEC", "NOFOLLOW")
     descriptor = os.open(path, flags, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        system.lock(descriptor)
         if os.fstat(descriptor).st_ino == path.stat().st_ino:
             return descriptor
     except (BlockingIOError, FileNotFoundError):
@@ -213,7 +213,7 @@ def _address(path: Path) -> Generator[str]:
     if len(os.fsencode(path)) <= LONGEST:
         yield str(path)
         return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    folder = os.open(path.parent, system.flags("RDONLY", "DIRECTORY", "CLOEXEC"))
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"
     finally:
@@ -233,4 +233,4 @@ def _is_own(sock: socket.socket) -> bool:
     if not hasattr(socket, "SO_PEERCRED"):  # the folder is private there, too
         return True
     found = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return bool(_CREDENTIALS.unpack(found)[1] == os.geteuid())
+    return bool(_CREDENTIALS.unpack(found)[1] == system.user())
