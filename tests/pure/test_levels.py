@@ -11,9 +11,7 @@ ROUND_TRIP = 0.05
 
 def depart(levels: Levels, now: float, level: int) -> LearnedPermit:
     """Let a request leave beside so many, itself included."""
-    permit = LearnedPermit("text", now)
-    permit.level, permit.refusals, permit.outcome, permit.bin = level, 0, None, Bin(now)
-    permit.settled = False
+    permit = LearnedPermit("text", now, level=level, bin=Bin(now))
     levels.young.append(permit)
     return permit
 

@@ -139,9 +139,9 @@ def test_a_permit_that_nobody_wanted_is_no_evidence() -> None:
     member = office.member(1)
     office.ask(member, 1, 1)
     number = office.told(member)[-1].number
-    counted = office.limit._learned._evidence._accepted.count(0.0, office.now)
+    counted = office.limit._learned._evidence.accepted.count(0.0, office.now)
     office.say(member, Record(Kind.UNUSED, number=number))
-    assert office.limit._learned._evidence._accepted.count(0.0, office.now) == counted - 1
+    assert office.limit._learned._evidence.accepted.count(0.0, office.now) == counted - 1
     assert office.in_flight == 0
 
 

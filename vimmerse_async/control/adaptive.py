@@ -37,7 +37,7 @@ Here is the way of one request, in and out; `suspicion` has the states above.
 from random import Random
 from typing import Any, Final
 
-from vimmerse_async.control.breaker import RETRY_AFTER_MAX, CircuitBreaker
+from vimmerse_async.control.breaker import RETRY_AFTER_MAX, SILENCE, CircuitBreaker
 from vimmerse_async.control.levels import LearnedPermit
 from vimmerse_async.control.limit import Binding, LimitSnapshot, Outcome
 from vimmerse_async.control.pace import Pace
@@ -45,6 +45,7 @@ from vimmerse_async.control.suspicion import Suspect, Suspicion
 
 IDLE = 60.0  # s without traffic after which a probe goes first
 START = 16  # requests in flight
+SHORTEST = 0.001  # s, the least that an answer is thought to take
 _NONE: Final = Suspect.NONE
 _OK: Final = Outcome.OK
 _THROTTLE: Final = Outcome.THROTTLE
@@ -109,9 +110,7 @@ class AdaptiveLimit:
         It counts as in flight, but neither for the pace nor as accepted: who admitted it has
         learned from its departure already.
         """
-        permit = LearnedPermit(route, sent)
-        permit.paced, permit.refusals, permit.outcome = False, self._refusals, None
-        permit.number = self._breaker.passed
+        permit = LearnedPermit(route, sent, self._breaker.passed, refusals=self._refusals)
         self._breaker.passed += 1
         self._learned.hold(permit)
         return permit
@@ -126,23 +125,23 @@ class AdaptiveLimit:
         learned, breaker, pace = self._learned, self._breaker, self._pace
         self._now = now
         paced, self._paced = self._paced, False
-        if learned.suspect is _NONE:
+        young = learned.young
+        if young and learned.suspect is _NONE and young[0].sent <= now - SILENCE * breaker.refusal:
             learned.confirm(now)
-        if learned.in_flight >= learned.size or learned.in_flight >= learned.cap:
+        under_way = learned.in_flight
+        if under_way >= learned.size or under_way >= learned.cap:
             return learned.patience(now)
         if now < breaker.blocked_until:
             return breaker.blocked_until - now
         if now < pace.next:
             self._paced = True
             return pace.wait(now)
-        if breaker.passed and not learned.in_flight and now - self._sent_at > IDLE:
+        if not under_way and breaker.passed and now - self._sent_at > IDLE:
             breaker.ask(now)
         pace.depart(now, learned.speed)
         self._sent_at = now
-        permit = LearnedPermit(route, now)
-        permit.paced, permit.refusals, permit.outcome = paced, self._refusals, None
+        permit = LearnedPermit(route, now, breaker.passed, refusals=self._refusals, paced=paced)
         if breaker.closed:
-            permit.number = breaker.passed
             breaker.passed += 1
         else:
             holds = 0 if breaker.outage else breaker.holds
@@ -172,6 +171,10 @@ class AdaptiveLimit:
         learned, breaker = self._learned, self._breaker
         self._now = now
         permit.outcome = outcome
+        if outcome is _OK and breaker.closed and not (permit.probe or retry_after):
+            learned.accept(permit, now, max(latency, SHORTEST))
+            learned.confirm(now, ended=1)
+            return
         holds = 0 if breaker.outage else breaker.holds  # an outage tells nothing of a quota
         begins = False
         if permit.probe or outcome is not _OK:
@@ -181,13 +184,13 @@ class AdaptiveLimit:
         if retry_after:
             learned.wait(now, min(retry_after, RETRY_AFTER_MAX))
         if outcome is _OK:
-            learned.accept(permit, now, max(latency, 0.001))
+            learned.accept(permit, now, max(latency, SHORTEST))
         elif outcome is _THROTTLE:
             self._refusals += 1
             learned.refuse(permit, now, blame=begins and breaker.holds == 1)
         elif outcome is _LOCAL:
             learned.halve()
-        learned.leave(now)
+        learned.confirm(now, ended=1)
 
     def snapshot(self, now: float | None = None) -> LimitSnapshot:
         """Return what the limit does at `now`, in seconds; None: as it was last asked or told."""

@@ -26,6 +26,8 @@ from enum import Enum, auto
 from random import Random
 from typing import Final
 
+import attrs
+
 from vimmerse_async.control.limit import Outcome
 
 HOLD = 0.3  # s, the first hold at most: longer than a network's round trip, shorter than an answer
@@ -58,6 +60,7 @@ _OPEN: Final = BreakerState.OPEN
 _HALF_OPEN: Final = BreakerState.HALF_OPEN
 
 
+@attrs.define(eq=False)
 class Passage:
     """One request that passed.
 
@@ -69,14 +72,11 @@ class Passage:
         after: As a probe, the holds in a row before it, and the seconds of its silence.
     """
 
-    __slots__ = ("after", "number", "probe", "route", "sent")
-
-    def __init__(self, route: str, sent: float) -> None:
-        self.route: str = route
-        self.sent: float = sent
-        self.number: int = 0
-        self.probe: bool = False
-        self.after: tuple[int, float] = 0, 0.0
+    route: str
+    sent: float
+    number: int = 0
+    probe: bool = False
+    after: tuple[int, float] = (0, 0.0)
 
 
 class CircuitBreaker:

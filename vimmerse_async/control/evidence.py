@@ -1,12 +1,7 @@
 """What a refusal tells about the rate: how many requests per second were accepted before it."""
 
-from typing import TYPE_CHECKING
-
 from vimmerse_async.control.levels import LearnedPermit
-from vimmerse_async.control.meter import Bin, Meter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from vimmerse_async.control.meter import Meter
 
 FIRST = 0.5  # s over which the first refusal measures the rate: the start ramps up in seconds
 RECENT = 100  # requests over which later ones measure it: a burst weighs little in them
@@ -23,19 +18,18 @@ class Evidence:
     """Accepted requests by when they left, and since when they can be believed.
 
     Attributes:
-        add: Counts a request as accepted now; a refusal takes one off its bin again.
+        accepted: Counts requests; a refusal takes one off its bin again.
         spent: Whether a quota was found: from then on the rate is measured over its time.
         span: Seconds in which the last quota that was found was spent and came back.
     """
 
     __slots__ = (
-        "_accepted",
         "_begun_at",
         "_blocked_at",
         "_opened_at",
         "_refused",
         "_told_until",
-        "add",
+        "accepted",
         "span",
         "spent",
     )  # fmt: skip
@@ -44,14 +38,8 @@ class Evidence:
         self.spent: bool = False
         self.span: float = QUOTA
         self._refused = 0
-        self._accepted = Meter()
-        self.add: Callable[[float], Bin] = self._accepted.add
+        self.accepted: Meter = Meter()
         self._opened_at = self._blocked_at = self._begun_at = self._told_until = 0.0
-
-    @property
-    def lately(self) -> float:
-        """Requests per second accepted over the last seconds."""
-        return self._accepted.lately
 
     def refuse(self, permit: LearnedPermit) -> None:
         """Take off one that had counted as accepted until it was refused."""
@@ -60,7 +48,7 @@ class Evidence:
 
     def is_enough(self, now: float) -> bool:
         """Return whether so much was accepted that a refusal tells of this client's own limit."""
-        return self._accepted.count(now - QUOTA, now) >= ENOUGH
+        return self.accepted.count(now - QUOTA, now) >= ENOUGH
 
     def is_early(self, sent: float, refusal: float) -> bool:
         """Return whether a request left so soon after a block that it measures nothing.
@@ -71,7 +59,7 @@ class Evidence:
 
     def first_rate(self, sent: float) -> float:
         """Return what the ramp had reached when the first request left that was refused."""
-        return self._accepted.over(sent - FIRST, sent)
+        return self.accepted.over(sent - FIRST, sent)
 
     def rate(self, sent: float) -> float:
         """Return requests/s accepted until one left that was refused.
@@ -79,7 +67,7 @@ class Evidence:
         Since the block ended, or over the last requests, whichever is more: the next refusal soon
         corrects what is too much, but from too little the climb back is long.
         """
-        accepted = self._accepted
+        accepted = self.accepted
         if self.spent:
             whole = accepted.over(sent - QUOTA, sent)
             if sent - self._opened_at < self.span:
@@ -96,12 +84,12 @@ class Evidence:
     def blocked(self, now: float) -> None:
         """Take note that an episode of refusals begins."""
         self._blocked_at = now
-        self._begun_at = max(self._opened_at, self._accepted.begun)
+        self._begun_at = max(self._opened_at, self.accepted.begun)
 
     def before_block(self) -> float:
         """Return requests/s accepted in the seconds before the block that has just ended."""
         since, until = max(self._begun_at, self._blocked_at - BEFORE), self._blocked_at
-        return self._accepted.count(since, until) / max(SECOND, until - since)
+        return self.accepted.count(since, until) / max(SECOND, until - since)
 
     def opened(self, now: float, holds: int, latency: float, refused_at: float) -> float | None:
         """Return requests/s that a spent quota allows; None when the block was none.
@@ -120,9 +108,9 @@ class Evidence:
         since = self._blocked_at - QUOTA
         if holds < 2 or now - self._blocked_at < max(BLOCK, latency):
             return None
-        if self._accepted.count(since, now) < ENOUGH:
+        if self.accepted.count(since, now) < ENOUGH:
             return None
         self.span = min(QUOTA, now - max(since, self._begun_at))
         until = (refused_at + now) / 2.0
         counted = COUNTED * refused / (until - max(since, self._begun_at))
-        return self._accepted.over(since, until) + counted
+        return self.accepted.over(since, until) + counted

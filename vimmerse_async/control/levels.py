@@ -1,9 +1,12 @@
 """Which levels in flight a server accepts, known before its answers are."""
 
+import math
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from typing import Final
+
+import attrs
 
 from vimmerse_async.control.breaker import Passage
 from vimmerse_async.control.limit import Outcome
@@ -15,8 +18,10 @@ RISE = 1 / 16  # share of the way to a higher level, while the window is suspect
 SLOW = 0.3  # s that a refusal takes which counted as accepted, as did what left after it
 _OK: Final = Outcome.OK
 _THROTTLE: Final = Outcome.THROTTLE
+_NOWHERE: Final = Bin(-math.inf)
 
 
+@attrs.define(eq=False)
 class LearnedPermit(Passage):
     """The right to send one request, and what was so when it was given.
 
@@ -30,15 +35,13 @@ class LearnedPermit(Passage):
         outcome: How it ended; None while it is under way.
     """
 
-    __slots__ = ("bin", "full", "level", "outcome", "paced", "refusals", "settled")
-
-    bin: Bin
-    level: int
-    full: bool
-    paced: bool
-    refusals: int
-    outcome: Outcome | None
-    settled: bool
+    refusals: int = 0
+    paced: bool = False
+    level: int = 0
+    full: bool = False
+    bin: Bin = _NOWHERE
+    settled: bool = False
+    outcome: Outcome | None = None
 
 
 class Levels:
@@ -93,19 +96,24 @@ class Levels:
             slowly: Whether a higher level is believed only when it comes again.
             note: Called for each; None: nothing is.
         """
-        young, answered_at = self.young, self._answered_at
-        while young and (young[0].outcome is not None or young[0].sent <= now - silence):
-            permit = young.popleft()
+        young, answered_at, latest = self.young, self._answered_at, now - silence
+        while young:
+            permit = young[0]
+            outcome, sent = permit.outcome, permit.sent
+            if outcome is None and sent > latest:
+                return
+            young.popleft()
             permit.settled = True
-            while answered_at and answered_at[0] <= permit.sent:
+            while answered_at and answered_at[0] <= sent:
                 answered_at.popleft()
-            if permit.outcome is _THROTTLE:
-                self._refused += 1
-            elif permit.outcome is None or permit.outcome is _OK:
-                self.top *= FADE
-                off = self._refused - permit.refusals
-                if permit.level - off > self.top:
-                    level = self.beside(permit) - off
-                    self.top += max(0.0, level - self.top) * (RISE if slowly else 1.0)
-                if note:
+            if outcome is _OK or outcome is None:
+                top = self.top * FADE
+                wired = bisect_right(answered_at, sent + self.round_trip)  # as `beside` has it
+                level = permit.level - wired - self._refused + permit.refusals
+                if level > top:
+                    top += (level - top) * (RISE if slowly else 1.0)
+                self.top = top
+                if note is not None:
                     note()
+            elif outcome is _THROTTLE:
+                self._refused += 1

@@ -1,5 +1,6 @@
 """Events per second, over any recent span, when some of them are taken back later."""
 
+import math
 from collections import deque
 
 GRAIN = 0.25  # s that a bin lasts
@@ -24,35 +25,44 @@ class Bin:
 
 
 class Meter:
-    """Counts events by when they happened.
+    """Counts events by when they happened."""
 
-    Attributes:
-        lately: Events per second over the last seconds.
-    """
-
-    __slots__ = ("_bins", "_next", "_young", "_young_until", "lately")
+    __slots__ = ("_bin", "_bins", "_lately", "_next", "_young", "_young_at", "_young_until")
 
     def __init__(self) -> None:
-        self.lately: float = 0.0
         self._bins: deque[Bin] = deque(maxlen=BINS)
-        self._next = 0.0
+        self._bin = Bin(-math.inf)
+        self._next = -math.inf
+        self._lately = 0.0
         self._young = 0  # events while there are too few bins for a mean
+        self._young_at = -math.inf  # the last of them, when it came after the last bin was begun
         self._young_until = 0.0
+
+    @property
+    def lately(self) -> float:
+        """Events per second over the last seconds."""
+        if self._young_at == -math.inf:
+            return self._lately
+        return self._young / max(YOUNG, self._young_at - self._young_until + LATELY)
 
     def add(self, now: float) -> Bin:
         """Count an event; who must take it back later takes one off its bin's count."""
-        if now >= self._next or not self._bins:
-            if not self._bins:
-                self._young_until = now + LATELY
-            self._next = now + GRAIN
-            self.lately = self.over(now - LATELY, now)
-            self._bins.append(Bin(now))
-        current = self._bins[-1]
-        current.count += 1
+        if now >= self._next:
+            self._begin(now)
         if now < self._young_until:
             self._young += 1
-            self.lately = self._young / max(YOUNG, now - self._young_until + LATELY)
+            self._young_at = now
+        current = self._bin
+        current.count += 1
         return current
+
+    def _begin(self, now: float) -> None:
+        if not self._bins:
+            self._young_until = now + LATELY
+        self._next = now + GRAIN
+        self._lately, self._young_at = self.over(now - LATELY, now), -math.inf
+        self._bin = Bin(now)
+        self._bins.append(self._bin)
 
     @property
     def begun(self) -> float:

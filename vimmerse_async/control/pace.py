@@ -35,5 +35,8 @@ class Pace:
         if slack * rate < SLACK_SHARE:
             slack = SLACK_SHARE / rate
         earliest = now - slack
-        self.next = (max(earliest, self.next)) + 1.0 / rate
-        self.waited = self.waited and self.next < now
+        if self.next > earliest:  # noqa: PLR1730 - max is slow
+            earliest = self.next
+        self.next = earliest + 1.0 / rate
+        if self.waited:
+            self.waited = self.next < now

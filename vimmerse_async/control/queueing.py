@@ -40,7 +40,8 @@ class QueueDetector:
             return False
         self._count += 1
         self._sum += latency
-        self._least = min(self._least, latency)
+        if latency < self._least:  # noqa: PLR1730 - min is slow
+            self._least = latency
         if self._count < BLOCK:
             return False
         self.least = min(self.least * DRIFT, self._least)

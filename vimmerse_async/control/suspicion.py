@@ -93,6 +93,7 @@ class Suspicion:
         self._latency = self._announced = self._work = self._answered_at = 0.0
         self._lined = self._is_first_guess = self._is_thin = False
         self._trust = 0
+        self._slower = 1.0  # times that refusals take longer than at first: with load, they do
         self._tie()
 
     def settle(self, snapshot: LimitSnapshot) -> None:
@@ -131,22 +132,15 @@ class Suspicion:
         """Take note of a request that leaves."""
         self.in_flight += 1
         permit.level, permit.full = self.in_flight, self.in_flight >= self.size
-        permit.bin = self._evidence.add(now)
-        permit.settled = False
+        permit.bin = self._evidence.accepted.add(now)
         self.young.append(permit)
 
     def hold(self, permit: LearnedPermit) -> None:
         """Take note of a request under way that another learner has counted."""
         self.in_flight += 1
         permit.level, permit.full = self.in_flight, True
-        permit.bin, permit.settled = Bin(permit.sent), False
+        permit.bin = Bin(permit.sent)
         self.young.append(permit)
-
-    def leave(self, now: float) -> None:
-        """Take note of a request that has ended."""
-        self.in_flight -= 1
-        self.confirm(now)
-        self._tie()
 
     def wait(self, now: float, seconds: float) -> None:
         """Take note of a wait that the server asks for."""
@@ -157,20 +151,29 @@ class Suspicion:
         """Return the seconds after which a full window may have grown; `inf`: after a release."""
         oldest = self._levels.oldest()
         if self.suspect is _NONE and oldest is not None and self.in_flight < self.cap:
-            return max(0.001, oldest + self._silence() - now)
+            silence = SILENCE * self._breaker.refusal * self._slower
+            return max(0.001, oldest + silence - now)
         return math.inf
 
-    def confirm(self, now: float) -> None:
-        """Count as accepted what has not been refused for so long that it will not be."""
-        silence, young = SILENCE * self._breaker.refusal, self.young
+    def confirm(self, now: float, ended: int = 0) -> None:
+        """Count as accepted what has not been refused for so long that it will not be.
+
+        Args:
+            now: Seconds.
+            ended: Requests that have ended.
+        """
+        self.in_flight -= ended
+        young, silence = self.young, SILENCE * self._breaker.refusal
+        before = window = self._window.value
         if not young or (young[0].outcome is None and young[0].sent > now - silence):
-            return  # no news: what is asked below is never asked of less silence
-        if self.suspect is not _NONE:
+            pass  # no news: what is asked below is never asked of less silence
+        elif self.suspect is _NONE:
+            note = self._grow_start if 2 * self.in_flight >= window != self.cap else None
+            self._levels.confirm(now, silence * self._slower, slowly=False, note=note)
+            window = self._window.value
+        else:
             self._levels.confirm(now, silence, slowly=self.suspect is _WINDOW)
-            return
-        before = self._window.value
-        self._levels.confirm(now, self._silence(), slowly=False, note=self._grow_start)
-        if self._window.value != before:
+        if ended or window != before:
             self._tie()
 
     def accept(self, permit: LearnedPermit, now: float, latency: float) -> None:
@@ -185,16 +188,11 @@ class Suspicion:
             lane = self._lanes[permit.route] = QueueDetector()
         if lane.add(permit.sent, latency):
             self._look_at_queue(lane, now)
-        seconds, self._answered_at = min(now - self._answered_at, STEP), now
+        before, self._answered_at = self._answered_at, now
         if self._is_first_guess:
             self._look_at_guess()
-        if self.suspect is _RATE and permit.paced:
-            self._rate.grow(seconds, self._period(self._rate), 1 / self._latency)
-        elif self.suspect is _WINDOW and permit.full and not self.queues:
-            self._window.grow(seconds, self._period(self._window), 1.0)
-            self._window.value = min(self._window.value, self.cap)
-            if self._window.value > RESTART * self._window.peak + 2.0 and not self._lined:
-                self.suspect = _NONE
+        if self.suspect is not _NONE:
+            self._grow(permit, min(now - before, STEP))
 
     def refuse(self, permit: LearnedPermit, now: float, *, blame: bool) -> None:
         """Learn from a refusal; `blame` a limit for it when an episode begins with it."""
@@ -230,11 +228,6 @@ class Suspicion:
         self._rate.settle(BANNED * self._evidence.before_block())
         self._tie()
 
-    def _silence(self) -> float:
-        """Return the seconds after which a request of the start counts as accepted."""
-        growth = max(1.0, self._window.value / self._start)
-        return SILENCE * self._breaker.refusal * math.sqrt(growth)  # refusals slow down with load
-
     def _tie(self) -> None:
         """Let the ceiling that is not suspected follow the other by Little's law."""
         window, rate = self._window.value, self._rate.value
@@ -246,9 +239,23 @@ class Suspicion:
         self.size = int(window + 0.5) or 1
         tied_rate = SLACK * window / self._latency if self.answers else window
         if self.suspect is _NONE:
-            eased = min(1.0, EASE + self.in_flight / EASED)
-            window = window / self._silence() * eased
-        self.speed = max(window, tied_rate)
+            growth, eased = window / self._start, EASE + self.in_flight / EASED
+            self._slower = math.sqrt(growth) if growth > 1.0 else 1.0
+            window /= SILENCE * self._breaker.refusal * self._slower
+            if eased < 1.0:
+                window *= eased
+        self.speed = window if window > tied_rate else tied_rate  # noqa: FURB136 - max is slow
+
+    def _grow(self, permit: LearnedPermit, seconds: float) -> None:
+        if self.suspect is _RATE:
+            if permit.paced:
+                self._rate.grow(seconds, self._period(self._rate), 1 / self._latency)
+        elif permit.full and not self.queues:
+            self._window.grow(seconds, self._period(self._window), 1.0)
+            self._window.value = min(self._window.value, self.cap)
+            if self._window.value > RESTART * self._window.peak + 2.0 and not self._lined:
+                self.suspect = _NONE
+                self._tie()
 
     def _slack(self) -> float:
         """Return the room above Little's law: what is refused slowly keeps its place meanwhile."""
@@ -278,7 +285,7 @@ class Suspicion:
 
     def _period(self, ceiling: Ceiling) -> float:
         """Return the seconds that a ceiling takes back to its peak."""
-        accepted = self._evidence.lately + 0.01
+        accepted = self._evidence.accepted.lately + 0.01
         period = PERIOD / math.sqrt(accepted)
         period = min(period, SHARED) if ceiling.yields else max(period, PROBE / accepted)
         if self._is_thin:

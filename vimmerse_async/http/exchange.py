@@ -7,7 +7,7 @@ tracer, a mock or a tape has a say.
 
 import asyncio
 import ssl as tls
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -102,13 +102,13 @@ class Transport:
         self._lines.abandon()
         self._connector.abandon()
 
-    def exchange(
+    async def exchange(
         self,
         call: Call,
         connect: float | None,
         lease: Lease,
         touch: Callable[[], None] | None = None,
-    ) -> Awaitable[Reply | Failure]:
+    ) -> Reply | Failure:
         """Send a call once and read the answer.
 
         Args:
@@ -117,13 +117,10 @@ class Transport:
             lease: What is asked of the connection, and where is noted what became of it.
             touch: Called whenever an upload makes progress; None for no wish to know.
         """
-        is_small = call.form is None and (call.body is None or len(call.body) <= SMALL)
-        if is_small and self._is_direct and self._client.is_plain and not is_touched():
-            return self._ask(call, connect, lease)
-        return self._request(call, connect, lease, touch)
-
-    async def _ask(self, call: Call, connect: float | None, lease: Lease) -> Reply | Failure:
         lines, operation, body = self._lines, call.operation, call.body or b""
+        is_small = call.form is None and len(body) <= SMALL
+        if not (is_small and self._is_direct and self._client.is_plain) or is_touched():
+            return await self._request(call, connect, lease, touch)
         line = None
         try:
             line = None if lease.fresh else lines.take()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import attrs
 
 from vimmerse_async.decode import MAX_REPLY
 from vimmerse_async.http.surface import BaseProtocol, HttpProcessingError, HttpResponseParser
@@ -44,6 +45,7 @@ _UNNAMED = (ArithmeticError, EOFError, LookupError, RuntimeError, ValueError)
 _FIELD = re.compile(rb"\r\n([^:\r\n]+):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)")
 
 
+@attrs.define(eq=False)
 class Fields(Mapping[str, str]):
     """The fields of a common reply's head, which are seldom asked for: read when they are.
 
@@ -52,11 +54,8 @@ class Fields(Mapping[str, str]):
         mask: Hides secrets in their values.
     """
 
-    __slots__ = ("_head", "_mask")
-
-    def __init__(self, head: bytes, mask: Mask) -> None:
-        self._head = head
-        self._mask = mask
+    _head: bytes = attrs.field(repr=False)
+    _mask: Mask = attrs.field(repr=False)
 
     def getall(self, name: str) -> list[str]:
         """Return every value of a field."""
