@@ -13,7 +13,7 @@ _VARIABLE = "_VIMMERSE_COMPLETE"
 def completion_options(group: click.Group) -> click.Group:
     """Add `--install-completion` and `--show-completion` to the whole command."""
     for name, callback, text in (
-        ("--install-completion", _install, "Let Tab complete in SHELL, from now on. Else: $SHELL."),
+        ("--install-completion", _install, "Let Tab complete in this shell from now on."),
         ("--show-completion", _show, "Print what SHELL has to load for it."),
     ):
         option = click.option(

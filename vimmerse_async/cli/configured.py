@@ -21,7 +21,7 @@ class ConfiguredCommand(click.RichCommand):
                 ("--profile",),
                 metavar="NAME",
                 expose_value=False,
-                help=f"Take the options of [profiles.NAME] in vimmerse.toml. Else: "
+                help=f"Take the options of [profiles.NAME] in vimmerse.toml. Without it, "
                 f"${PROFILE_VARIABLE}.",
             )
         )

@@ -177,45 +177,57 @@ _BUDGET = (
     click.option(
         "--max-failures",
         metavar="N|P%",
-        help="Stop when so many rows have failed. Else: after 20 equal rejections and no answer.",
+        help="Stop when N rows, or N%, have failed. Without it, after 20 equal rejections.",
         panel=MONEY,
     ),
     click.option(
-        "--until", metavar="TIME", help="End by then, such as 06:00; go on later.", panel=MONEY
+        "--until", metavar="TIME", help="Stop in time to end by then, such as 06:00.", panel=MONEY
     ),
     click.option("--not-before", metavar="TIME", help="Send nothing before then.", panel=MONEY),
 )
 _DIALECT = (
     click.option(
-        "--delimiter", metavar="C", help="Between a CSV's cells. Else: found out.", panel=CATALOG
+        "--delimiter",
+        metavar="C",
+        help="The character between a CSV's cells. Without it, it is found.",
+        panel=CATALOG,
     ),
     click.option(
-        "--quote", metavar="C", help="Around cells; '' for none. Else: \".", panel=CATALOG
+        "--quote",
+        metavar="C",
+        help="The character around a CSV's cells; '' for none. Without it, \".",
+        panel=CATALOG,
     ),
     click.option(
-        "--escape", metavar="C", help="Before a quote in a cell. Else: found out.", panel=CATALOG
+        "--escape",
+        metavar="C",
+        help="The character before a quote inside a CSV's cell. Without it, it is found.",
+        panel=CATALOG,
     ),
     click.option(
         "--header-row",
         type=click.IntRange(1),
         metavar="N",
-        help="The line that names the columns. Else: found out.",
+        help="The line that names a CSV's columns. Without it, it is found.",
         panel=CATALOG,
     ),
     click.option(
         "--sheet",
         metavar="NAME",
-        help="Of a spreadsheet, or its number. Else: the first that has rows.",
+        help="The sheet to read, by name or number. Without it, the first with rows.",
         panel=CATALOG,
     ),
     click.option(
         "--records",
         metavar="PATH",
-        help="Where the rows of JSON or XML are, such as data.items. Else: found out.",
+        help="Where the rows of JSON or XML are, such as data.items. Without it, it is found.",
         panel=CATALOG,
     ),
     click.option(
-        "--no-header", is_flag=True, help="Columns are column1, column2, ….", panel=CATALOG
+        "--no-header",
+        is_flag=True,
+        help="The CSV names no columns: call them column1, column2, ….",
+        panel=CATALOG,
     ),
 )
 _CONNECTION = (
@@ -228,13 +240,13 @@ _CONNECTION = (
     click.option(
         "--base-url",
         metavar="URL",
-        help="Ask another server, or a gateway's path. Else: $VIMMERSE_BASE_URL.",
+        help="The address of another server or gateway. Without it, $VIMMERSE_BASE_URL.",
         panel=SERVER,
     ),
     click.option(
         "--api-key-file",
         metavar="FILE",
-        help="Read the key from a file. Else: $VIMMERSE_API_KEY.",
+        help="The file that holds the API key. Without it, $VIMMERSE_API_KEY.",
         panel=SERVER,
     ),
     click.option("--api-key", hidden=True, expose_value=False, callback=_refuse_key),
@@ -242,27 +254,27 @@ _CONNECTION = (
         "--limit",
         type=click.IntRange(1, 10_000),
         metavar="N",
-        help="At most N requests in flight. Else: as many as the account allows.",
+        help="Send at most N requests at a time. Without it, as many as the account allows.",
         panel=SERVER,
     ),
     click.option(
         "--share",
         metavar="[host|redis://…|off]",
-        help="One limit with this machine's other processes, or a Redis server's. Else: off.",
+        help="Share one limit with this machine's other runs, or through a Redis server.",
         panel=SERVER,
     ),
     click.option(
         "--timeout",
         type=click.FloatRange(0.1, 86_400),
         metavar="SECONDS",
-        help="For an answer, and for a server that answers nothing. Else: 120, and 600.",
+        help="How long to wait for an answer. Without it, 120; 600 for a silent server.",
         panel=SERVER,
     ),
     click.option(
         "--patience",
         callback=seconds_typed,
         metavar="TIME",
-        help="For a server that refuses, or says when to come back: 15m, 1h. Else: 10m.",
+        help="How long to wait for a server that refuses for now, such as 15m. Without it, 10m.",
         panel=SERVER,
     ),
     click.option(
@@ -274,7 +286,7 @@ _CONNECTION = (
 )
 
 _READING = (
-    click.option("--source", metavar="FILE", help="Where the catalog is now. Else: where it was."),
+    click.option("--source", metavar="FILE", help="Where the catalog is now, if it has moved."),
     click.option(
         "--answers", is_flag=True, help="Questions and answers only, without the catalog."
     ),

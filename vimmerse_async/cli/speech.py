@@ -34,7 +34,7 @@ def speech_options() -> list[click.Option]:
             "--color",
             type=click.Choice(("auto", "always", "never")),
             callback=_color,
-            help="Else: auto, on a terminal and without $NO_COLOR.",
+            help="Colour what is said. Without it, on a terminal where $NO_COLOR is not set.",
         ),
     ]
 

@@ -66,7 +66,7 @@ def suggest_command(*, count: int, connection: Connection) -> int:
 @click.option(
     "--option",
     **choice(OPTIONS),
-    help="What to do. Else: InspireMe, by what is given.",
+    help="What to do. Without it, it is found by what is given.",
 )
 @click.option("--mode", **choice(MODES), help="What it is for.")
 @click.option(

@@ -59,25 +59,37 @@ def _no_source(
     "--output",
     default="-",
     metavar="FILE",
-    help="Write .csv, .jsonl, .parquet, .xlsx …, or a folder/ part for part. Else: stdout.",
+    help="The file to write, by its ending, or a folder/ for parts. Without it, stdout.",
     panel=CATALOG,
 )
 @click.option(
-    "--column", metavar="NAME", help="Of the URLs. Else: the one that has them.", panel=CATALOG
+    "--column",
+    metavar="NAME",
+    help="The column that holds the pictures' URLs. Without it, it is found by its content.",
+    panel=CATALOG,
 )
-@click.option("--column2", metavar="NAME", help="Of URLs of second pictures.", panel=CATALOG)
-@click.option("--video-column", metavar="NAME", help="Of URLs of videos.", panel=CATALOG)
-@click.option("--prompt-column", metavar="NAME", help="Of texts to start from.", panel=CATALOG)
+@click.option(
+    "--column2", metavar="NAME", help="The column with the URLs of second pictures.", panel=CATALOG
+)
+@click.option(
+    "--video-column", metavar="NAME", help="The column with the URLs of videos.", panel=CATALOG
+)
+@click.option(
+    "--prompt-column",
+    metavar="NAME",
+    help="The column with the texts to start from.",
+    panel=CATALOG,
+)
 @click.option(
     "--key-column",
     metavar="NAME",
-    help="Of what a row is known by, where URLs change. Else: what is asked.",
+    help="The column that names a row, so that a changed URL is not paid for again.",
     panel=CATALOG,
 )
 @click.option(
     "--split",
     **choice(("first", "all")),
-    help="Of several URLs in a cell take the first, or give each a row of its own.",
+    help="Where a cell holds several URLs: take the first, or make a row of each.",
     panel=CATALOG,
 )
 @click.option(
@@ -91,13 +103,13 @@ def _no_source(
     "--sample",
     type=click.IntRange(1),
     metavar="N",
-    help="Ask about N rows drawn by chance, and show them; go on without it.",
+    help="Ask about N rows drawn by chance, and show their prompts.",
     panel=CATALOG,
 )
 @click.option(
     "--per",
     metavar="COLUMN",
-    help="Draw so many for each value of a column.",
+    help="Draw the sample's N rows for each value of this column.",
     panel=CATALOG,
 )
 @click.option(
@@ -107,17 +119,22 @@ def _no_source(
     "--from",
     "read_as",
     **choice(READ),
-    help="What SOURCE is.",
+    help="The format of SOURCE. Without it, it is found by its ending and content.",
     panel=CATALOG,
 )
 @click.option(
     "--to",
     "write_as",
     **choice(WRITTEN),
-    help="What to write.",
+    help="The format to write. Without it, the ending of the output file says it.",
     panel=CATALOG,
 )
-@click.option("--encoding", metavar="NAME", help="Of SOURCE. Else: UTF-8.", panel=CATALOG)
+@click.option(
+    "--encoding",
+    metavar="NAME",
+    help="The text encoding of SOURCE, such as cp1252. Without it, UTF-8.",
+    panel=CATALOG,
+)
 @dialect_options
 @click.option(
     "--exclude",
@@ -146,7 +163,7 @@ def _no_source(
 @click.option(
     "--template",
     metavar="TEXT",
-    help="The same with columns in braces, such as 'A {brand} {title}'.",
+    help="A text to start from, filled from each row's columns: 'A {brand} {title}'.",
     panel=QUESTION,
 )
 @click.option(
@@ -154,14 +171,14 @@ def _no_source(
     **choice(("skip", "empty", "fail")),
     default="skip",
     show_default=True,
-    help="Where such a column is empty, ask nothing, ask without it, or stop before all.",
+    help="Where a column of --template is empty: skip the row, ask without it, or stop.",
     panel=QUESTION,
 )
 @click.option("--mode", **choice(MODES), help="What the prompts are for.", panel=QUESTION)
 @click.option(
     "--journal",
     metavar="FILE",
-    help="Keep every result here, to go on from. Else: FILE.journal beside the output.",
+    help="The file that keeps every answer. Without it, FILE.journal beside the output.",
     panel=MONEY,
 )
 @click.option("--no-journal", is_flag=True, help="Keep no journal.", panel=MONEY)

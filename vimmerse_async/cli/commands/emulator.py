@@ -7,7 +7,11 @@ import rich_click as click
 
 _FLAGS = (
     click.option("--host", metavar="ADDRESS", help="Listen on another address than 127.0.0.1."),
-    click.option("--port", type=click.IntRange(0, 65535), help="Listen there. Else: a free one."),
+    click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        help="Listen on this port. Without it, on a free one.",
+    ),
     click.option("--expose", is_flag=True, help="Allow an address that others can reach."),
     click.option("--tls", is_flag=True, help="Serve HTTPS, under an authority of its own."),
     click.option("--key", metavar="KEY", help="Accept this key only; it begins test- or demo-."),
@@ -35,12 +39,12 @@ _FLAGS = (
     click.option(
         "--retry-after",
         type=click.Choice(("seconds", "date", "milliseconds", "wrong-clock", "garbage")),
-        help="How a refusal tells the wait. Else: it does not.",
+        help="How a refusal tells the wait. Without it, not at all.",
     ),
     click.option(
         "--refuse",
         type=click.Choice(("429", "403", "500", "503", "reset")),
-        help="How a request too many ends; gateways have ways of their own. Else: 429.",
+        help="How a request too many is refused. Without it, with 429.",
     ),
     click.option("--refuse-after", type=float, metavar="SECONDS", help="A refusal takes so long."),
     click.option(
@@ -51,9 +55,11 @@ _FLAGS = (
         type=click.Choice(
             ("x-ratelimit", "x-ratelimit-epoch", "x-ratelimit-epoch-ms", "ratelimit", "ratelimit-8")
         ),
-        help="How replies tell what is left of a limit. Else: they do not.",
+        help="How replies tell what is left of a limit. Without it, not at all.",
     ),
-    click.option("--credits", type=float, metavar="N", help="In the wallet. Else: no end."),
+    click.option(
+        "--credits", type=float, metavar="N", help="Credits in the wallet. Without it, no end."
+    ),
     click.option(
         "--price", "prices", multiple=True, metavar="ROUTE=N", help="Credits for a route; else 1."
     ),
@@ -62,7 +68,7 @@ _FLAGS = (
         metavar="SECONDS",
         help="0.2, uniform:0.1,2, lognormal:1,0.5 or queue:4,0.25.",
     ),
-    click.option("--seed", type=int, metavar="N", help="Of words, faults and latencies."),
+    click.option("--seed", type=int, metavar="N", help="Draw other words, faults and latencies."),
     click.option(
         "--faults",
         type=click.Path(exists=True, dir_okay=False),

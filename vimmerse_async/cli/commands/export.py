@@ -26,10 +26,15 @@ from vimmerse_async.cli.options import choice, reading_options
     "--output",
     default="-",
     metavar="FILE",
-    help="Write .csv, .jsonl or .parquet. Else: stdout.",
+    help="The file to write; its ending says the format. Without it, stdout.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace FILE, whoever wrote it.")
-@click.option("--to", "write_as", **choice(WRITTEN), help="What to write.")
+@click.option(
+    "--to",
+    "write_as",
+    **choice(WRITTEN),
+    help="The format to write. Without it, the ending of the output file says it.",
+)
 @click.option("--versions", is_flag=True, help="Every answer that a row has or had, a line each.")
 @click.option("--failed", is_flag=True, help="Rows without a prompt that were asked, only.")
 @reading_options

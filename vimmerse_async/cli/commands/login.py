@@ -5,7 +5,7 @@ import sys
 import rich_click as click
 
 _BASE_URL = click.option(
-    "--base-url", metavar="URL", help="The server that the key is for. Else: $VIMMERSE_BASE_URL."
+    "--base-url", metavar="URL", help="The server of the key. Without it, $VIMMERSE_BASE_URL."
 )
 
 

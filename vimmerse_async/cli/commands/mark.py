@@ -25,7 +25,7 @@ from vimmerse_async.cli.errors import OK
 @click.option("--clear", "mark", flag_value="clear", help="Take marks, edits and notes back.")
 @click.option("--edit", metavar="TEXT", help="Write this instead of the answer.")
 @click.option("--note", metavar="TEXT", help="Note this beside it.")
-@click.option("--source", metavar="FILE", help="Where the catalog is now. Else: where it was.")
+@click.option("--source", metavar="FILE", help="Where the catalog is now, if it has moved.")
 def mark_command(
     *,
     journal: str,

@@ -24,11 +24,11 @@ from vimmerse_async.cli.options import reading_options
 @click.option(
     "-o", "--output", default="report.html", metavar="FILE", show_default=True, help="The page."
 )
-@click.option("--title", metavar="TEXT", help="What it is called. Else: as the catalog is.")
+@click.option("--title", metavar="TEXT", help="The page's title. Without it, the catalog's name.")
 @click.option(
     "--pictures",
     metavar="FOLDER",
-    help="Where the pictures of a folder are now. Else: where they were.",
+    help="Where the pictures of a folder are now, if they have moved.",
 )
 @click.option(
     "--map",

@@ -15,7 +15,9 @@ import rich_click as click
     """,
 )
 @click.argument("out")
-@click.option("--label-column", metavar="NAME", help="Of titles. Else: of files and pictures.")
+@click.option(
+    "--label-column", metavar="NAME", help="The column of titles. Without it, pictures' names."
+)
 @click.option("--no-open", is_flag=True, help="Print the address, and open no browser.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, metavar="N", help="Serve there.")
 def view_command(*, out: str, label_column: str | None, no_open: bool, port: int) -> int:
