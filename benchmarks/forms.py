@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,9 @@ class Cost:
 def run(origin: str, *, quick: bool, rounds: int | None = None) -> Result:
     """Measure 1,000,000 rows in each round, a fiftieth of them when it has to be quick."""
     count = 20_000 if quick else 1_000_000
+    for needed in ("pyarrow", "backports.zstd"):
+        if find_spec(needed.partition(".")[0]) is None:
+            raise SystemExit("it needs: pip install 'vimmerse-async[parquet,zstd]'")
     asked: dict[str, list[Cost]] = {}
     known: dict[str, list[Cost]] = {}
     with tempfile.TemporaryDirectory() as name:

@@ -16,6 +16,7 @@ import attrs
 
 from vimmerse_async import system
 from vimmerse_async.catalog.answers import Answer, Asked
+from vimmerse_async.catalog.append import keeps_text
 from vimmerse_async.catalog.part_files import PartFile
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.rows import CatalogRow
@@ -195,7 +196,8 @@ def write_parts(
     left_out: dict[str, None] = {}
     for (part, rows), file in zip(source.parts(), files, strict=True):
         typed = file.form == "parquet" and part.parquet is not None
-        kinds: Mapping[str, ColumnType] = {} if typed else part.survey().kinds
+        lines = file.form != "jsonl" and keeps_text(file.form, part)
+        kinds: Mapping[str, ColumnType] = {} if typed or lines else part.survey().kinds
         kinds = kinds_of_output(part, kinds, questions)
         part.ask(questions.columns, whole=not typed)
         path = room / file.name
