@@ -2,7 +2,7 @@
 
 A small server on loopback answers after `LATENCY` seconds and refuses what goes over the account.
 Callers ask again and again; a deadline that passes is an error, and the next call begins. Peer is
-aiohttp with a semaphore of the true size, or of 100, and `asyncio.timeout` around both.
+aiohttp with a semaphore of the true size, and `asyncio.timeout` around both.
 """
 
 import asyncio
@@ -18,9 +18,12 @@ from benchmarks.report import Result
 from vimmerse_async import RetryPolicy, Timeouts, VimmerseError, VimmerseSession, refine_prompt
 
 LATENCY = 0.1  # s
+REFUSAL = 0.001  # s; a network's, so that who asks again at once does not stop virtual time
 KEY = "overload-key-of-nobody"
 SECONDS = 4.0
 WARM_UP = 2.0  # s that are not counted
+TOTALS = (0.3, 0.5, 1.0, 3.0, 10.0)  # s
+CROWDS = (20, 100, 1000)
 
 
 @attrs.frozen
@@ -41,6 +44,10 @@ class Account:
         """Return the answers per second that so many callers can have."""
         most = callers / LATENCY
         return min(most, (self.places or most) / LATENCY, self.rate or most)
+
+    def true_size(self, callers: int) -> int:
+        """Return the requests in flight with which so many callers get all of it."""
+        return round(self.capacity(callers) * LATENCY)
 
 
 ACCOUNTS = (Account("8 places", places=8), Account("80/s", rate=80.0), Account("no limit"))
@@ -107,7 +114,7 @@ class _Line(asyncio.Protocol):
             server.busy += 1
             self._loop.call_later(server.latency(), self._answer)
         else:
-            self._send(429, {"error": "too many"})
+            self._loop.call_later(REFUSAL, self._send, 429, {"error": "too many"})
 
     def _answer(self) -> None:
         self._server.busy -= 1
@@ -183,11 +190,14 @@ async def ours(
         return await crowd(lambda: refine_prompt(session, "a fox"), callers, server, seconds)
 
 
-async def plain(account: Account, callers: int, total: float, seconds: float = SECONDS) -> Score:
+async def plain(
+    account: Account, callers: int, total: float, seconds: float = SECONDS,
+    latency: Callable[[], float] = lambda: LATENCY,
+) -> Score:  # fmt: skip
     """Measure aiohttp with a semaphore and a timeout."""
-    places = asyncio.Semaphore(min(100, int(account.capacity(callers) * LATENCY)))
+    places = asyncio.Semaphore(account.true_size(callers))
     async with (
-        Server(account) as server,
+        Server(account, latency) as server,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http,
     ):
 
@@ -207,13 +217,13 @@ async def plain(account: Account, callers: int, total: float, seconds: float = S
 def run(_origin: str, *, quick: bool, rounds: int | None) -> Result:
     """Measure every account, deadline and crowd."""
     del rounds
-    totals = (0.3, 1.0) if quick else (0.3, 0.5, 1.0, 3.0, 10.0)
-    crowds = (100,) if quick else (20, 100, 1000)
+    totals = (0.3, 1.0) if quick else TOTALS
+    crowds = (100,) if quick else CROWDS
     rows = []
     for account in ACCOUNTS:
-        known = int(account.capacity(100) * LATENCY) if account.name != "no limit" else 100
         for total in totals:
             for callers in crowds:
+                known = account.true_size(callers)
                 scores = [
                     asyncio.run(ours(account, callers, total, None)),
                     asyncio.run(ours(account, callers, total, known)),

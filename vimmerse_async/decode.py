@@ -48,7 +48,11 @@ _GATEWAYS = re.compile(
     r"|Client sent an HTTP request to an HTTPS server)"
 ).match
 """What nginx and Go's servers say, with a 400, of a request that came in by the wrong way."""
+_DISTRUSTS = re.compile(r"<p>\s*(?P<proxy>Certificate verify failed: [^<]{1,80})").search
+"""What mitmproxy says, with a 502, when it passes nothing on."""
 _WAYS = {
+    "proxy": "the proxy does not trust the server's certificate (HTTP {}: {}): its operator has to "
+    "give it the authority, or reach the server without the proxy (NO_PROXY)",
     "certificate": "the server wants a client certificate that it trusts (HTTP {}: {}): load yours "
     "into a context with load_cert_chain(…), and pass ssl=context",
     "protocol": "the server speaks TLS there, and was asked without (HTTP {}: {}): write https:// "
@@ -230,11 +234,8 @@ def _refused(reply: Reply) -> APIError:
         content = None
     message = _message_of(content) if type(content) is dict else ""
     explanation = message or _explanation(body)
-    wrong_way = None if content is not None else _GATEWAYS(explanation)
-    if wrong_way is not None and wrong_way.lastgroup is not None and reply.status == 400:
-        kind = wrong_way.lastgroup
-        sentence = _WAYS[kind].format(reply.status, explanation[:100])
-        return APIConnectionError(sentence, kind=kind, sent="no")
+    if content is None and (wrong_way := _wrong_way(reply, explanation)) is not None:
+        return wrong_way
     detail = content.get("detail") if type(content) is dict else None
     error = status_error_class(reply.status)(
         f"HTTP {reply.status}: {explanation or 'no explanation given'}",
@@ -245,6 +246,20 @@ def _refused(reply: Reply) -> APIError:
     )
     error.request_id = _request_id(reply.headers)
     return error
+
+
+def _wrong_way(reply: Reply, explanation: str) -> APIConnectionError | None:
+    """Return what a gateway means that has passed nothing on; None: it may have."""
+    found = None
+    if reply.status == 400:
+        found = _GATEWAYS(explanation)
+    elif reply.status == 502:
+        found = _DISTRUSTS(_shown(reply.body))
+    kind = None if found is None else found.lastgroup
+    if found is None or kind is None:
+        return None
+    words = " ".join(html.unescape(found[kind]).split())[:100]
+    return APIConnectionError(_WAYS[kind].format(reply.status, words), kind=kind, sent="no")
 
 
 def _explanation(body: bytes) -> str:

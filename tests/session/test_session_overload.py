@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from random import Random
 
 import pytest
 from scripted_server import NEVER, Answer, Request, ScriptedServer, slow
 
-from benchmarks.overload import ACCOUNTS, LATENCY, Server, ours
+from benchmarks.overload import ACCOUNTS, CROWDS, LATENCY, TOTALS, Server, ours
 from vimmerse_async import (
     APITimeoutError,
     ConfigurationError,
@@ -27,6 +28,21 @@ FOX = "a fox"
 async def test_capacity_is_used(account, total: float) -> None:
     """A crowd with deadlines gets .9 of what a known account can, and pays 3 % for nobody."""
     score = await ours(account, 60, total, 8, seconds=2.0)
+    assert score.useful >= 0.9
+    assert score.wasted <= 0.03
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("account", ACCOUNTS, ids=lambda account: account.name)
+@pytest.mark.parametrize("total", TOTALS)
+@pytest.mark.parametrize("callers", CROWDS)
+@pytest.mark.parametrize("knows", [False, True], ids=["adaptive", "fixed"])
+async def test_the_whole_grid_is_served(account, total: float, callers: int, knows) -> None:
+    """Whatever crowd, deadline and account: .9 of what it allows, 3 % paid for nobody."""
+    rng = Random(5)
+    limit = account.true_size(callers) if knows else None
+    latency = lambda: LATENCY * rng.uniform(0.8, 1.2)  # noqa: E731
+    score = await ours(account, callers, total, limit, latency=latency)
     assert score.useful >= 0.9
     assert score.wasted <= 0.03
 
@@ -62,6 +78,29 @@ async def test_impatient_visitors_are_served(account, limit: int | None) -> None
                 visitors.create_task(visit())
         assert served >= 0.8 * 80 * seconds
         assert 1 - served / server.accepted <= 0.05
+
+
+async def test_an_answer_on_the_wire_hides_no_window_at_the_start() -> None:
+    """Refused twice at the ninth, a client suspects eight places, whatever was just answered."""
+    rng = Random(3)
+    async with (
+        Server(ACCOUNTS[0], lambda: rng.uniform(0.8, 1.2) * LATENCY) as server,
+        VimmerseSession(
+            "demo-key", base_url=server.url, timeouts=Timeouts(total=0.5)
+        ) as session,
+    ):  # fmt: skip
+        begun = asyncio.get_running_loop().time()
+        async with asyncio.TaskGroup() as visitors:
+            for number in range(160):
+                await asyncio.sleep(begun + number / 160 - asyncio.get_running_loop().time())
+                visitors.create_task(_tried(session))
+        limit = session.statistics().limit
+        assert (limit.suspect, round(limit.window)) == ("window", 8)
+
+
+async def _tried(session: VimmerseSession) -> None:
+    with suppress(APITimeoutError):
+        await refine_prompt(session, FOX)
 
 
 async def test_a_deadline_is_no_outage(server: ScriptedServer) -> None:

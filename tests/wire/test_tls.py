@@ -18,6 +18,8 @@ from vimmerse_async import (
     BadRequestError,
     BatchStoppedError,
     ConfigurationError,
+    InternalServerError,
+    RetryPolicy,
     Timeouts,
     VimmerseSession,
     gather_prompts,
@@ -165,15 +167,26 @@ async def test_A23_a_server_that_never_says_a_word(serve, connect, certified, tr
         return raised.value.message
 
     silent = {"do": "close_after_request"}
-    server = await serve(*[silent] * 4)
+    server = await serve(*[silent] * 5)  # one is asked whether it speaks TLS
     assert "never answered anything: it may speak TLS there" in await lost(await connect(server))
-    worked = {**silent, "after": 0.5}  # what is much quicker than an answer is a refusal
-    server = await serve({"do": "ok"}, worked, worked, worked)
-    session = await connect(server)
+    server = await serve({"do": "ok"}, silent, silent, silent)
+    # so soon after an answer it may be taken for a refusal, which is then not waited out
+    session = await connect(server, retry=RetryPolicy(max_throttle_wait=0))
     assert await refine_prompt(session, "x")
     assert "never answered" not in await lost(session)
     server = await serve(*[silent] * 4, ssl=certified)
     assert "never answered" not in await lost(await connect(server, ssl=trusting))
+
+
+async def test_A23_plain_http_at_a_port_of_tls_that_says_nothing(serve, connect, certified):
+    """Who hangs up on plain HTTP and answers a greeting of TLS has read, and billed, nothing."""
+    server = await serve(ssl=certified)
+    session = await connect(f"http://127.0.0.1:{server.port}")
+    calls = (refine_prompt(session, str(number)) for number in range(8))
+    for error in await asyncio.gather(*calls, return_exceptions=True):
+        assert error.possibly_charged == 0
+        assert_never(server, error, "speaks TLS there", "https://", kind="protocol")
+    assert session.statistics().possibly_charged == 0
 
 
 ALERT = "\x15\x03\x03\x00\x02\x02\x46"
@@ -216,6 +229,31 @@ async def test_A23_a_gateway_that_says_it_in_http(said, kind, words, serve, conn
     assert (error.kind, error.attempts) == (kind, 1)
     assert said in error.message
     assert words in error.message
+
+
+MITMPROXY = (
+    "<html>\n<head>\n    <title>502 Bad Gateway</title>\n</head>\n<body>\n"
+    "    <h1>502 Bad Gateway</h1>\n    <p>{}</p>\n</body>\n</html>"
+)
+
+
+async def test_A33_a_proxy_that_trusts_the_server_not(serve, connect):
+    """A proxy that looks inside and trusts not what is behind it has passed nothing on."""
+    page = MITMPROXY.format("Certificate verify failed: self-signed certificate")
+    server = await serve({"do": "answer", "status": 502, "body": page})
+    error = await failure(await connect(server))
+    assert (error.kind, error.attempts) == ("proxy", 1)
+    assert "does not trust the server's certificate" in error.message
+    assert "self-signed certificate" in error.message
+
+
+async def test_A33_another_502_of_a_proxy(serve, connect):
+    """Where the proxy says that the server hung up, the request may have been read, and billed."""
+    page = MITMPROXY.format("server closed connection")
+    server = await serve(*[{"do": "answer", "status": 502, "body": page}] * 2)
+    with pytest.raises(InternalServerError) as raised:
+        await refine_prompt(await connect(server), "x")
+    assert raised.value.possibly_charged == 2
 
 
 async def test_A23_a_vendor_who_quotes_it(serve, connect):

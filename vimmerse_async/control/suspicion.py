@@ -28,7 +28,7 @@ RAMP_QUICK = 2.0  # the same where answers are quick: a refusal may be slower th
 RAMP_SECONDS = 2.5  # s that answers take longer for each one more
 BLIND = 16.0  # x the first window: the same while there are too few answers for Little's law
 FEW = 16  # answers
-EASE = 0.25  # of the first pace, for the first request: who comes last meets a full server
+EASE = 0.5  # of the first pace, for the first request: who comes last meets a full server
 EASED = 12  # requests in flight from which on, and a few less, the pace of the start is full
 FIRST_REFUSAL = 0.06  # s a refusal is thought to take before there was one: a network's round trip
 ERODE = 0.85  # of the highest accepted level, when the rate is blamed: the next blame may differ
@@ -307,7 +307,8 @@ class Suspicion:
         """Decide which limit refused a request, and cut it."""
         self._lined = False
         self._is_thin = self.answers < KNOWN
-        level = self._levels.beside(permit)
+        # At the start a window is tried sooner: one answer on the wire would hide it for seconds.
+        level = permit.level if self._is_first_guess else self._levels.beside(permit)
         if not self._evidence.is_enough(now):
             return
         if self._speaks_for_window(level):

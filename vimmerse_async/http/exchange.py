@@ -17,10 +17,11 @@ from yarl import URL
 from vimmerse_async.config import Config
 from vimmerse_async.decode import ERROR_HEADERS, MAX_REPLY, SUCCESS_HEADERS, unpack
 from vimmerse_async.errors import ConfigurationError
-from vimmerse_async.http.causes import SAYS_NOTHING
+from vimmerse_async.http.causes import SAYS_NOTHING, TALKS_TLS
 from vimmerse_async.http.client import Client
 from vimmerse_async.http.face import is_touched
 from vimmerse_async.http.failures import BUGS, failure_of
+from vimmerse_async.http.greeting import speaks_tls
 from vimmerse_async.http.lines import Lines
 from vimmerse_async.http.pool import GuardedConnector
 from vimmerse_async.http.reading import Fields
@@ -64,12 +65,15 @@ class Transport:
         self._config = config
         self._mask = Mask(config.secrets)
         url = URL(config.origin)
-        self._place = f"{url.host_subcomponent}:{url.port}"
+        self._host, self._port = url.raw_host or "", url.port or 443
+        self._place = f"{url.host_subcomponent}:{self._port}"
         self._connector = GuardedConnector(**({} if ssl is None else {"ssl": ssl}))
         self._lines = Lines(config.origin, ssl)
         self._client = Client(self._connector, config, proxy, trace_configs)
         self._is_direct = proxy is None
         self._is_plain = url.scheme == "http"
+        self._speaks_tls: bool | None = None
+        self._asking = asyncio.Lock()
         self._urls: dict[str, URL] = {}
         self._heads: dict[str, Head] = {}
         self._waits: dict[float | None, aiohttp.ClientTimeout] = {}
@@ -137,7 +141,7 @@ class Transport:
             status, told, got = await line.ask(head % len(body) + body, has_body=has_body)
         except (aiohttp.ClientError, HttpProcessingError, OSError, *BUGS) as error:
             begun = None if line is None else line.begun
-            return self._guess(failure_of(error, lease, begun, self._place))
+            return await self._guess(failure_of(error, lease, begun, self._place))
         finally:
             if line is not None:
                 lines.give(line)
@@ -152,13 +156,18 @@ class Transport:
         url = self._urls.get(call.operation.path) or self._url(call.operation.path)
         wait = self._waits.get(connect) or self._wait(connect)
         raw = await self._client.request(call, url, wait, lease, touch, self._place)
-        return self._guess(raw) if isinstance(raw, Failure) else self._reply(*raw)
+        return await self._guess(raw) if isinstance(raw, Failure) else self._reply(*raw)
 
-    def _guess(self, failure: Failure) -> Failure:
-        """Say what may be wrong where a server takes connections and never says a word."""
+    async def _guess(self, failure: Failure) -> Failure:
+        """Say what is wrong where a server takes connections and never says a word."""
         known = self._lines.answered or self._connector.answered or not self._is_plain
         if failure.kind != "lost" or known:
             return failure
+        async with self._asking:  # the others wait for what the first is told
+            if self._speaks_tls is None and self._is_direct:
+                self._speaks_tls = await speaks_tls(self._host, self._port)
+        if self._speaks_tls:
+            return Failure("protocol", sent=False, message=f"{self._place} {TALKS_TLS}")
         message = f"{failure.message}: {self._place} {SAYS_NOTHING}"
         return attrs.evolve(failure, message=message)
 
