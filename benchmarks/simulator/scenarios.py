@@ -147,7 +147,7 @@ SHARES = (
 SHARED = tuple(
     Scenario(f"{name}x{clients} {clients} clients share {limit}", server, 10**7, clients, 1_200.0)
     for name, limit, server in SHARES
-    for clients in (2, 4, 16)
+    for clients in (2, 4, 8, 16)
 )
 ACTORS = tuple(
     Scenario(f"{name}a16 16 actors share {limit}", server, 10**7, 16, 1_200.0, start=START // 16)
