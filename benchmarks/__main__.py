@@ -83,9 +83,9 @@ def main() -> None:
                 print(f"  {name} failed and is left out: {error}", file=sys.stderr)
                 failed.append(name)
                 continue
+            print(f"\n## {result.title}\n\n{table(result.header, result.rows)}\n", flush=True)
             if not options.quick:
                 pages.save(name, result, kind)
-            print(f"\n## {result.title}\n\n{table(result.header, result.rows)}\n", flush=True)
             print(f"  {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     if not options.quick:
         pages.write()

@@ -5,8 +5,9 @@ import os
 import platform
 import re
 import textwrap
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,19 @@ def save(name: str, result: Result, server: str) -> None:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "server": server,
-        "versions": {name: version(name) for name in PEERS},
+        "versions": _versions(),
     }
     content.setdefault("results", {})[name] = attrs.asdict(result)
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of the peers that are installed: not every benchmark needs all."""
+    found: dict[str, str] = {}
+    for name in PEERS:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def load() -> tuple[dict[str, Result], dict[str, Any], str]:
