@@ -27,6 +27,7 @@ _COMMANDS: Mapping[str, str] = {
     "status": "status",
     "mcp": "mcp",
     "emulator": "emulator",
+    "man": "man",
 }
 """In the order of the help page: the command and its module."""
 _MEANT: Mapping[str, str] = {

@@ -1,0 +1,25 @@
+"""`vimmerse man`: the manual page."""
+
+import rich_click as click
+
+from vimmerse_async.cli.errors import OK
+
+
+@click.command(
+    "man",
+    short_help="Print the manual page, made of these help pages.",
+    help="""
+    Print the manual page, which says what the help pages say: `vimmerse man | man -l -` shows it,
+    and `vimmerse man > ~/.local/share/man/man1/vimmerse.1` keeps it for `man vimmerse`.
+    """,
+)
+@click.pass_context
+def man_command(context: click.Context) -> int:
+    """Print it, and return the exit code."""
+    from vimmerse_async.cli.app import vimmerse  # noqa: PLC0415 - it leads here
+    from vimmerse_async.cli.manual import manual  # noqa: PLC0415 - `--help` must not pay
+
+    assert context.parent is not None  # noqa: S101 - the group's
+    for line in manual(vimmerse, context.parent):
+        click.echo(line)
+    return OK
