@@ -28,9 +28,9 @@ current_lease: ContextVar[Lease] = ContextVar("current_lease", default=Lease()) 
 class GuardedProtocol(ResponseHandler):
     """One connection; it ends when a byte arrives that nobody asked for."""
 
-    idle = False
-    since = 0.0
-    keep = KEEPALIVE
+    idle: bool = False
+    since: float = 0.0
+    keep: float = KEEPALIVE
     broken: Any = None
     _poll: Any = None
 
