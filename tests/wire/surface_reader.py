@@ -82,7 +82,7 @@ class Reader(ast.NodeVisitor):
     def _is_aiohttps(self, owner: str, name: str) -> bool:
         if name.startswith("__"):  # Python's own
             return False
-        ours = "lease" in owner or owner in {"os", "reader", "response"}
+        ours = "lease" in owner or owner in {"os", "outgoing", "reader", "response"}
         return name.startswith("_") or (name in self._public and not ours)
 
     def _of_self(self, name: str, *, stored: bool) -> None:

@@ -25,9 +25,9 @@ async def speaks_tls(host: str, port: int) -> bool:
 
 
 def _greeting() -> bytes:
-    to_server = tls.MemoryBIO()
+    outgoing = tls.MemoryBIO()
     context = tls.create_default_context()  # nothing is trusted, as nothing is agreed on
-    end = context.wrap_bio(tls.MemoryBIO(), to_server, server_hostname="localhost")
+    end = context.wrap_bio(tls.MemoryBIO(), outgoing, server_hostname="localhost")
     with suppress(tls.SSLWantReadError):
         end.do_handshake()
-    return to_server.read()
+    return outgoing.read()
