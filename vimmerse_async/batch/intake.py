@@ -41,7 +41,6 @@ class Intake:
         plan: How they are asked.
         journal: What answers them.
         pipeline: Takes what is answered or refused, and tells what is under way.
-
     """
 
     def __init__(

@@ -22,15 +22,17 @@ class PlainUrls:
 
     def digest(self, row: CatalogRow) -> bytes | None:
         """Return the identity of what a row asks; None where it has to be looked at closely."""
+        url = self._url(row)
+        return None if url is None else self._digest(url)
+
+    def read(self, row: CatalogRow) -> ReadRow | None:
+        """Return what is asked about a row; None where it has to be looked at closely."""
+        url = self._url(row)
+        return None if url is None else self._read(url, row)
+
+    def _url(self, row: CatalogRow) -> str | None:
         if self._column is None or row.error is not None or row.path is not None:
             return None
         url = row.fields.get(self._column)
         # another address in it: perhaps there are several
-        return self._digest(url) if isinstance(url, str) and "http" not in url[1:] else None
-
-    def read(self, row: CatalogRow) -> ReadRow | None:
-        """Return what is asked about a row; None where it has to be looked at closely."""
-        if self._column is None or row.error is not None or row.path is not None:
-            return None
-        url = row.fields.get(self._column)
-        return self._read(url, row) if isinstance(url, str) and "http" not in url[1:] else None
+        return url if isinstance(url, str) and "http" not in url[1:] else None

@@ -135,7 +135,7 @@ class Finish:
         if self._ahead is not None and self._ahead.whole and not more:
             return self._given(self._ahead.output, self._ahead.woven)
         if isinstance(self._target, FolderTarget):
-            return self._write_parts(journal, self._target)
+            return self._write_parts(journal, self._target, more=more)
         if isinstance(self._target, StoreTarget):
             with self._target.room() as name:
                 return self._write_table(journal, name)
@@ -156,9 +156,8 @@ class Finish:
             _check_rows(done)
             return self._given(output, done)
 
-    def _write_parts(self, journal: JournalReader, target: FolderTarget) -> Written:
+    def _write_parts(self, journal: JournalReader, target: FolderTarget, *, more: bool) -> Written:
         source, questions = self._source, self._recipe.questions
-        more = self._job.check or journal.has_checks or journal.has_edits
         extras = self._extras(journal, source.survey().kinds if more else {})
         beside = self._beside(journal, extras)
         try:
@@ -171,11 +170,10 @@ class Finish:
                 _check_rows(done)
                 if not target.deserves(done):
                     return Written(None, left_out, done)
-                placed = target.take(room, parts, done)
+                path, self._stays = target.take(room, parts, done)
         except OSError as error:
             raise fault(self._job.output, error) from None
-        self._stays = target.told(placed)
-        return Written(f"{_typed(self._job.output, placed.path)}/", left_out, done)
+        return Written(f"{_typed(self._job.output, path)}/", left_out, done)
 
     def _extras(self, journal: JournalReader, kinds: Mapping[str, "ColumnType"]) -> Extras:
         return Extras.of(journal, kinds, checked=self._job.check or journal.has_checks)
@@ -196,14 +194,9 @@ class Finish:
     def _given(self, output: Output, done: Woven) -> Written:
         """Give what was written its name, if it deserves one."""
         target = self._target
-        if not target.deserves(done) or isinstance(target, FolderTarget):
-            return Written(None, output.left_out, done)
-        if isinstance(target, StoreTarget):
-            sent = target.take(output, done)
-            self._stays = target.told(sent)
-            return Written(sent.path, output.left_out, done)
-        path, placed = target.take(output, done)
-        self._stays = target.told(placed)
+        path: Path | str | None = None
+        if target.deserves(done) and not isinstance(target, FolderTarget):
+            path, self._stays = target.take(output, done)
         return Written(path, output.left_out, done)
 
     def _looked_at(

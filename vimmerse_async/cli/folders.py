@@ -86,13 +86,16 @@ class FolderTarget(Target[Path]):
             os.close(held)
             shutil.rmtree(folder, ignore_errors=True)
 
-    def take(self, room: Path, written: Sequence[Woven], woven: Woven) -> Placement[Path]:
-        """Let the parts take their places, and return where; the journal knows them before.
+    def take(self, room: Path, written: Sequence[Woven], woven: Woven) -> tuple[Path, str | None]:
+        """Let the parts take their places; the journal knows them before.
 
         Args:
             room: Where they are.
             written: What each of them holds.
             woven: What all of them hold.
+
+        Returns:
+            Where, and in words why what was there stays; None: it does not.
 
         Raises:
             JournalError: The journal cannot be read or written.
@@ -112,7 +115,7 @@ class FolderTarget(Target[Path]):
         _move(room, placed.path, names)
         self.outputs.forget_others(placed.path / name for name in names)
         self._tidy(placed, woven)
-        return placed
+        return placed.path, self.told(placed)
 
     def _tidy(self, placed: Placement[Path], woven: Woven) -> None:
         """Remove parts that the source has no more, and what stood beside until all was whole."""

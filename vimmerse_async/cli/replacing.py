@@ -60,9 +60,9 @@ class Target(abc.ABC, Generic[PlaceT]):
     def name(self) -> str:
         """What it is called, for people."""
 
-    def told(self, placed: Placement[PlaceT] | None) -> str | None:
+    def told(self, placed: Placement[PlaceT]) -> str | None:
         """Return in words why an output stays; None when it does not."""
-        if placed is None or placed.reason is None:
+        if placed.reason is None:
             return None
         return f"{self.name} stays as it is: it {placed.reason}"
 
@@ -163,8 +163,12 @@ class FileTarget(Target[Path]):
         file.close()
         file.discard()
 
-    def take(self, output: Output, woven: Woven) -> tuple[Path | None, Placement[Path] | None]:
-        """Give what was written its name, and return it; the journal knows it before.
+    def take(self, output: Output, woven: Woven) -> tuple[Path | None, str | None]:
+        """Give what was written its name; the journal knows it before.
+
+        Returns:
+            The name, None where there is none; and in words why what was there stays, None where
+            it does not.
 
         Raises:
             JournalError: The journal cannot be read or written.
@@ -173,9 +177,10 @@ class FileTarget(Target[Path]):
         """
         placed: list[Placement[Path]] = []
         path = output.finish(functools.partial(self._named, placed, woven))
-        for place in placed:
-            self._tidy(place, woven)
-        return path, placed[0] if placed else None
+        if not placed:
+            return path, None
+        self._tidy(placed[0], woven)
+        return path, self.told(placed[0])
 
     def _named(self, placed: list[Placement[Path]], woven: Woven, temporary: Path) -> Path:
         place = self.place(woven)

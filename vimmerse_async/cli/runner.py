@@ -16,8 +16,6 @@ GRACE = 8.0
 """Seconds after a SIGTERM or SIGHUP; container runtimes kill after ten."""
 PATIENCE = 2.0
 """Seconds after a second signal in which all may end in order."""
-
-
 _YOUNG = 10_000
 """Objects after which garbage is looked for: rows leave none that holds itself."""
 

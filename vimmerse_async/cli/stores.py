@@ -7,12 +7,12 @@ from pathlib import Path
 
 import attrs
 
-from vimmerse_async.catalog.stored import StoredFile, is_stored, local_name
+from vimmerse_async.catalog.stored import StoredFile, local_name
 from vimmerse_async.catalog.weave import Woven
 from vimmerse_async.cli.output import Output, fault
-from vimmerse_async.cli.replacing import Placement, Target, partial_names
+from vimmerse_async.cli.replacing import Target, partial_names
 from vimmerse_async.cli.terminal import note
-from vimmerse_async.journal.outputs import OutputRecord
+from vimmerse_async.journal.outputs import OutputRecord, fitting
 from vimmerse_async.journal.records import digest_of_file
 
 
@@ -39,8 +39,11 @@ class StoreTarget(Target[str]):
         with tempfile.TemporaryDirectory(prefix="vimmerse-", ignore_cleanup_errors=True) as folder:
             yield str(Path(folder) / local_name(self.path))
 
-    def take(self, output: Output, woven: Woven) -> Placement[str]:
-        """Send what was written, and return where to; the journal knows it before.
+    def take(self, output: Output, woven: Woven) -> tuple[str, str | None]:
+        """Send what was written; the journal knows it before.
+
+        Returns:
+            Where to, and in words why what was there stays; None: it does not.
 
         Raises:
             JournalError: The journal cannot be read or written.
@@ -67,7 +70,7 @@ class StoreTarget(Target[str]):
                 self._remove_beside()
         except OSError as error:
             raise fault(self.path, error) from None
-        return placed
+        return placed.path, self.told(placed)
 
     def _remove_beside(self) -> None:
         """Remove what stood beside the output until that was whole."""
@@ -83,13 +86,7 @@ class StoreTarget(Target[str]):
 
     def _record_of(self, address: str) -> OutputRecord | None:
         there = StoredFile(address)
-        size, mark = there.state()
-        found = [each for each in self.outputs.named(address) if each.size == size]
-        for record in found:
-            if record.mtime_ns == mark:
-                return record
-        digest = there.digest() if found else b""
-        return next((record for record in found if record.digest == digest), None)
+        return fitting(self.outputs.named(address), *there.state(), there.digest)
 
     def _beside(self) -> str:
         place, _, name = self.path.rpartition("/")
@@ -99,8 +96,3 @@ class StoreTarget(Target[str]):
     def _is_own(self, address: str) -> bool:
         there = StoredFile(address)
         return there.exists() and self._record_of(address) is not None
-
-
-def local_output(output: str) -> Path:
-    """Return where an output is, or would be if it were here."""
-    return Path(local_name(output) if is_stored(output) else output)

@@ -165,14 +165,14 @@ class Suspicion:
         self.in_flight -= ended
         young, silence = self.young, SILENCE * self._breaker.refusal
         before = window = self._window.value
-        if not young or (young[0].outcome is None and young[0].sent > now - silence):
-            pass  # no news: what is asked below is never asked of less silence
-        elif self.suspect is _NONE:
-            note = self._grow_start if 2 * self.in_flight >= window != self.cap else None
-            self._levels.confirm(now, silence * self._slower, slowly=False, note=note)
-            window = self._window.value
-        else:
-            self._levels.confirm(now, silence, slowly=self.suspect is _WINDOW)
+        # else there is no news: what is asked here is never asked of less silence
+        if young and (young[0].outcome is not None or young[0].sent <= now - silence):
+            if self.suspect is _NONE:
+                note = self._grow_start if 2 * self.in_flight >= window != self.cap else None
+                self._levels.confirm(now, silence * self._slower, slowly=False, note=note)
+                window = self._window.value
+            else:
+                self._levels.confirm(now, silence, slowly=self.suspect is _WINDOW)
         if ended or window != before:
             self._tie()
 

@@ -6,8 +6,9 @@ knows the file of before and the one to come.
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ class Outputs:
             JournalError: The journal cannot be read.
             OSError: The file cannot be read.
         """
-        return _fitting(self._of("path", self._name(path)), path)
+        return _fitting_file(self._of("path", self._name(path)), path)
 
     def below(self, folder: Path) -> dict[Path, OutputRecord]:
         """Return what is known of the files below a folder, of those that are as they were written.
@@ -82,7 +83,7 @@ class Outputs:
         found: dict[Path, OutputRecord] = {}
         for name, records in known.items():
             path = folder / os.path.relpath(name, place)
-            fits = _fitting(records, path) if path.is_file() else None
+            fits = _fitting_file(records, path) if path.is_file() else None
             if fits is not None:
                 found[path] = fits
         return found
@@ -218,12 +219,25 @@ class Outputs:
             ) from None
 
 
-def _fitting(records: Iterable[OutputRecord], path: Path) -> OutputRecord | None:
-    """Return the record that a file is as it was noted by; None: it was changed since."""
-    state = path.stat()
-    found = [each for each in records if each.size == state.st_size]
+def fitting(
+    records: Iterable[OutputRecord], size: int, mark: int, digest: Callable[[], bytes]
+) -> OutputRecord | None:
+    """Return the record that an output is as it was noted by; None: it was changed since.
+
+    Args:
+        records: All that was ever noted of it.
+        size: Its bytes.
+        mark: Of a file the moment at which it was written, or what a store has instead.
+        digest: Returns what its bytes are known by; called where that alone can tell.
+    """
+    found = [each for each in records if each.size == size]
     for record in found:
-        if record.mtime_ns == state.st_mtime_ns:
+        if record.mtime_ns == mark:
             return record
-    digest = digest_of_file(path) if found else b""
-    return next((record for record in found if record.digest == digest), None)
+    known = digest() if found else b""
+    return next((record for record in found if record.digest == known), None)
+
+
+def _fitting_file(records: Iterable[OutputRecord], path: Path) -> OutputRecord | None:
+    state = path.stat()
+    return fitting(records, state.st_size, state.st_mtime_ns, partial(digest_of_file, path))

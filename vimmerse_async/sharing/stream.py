@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 
 from vimmerse_async.sharing import forks
+from vimmerse_async.sharing.outbox import Outbox
 from vimmerse_async.sharing.records import ProtocolError, Reader, Record
 
 CHUNK = 65_536
@@ -33,35 +34,19 @@ class Stream:
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._reader = Reader()
-        self._out = bytearray()
-        self._soon = self._blocked = False
+        self._outbox = Outbox(self._leave)
+        self._left = bytearray()  # for which the connection has no room yet
+        self._blocked = False
         forks.guard(sock.fileno())
         self._loop.add_reader(sock.fileno(), self._read)
 
     def send(self, data: bytes) -> None:
         """Say something at the end of this tick of the loop."""
-        self._out += data
-        if not self._soon:
-            self._soon = True
-            self._loop.call_soon(self.flush)
+        self._outbox.send(data)
 
     def flush(self) -> None:
         """Say now what is to be said."""
-        self._soon = False
-        if not self._out or self._sock.fileno() < 0:
-            return
-        try:
-            sent = self._sock.send(self._out)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self._lose()
-            return
-        del self._out[:sent]
-        if len(self._out) > BACKLOG:
-            self._lose()
-        elif bool(self._out) != self._blocked:
-            self._wait_for_room(waits=bool(self._out))
+        self._outbox.flush()
 
     def close(self) -> None:
         """Close the connection, whether or not it is open."""
@@ -75,10 +60,30 @@ class Stream:
         forks.release(descriptor)
         self._sock.close()
 
+    def _leave(self, data: bytes) -> None:
+        self._left += data
+        self._drain()
+
+    def _drain(self) -> None:
+        if not self._left or self._sock.fileno() < 0:
+            return
+        try:
+            sent = self._sock.send(self._left)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._lose()
+            return
+        del self._left[:sent]
+        if len(self._left) > BACKLOG:
+            self._lose()
+        elif bool(self._left) != self._blocked:
+            self._wait_for_room(waits=bool(self._left))
+
     def _wait_for_room(self, *, waits: bool) -> None:
         self._blocked = waits
         if waits:
-            self._loop.add_writer(self._sock.fileno(), self.flush)
+            self._loop.add_writer(self._sock.fileno(), self._drain)
         else:
             self._loop.remove_writer(self._sock.fileno())
 
