@@ -10,6 +10,7 @@ import pytest
 from drawn import RED, encoded, solid
 from journal_kit import NASTY, some_rows
 
+from vimmerse_async.journal.marks import Marks
 from vimmerse_async.journal.reader import JournalReader
 
 HERE = {"Content-Type": "application/json"}
@@ -264,6 +265,32 @@ def test_what_is_new_is_found(looking):
     assert again.making.is_current()
     assert again.look().selection.counts() == after
     again.close()
+
+
+async def test_each_check_is_a_filter(looking, serving):
+    """Rows are found by each thing that looks wrong about them, until a check finds it no more."""
+    found = looking(60)
+    questions = [row.question for row in found.journal.results() if row.state == "answered"]
+    marks = Marks(found.path)
+    marks.check({questions[0]: "too short, language", questions[1]: "language"})
+    found.look()
+    async with serving(found) as address, aiohttp.ClientSession() as session:
+
+        async def rows(query: str) -> list[int]:
+            async with session.get(f"{address}api/rows?{query}") as reply:
+                assert reply.status == 200
+                return [row["place"] for row in (await reply.json())["rows"]]
+
+        assert await rows("check=too+short") == [0]
+        assert await rows("check=language") == await rows("said=flagged") == [0, 1]
+        assert await rows("check=language&q=VM-000001") == [1]
+        assert await rows("check=refusal") == []
+        async with session.get(f"{address}api/rows?check=ugly") as reply:
+            assert reply.status == 400
+        marks.check({questions[0]: None, questions[1]: "language"})
+        found.look()
+        assert await rows("check=too+short") == []
+        assert await rows("check=language") == [1]
 
 
 def test_an_edited_catalog_is_read_anew(looking):

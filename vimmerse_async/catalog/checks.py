@@ -10,6 +10,10 @@ from hashlib import blake2b
 SHORT, LONG, SAME, REFUSAL, LANGUAGE, TEMPLATE = (
     "too short", "too long", "same for different pictures", "refusal", "language", "template",
 )  # fmt: skip
+FLAWS = (SHORT, LONG, SAME, REFUSAL, LANGUAGE, TEMPLATE)
+"""All that is looked for."""
+BETWEEN = ", "
+"""Stands between several of them."""
 LEAST_WORDS, MOST_WORDS = 3, 150
 _WIDE = 2
 """Letters of a script without spaces between words that make one, for its length."""
@@ -95,7 +99,7 @@ class Checks:
         language, most = language_of(text), self._language
         if language is not None and most is not None and language != most:
             found.append(LANGUAGE)
-        return ", ".join(found) or None
+        return BETWEEN.join(found) or None
 
     @property
     def _language(self) -> str | None:

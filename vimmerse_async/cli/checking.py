@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vimmerse_async.catalog.answers import Askers
-from vimmerse_async.catalog.checks import Checks
+from vimmerse_async.catalog.checks import BETWEEN, Checks
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.weave import AT_ONCE, grouped
@@ -36,7 +36,7 @@ def check(path: Path, journal: JournalReader, source: CatalogSource, questions: 
         found = {each.asked: _flaws(checks, each) for each in group}
         marks.check(found)
         seen += len(found)
-        counts.update(flaw for flaws in found.values() if flaws for flaw in flaws.split(", "))
+        counts.update(flaw for flaws in found.values() if flaws for flaw in flaws.split(BETWEEN))
     told = ", ".join(f"{count:,} {flaw}" for flaw, count in counts.most_common())
     wrong = f"some look wrong: {told}; --again flagged asks them again" if told else "none is wrong"
     note(f"looked at {seen:,} answers: {wrong}")

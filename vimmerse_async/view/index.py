@@ -10,7 +10,7 @@ import sqlite3
 import time
 import zlib
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from vimmerse_async.view.held import Held
 
 ENDING = "-index"
 """What is appended to the journal's name."""
-VERSION = 2
+VERSION = 3
 BLOCK = 16
 """Rows that are kept, and read, together: those that are shown stand far apart."""
 CHUNK = 8_192
@@ -45,6 +45,7 @@ _TABLES: Mapping[str, str] = {
         "times BLOB)"
     ),
     "edits": "TABLE edits (place INTEGER PRIMARY KEY, text TEXT)",
+    "flaws": "TABLE flaws (place INTEGER, flaw TEXT, PRIMARY KEY (place, flaw)) WITHOUT ROWID",
     "failures": "TABLE failures (place INTEGER PRIMARY KEY, reason INTEGER, question BLOB)",
     "reasons": (
         "TABLE reasons (reason INTEGER PRIMARY KEY, class TEXT, shape TEXT, host TEXT, "
@@ -251,6 +252,21 @@ class Index:
     def edits(self) -> list[tuple[int, str]]:
         """Return what people wrote in place of answers."""
         return self._all("SELECT place, text FROM edits")
+
+    def flaw(self, place: int, flaws: Iterable[str]) -> None:
+        """Note all that looks wrong about a row's answer."""
+        self._run("DELETE FROM flaws WHERE place = ?", place)
+        self._connection.executemany(
+            "INSERT INTO flaws VALUES (?, ?)", [(place, each) for each in flaws]
+        )
+
+    def uncheck(self) -> None:
+        """Forget what looked wrong about answers."""
+        self._run("DELETE FROM flaws")
+
+    def flawed_by(self, flaw: str) -> list[int]:
+        """Return the rows about whose answers one thing looks wrong, in order."""
+        return [place for (place,) in self._all("SELECT place FROM flaws WHERE flaw = ?", flaw)]
 
     def fail(self, place: int, reason: int | None, question: bytes | None) -> None:
         """Note why a row failed; None: it did not."""

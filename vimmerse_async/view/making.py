@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vimmerse_async.catalog.checks import BETWEEN
 from vimmerse_async.catalog.reasons import shape_of
 from vimmerse_async.catalog.recipe import Recipe
 from vimmerse_async.catalog.weave import grouped
@@ -17,6 +18,7 @@ from vimmerse_async.view.index import (
     BLOCK,
     CHUNK,
     EDITED,
+    FLAGGED,
     REJECTED,
     UNASKED,
     UNFINISHED,
@@ -191,6 +193,9 @@ class Making:
         prompt = None if finding is None else finding[1]
         self._chunk(place).put(place % CHUNK, flags, len(prompt or ""), at)
         state = flags & UNASKED
+        if (before | flags) & FLAGGED:
+            found = None if judged is None else judged.found
+            self._index.flaw(place, found.split(BETWEEN) if found else ())
         if (before | flags) & EDITED:
             self._index.edit(place, None if judged is None else judged.edited)
         if state in _FAILED:
@@ -234,6 +239,7 @@ class Making:
         self._put(place, before, question, judged, held, at)
 
     def _uncheck(self) -> None:
+        self._index.uncheck()
         for number in range(1 + self._index.facts()["rows"] // CHUNK):
             self._chunk(number * CHUNK).uncheck()
 

@@ -3,12 +3,13 @@
 import re
 import unicodedata
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any, Literal
 
 import attrs
 
+from vimmerse_async.catalog.checks import FLAWS
 from vimmerse_async.view.index import (
     BAD,
     EDITED,
@@ -49,6 +50,7 @@ _GIVEN: Mapping[str, Callable[[str], bool]] = {
     "q": lambda text: len(text) <= LONGEST_SEARCH,
     "state": lambda text: not text or text in STATE_NAMES,
     "said": lambda text: not text or text in SAID,
+    "check": lambda text: not text or text in FLAWS,
     "order": lambda text: not text or text in _ORDERS,
     "reason": lambda text: not text or (text.isdecimal() and len(text) < 10),
 }
@@ -64,6 +66,7 @@ class Filter:
         state: "answered", "failed", "unasked", or empty for any.
         said: One of `SAID`, or empty for anything.
         reason: Why it failed, by its number; None: for any reason or none.
+        check: What looks wrong about its answer; "": anything or nothing.
         order: How they are sorted.
     """
 
@@ -71,6 +74,7 @@ class Filter:
     state: str = ""
     said: str = ""
     reason: int | None = None
+    check: str = ""
     order: Order = "catalog"
 
     @classmethod
@@ -90,6 +94,7 @@ class Filter:
             query.get("state", ""),
             query.get("said", ""),
             int(reason) if reason else None,
+            query.get("check", ""),
             _ORDERS[query.get("order") or "catalog"],
         )
 
@@ -188,7 +193,7 @@ class Selection:
         return array("I", compress(range(len(chosen)), chosen))
 
     def _some(self, wanted: Filter) -> Sequence[int] | None:
-        """Return the rows that words and reason mean; None: all."""
+        """Return the rows that words, reason and check mean; None: all."""
         found: Sequence[int] | None = None
         if wanted.words and self.changed:
             found = self._index.matching(wanted.words)
@@ -199,10 +204,16 @@ class Selection:
             ]
             if edited:
                 found = sorted({*found, *edited})
-        if wanted.reason is not None and self.changed:
-            failed = self._index.failed_for(wanted.reason)
-            found = failed if found is None else sorted({*found} & {*failed})
+        for some in self._noted(wanted) if self.changed else ():
+            found = some if found is None else sorted({*found} & {*some})
         return found
+
+    def _noted(self, wanted: Filter) -> Iterator[Sequence[int]]:
+        """Yield the rows that failed for a reason, and those about which one thing looks wrong."""
+        if wanted.reason is not None:
+            yield self._index.failed_for(wanted.reason)
+        if wanted.check:
+            yield self._index.flawed_by(wanted.check)
 
     def _ordered(self, places: Sequence[int], order: Order) -> Sequence[int]:
         if order == "reversed":

@@ -18,8 +18,8 @@
   };
 
   // ---- the filter, which is in the address
-  const NAMES = ["q", "state", "said", "order", "reason"];
-  const inputs = {q: $("#query"), state: $("#state"), said: $("#said"), order: $("#order")};
+  const NAMES = ["q", "state", "said", "check", "order", "reason"];
+  const inputs = {q: $("#query"), state: $("#state"), said: $("#said"), check: $("#check"), order: $("#order")};
   let filter = {}, reasons = [];
   function readAddress() {
     const given = new URLSearchParams(location.hash.slice(1));
@@ -387,7 +387,7 @@
     if (event.key === "Escape" && inputs.q.value) { event.preventDefault(); inputs.q.value = ""; choose({q: ""}); }
     if (event.key === "ArrowDown" || event.key === "Enter") { event.preventDefault(); if (total) focus(0); }
   });
-  for (const name of ["state", "said", "order"]) inputs[name].addEventListener("change", () => choose({[name]: inputs[name].value}));
+  for (const name of ["state", "said", "check", "order"]) inputs[name].addEventListener("change", () => choose({[name]: inputs[name].value}));
   $("#group").addEventListener("click", () => choose({reason: ""}));
   addEventListener("hashchange", () => { readAddress(); showGroup(); select(); });
   let drawing = false;
@@ -453,6 +453,7 @@
       const state = JSON.parse(event.data);
       counts = state.counts;
       reasons = state.reasons;
+      $("#checks").hidden = !(counts.flagged || filter.check);
       if (first) { document.title = state.title; $("#title").textContent = state.title; first = false; }
       const who = state.origin === "emulator" ? "the emulator, which is no model" : state.origin;
       $("#about").textContent = [who ? `answered by ${who}` : "nothing was answered yet", `${state.runs} ${state.runs === 1 ? "run" : "runs"}`,
