@@ -14,11 +14,12 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "catalog"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from chromium import Page, browser
 
 FIRST = "document.querySelectorAll('article .said').length > 3 && performance.now()"
+WHOLE = "/answered/.test(about.textContent) && !/still being read/.test(about.textContent)"
 CHOOSE = """(changes => new Promise(done => {
     const begun = performance.now(), cards = document.querySelector('#cards');
     const before = document.querySelector('#count').textContent;
@@ -73,6 +74,9 @@ async def main() -> None:
                     while not (first := await tab.value(FIRST)):  # noqa: ASYNC110 - the page tells nobody
                         await asyncio.sleep(0.005)
                     print(f"first cards after {first:.0f} ms")
+                while not await tab.value(WHOLE):  # noqa: ASYNC110 - the same
+                    await asyncio.sleep(0.5)
+                print(f"the index is whole after {time.monotonic() - begun:.0f} s")
                 await asyncio.sleep(2)
                 print(await tab.value("document.querySelector('#count').textContent"))
                 for name, changes in (("search", [f"q={w}" for w in WORDS]), ("filter", FILTERS)):
