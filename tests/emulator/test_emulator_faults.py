@@ -136,6 +136,7 @@ def test_rules_for_the_door_leave_requests_alone():
         ({"kind": "redirect", "location": "https://a/\r\nX: y"}, "location"),
         ({"kind": "reset-on-accept", "route": ROUTE}, "before there is a request"),
         (7, "fault 0"),
+        ({"kind": "reset", "rate": 0.3}, "fault 0: there is no rate; there are kind, route"),
     ],
 )
 def test_an_invalid_rule_is_refused_with_its_place_and_reason(wrong, reason):

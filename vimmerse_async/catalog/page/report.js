@@ -62,10 +62,11 @@
     }
     const W = 600, H = 104, top = 6, bottom = 2, left = 0;
     const last = points.at(-1)[0] || 1;
-    const most = Math.max(1e-9, ...series.flatMap(one => points.map(point => point[one.field] ?? 0))) * 1.08;
+    const peak = Math.max(0, ...series.flatMap(one => points.map(point => point[one.field] ?? 0)));
+    const most = Math.max(1e-9, peak) * 1.08;
     const x = at => left + (W - left) * at / last, y = value => top + (H - top - bottom) * (1 - value / most);
     const drawing = svg("svg", {viewBox: `0 0 ${W} ${H}`, preserveAspectRatio: "none", role: "img",
-      "aria-label": `${legend.map(one => one[0]).join(", ")}: ${clock(last)}, at most ${short(most / 1.08)}`});
+      "aria-label": `${legend.map(one => one[0]).join(", ")}: ${clock(last)}, at most ${short(peak)}`});
     for (const level of [0, .5, 1]) {
       const height = y(most / 1.08 * level);
       drawing.append(svg("line", {class: "grid", x1: 0, x2: W, y1: height, y2: height}));
@@ -86,7 +87,7 @@
       drawing.append(svg("path", {class: one.kind === "area" ? "edge" : one.kind, d: path}));
     }
     const scale = make("div", "scale");
-    scale.append(make("span", "", `0:00 to ${clock(last)}`), make("span", "", `at most ${short(most / 1.08)}`));
+    scale.append(make("span", "", `0:00 to ${clock(last)}`), make("span", "", `at most ${short(peak)}`));
     figure.append(caption, drawing, scale);
     return figure;
   }

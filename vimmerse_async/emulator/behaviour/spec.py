@@ -37,6 +37,7 @@ def limits_from(value: Limits | Mapping[str, Any] | None) -> Limits:
         return value
     try:
         given = dict(value or {})
+        _check_names(Limits, given)
         changes = given.pop("changes", ())
         return Limits(**given, changes=tuple(_change(dict(change)) for change in changes))
     except TypeError as error:
@@ -92,8 +93,11 @@ def as_data(rule: Limits | Fault) -> dict[str, Any]:
 
 
 def _fault(place: int, rule: Fault | Mapping[str, Any]) -> Fault:
+    if isinstance(rule, Fault):
+        return rule
     try:
-        return rule if isinstance(rule, Fault) else Fault(**rule)
+        _check_names(Fault, rule)
+        return Fault(**rule)
     except (TypeError, ValueError) as error:
         raise ValueError(f"fault {place}: {_reason(error)}") from None
 
@@ -103,6 +107,12 @@ def _change(given: dict[str, Any]) -> tuple[float, Limits]:
     if type(after) not in {int, float}:
         raise ValueError(f"a change of limits needs `after`, in seconds: {given}")
     return float(after), limits_from(given)
+
+
+def _check_names(kind: type[Limits | Fault], given: Mapping[str, Any]) -> None:
+    names = [field.name for field in attrs.fields(kind)]
+    if unknown := sorted(map(str, set(given) - set(names))):
+        raise TypeError(f"there is no {', '.join(unknown)}; there are {', '.join(names)}")
 
 
 def _reason(error: Exception) -> str:
