@@ -93,14 +93,17 @@ class Anchored(Quota):
 
 
 class Banning(Quota):
-    """A window whose excess is banned, and every request of the banned begins the ban anew."""
+    """A window whose excess is banned, and every request of the banned begins the ban anew.
 
-    def __init__(self, requests: int, period: float, ban: float) -> None:
+    The first window is a `phase` shorter: it ends while a client still starts.
+    """
+
+    def __init__(self, requests: int, period: float, ban: float, phase: float = 0.0) -> None:
         super().__init__(requests, period)
-        self.ban, self.until = ban, -math.inf
+        self.ban, self.until, self.phase = ban, -math.inf, phase
 
     def wait(self, now: float) -> float:
-        if super().wait(now) == 0.0 and now >= self.until:
+        if super().wait(now + self.phase) == 0.0 and now >= self.until:
             return 0.0
         self.until = now + self.ban
         return self.ban

@@ -2,8 +2,10 @@
 
 from statistics import fmean
 
+import pytest
+
 from benchmarks.simulator.__main__ import OURS, PEER, play
-from benchmarks.simulator.gateways import GATEWAYS
+from benchmarks.simulator.gateways import GATEWAYS, Banning, gateway
 from benchmarks.simulator.measure import run
 
 SEED = 100
@@ -28,6 +30,16 @@ def test_every_gateway_is_used_as_a_naive_client_uses_it_and_asked_politely():
         refused.append(ours.refused)
     assert fmean(goodputs) >= 90.0
     assert fmean(refused) <= 3.0
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.5, 0.8])
+def test_a_ban_is_left_and_not_met_again_soon(phase: float) -> None:
+    """In 110 s 60 % of what a gateway allows that bans for ten seconds, whenever its seconds begin.
+
+    The start may spend two of its windows in less than a second, and look like twice the rate.
+    """
+    scene = gateway("ban", lambda: Banning(20, 1.0, 10.0, phase), seconds=110.0)
+    assert fmean(run(OURS, scene, seed).goodput for seed in range(200, 203)) >= 60.0
 
 
 def test_a_window_is_not_given_up_for_one_refusal_below_it():

@@ -33,10 +33,11 @@ from vimmerse_async.control.limit import Outcome
 HOLD = 0.3  # s, the first hold at most: longer than a network's round trip, shorter than an answer
 HOLD_MIN = 0.02  # s, the first hold at least; between, it is the silence after a request
 HOLD_MAX = 8.0  # s, the longest: what an outage may cost after its end
-SILENT = 12.0  # s, a hold now and then among them: a ban that asking renews ends only in silence
+SILENT = 11.0  # s, a hold now and then among them: a ban that asking renews ends only in silence
 SILENT_EVERY = 6  # longest holds: the second ends after a minute's quota does
 SLOW = 2  # holds later, where refusals are slow: a tarpit makes wait, and bans nobody
 SILENT_MOST = 60.0  # s, the longest of these; each is twice the one before
+SILENT_JITTER = 0.1  # share added to these: each second more of them is lost
 JITTER = 0.25  # share by which holds differ, so that clients do not come back together
 RETRY_AFTER_JITTER = 0.05  # share added to the server's own figure, never taken off it
 RETRY_AFTER_MAX = 3600.0  # s: a caller with less patience gives up before (unknown: assumed)
@@ -178,7 +179,7 @@ class CircuitBreaker:
         self._silence = 0.0 if self.outage else self._long_silence(first, doublings)
         hold *= self._rng.uniform(1 - JITTER, 1 + JITTER)
         hold = max(HOLD_MIN, hold - took)  # who was refused slowly has waited already
-        hold = max(hold, self._silence * self._rng.uniform(1.0, 1 + JITTER))
+        hold = max(hold, self._silence * self._rng.uniform(1.0, 1 + SILENT_JITTER))
         if after is not None:
             wait = min(after, RETRY_AFTER_MAX) * self._rng.uniform(1.0, 1 + RETRY_AFTER_JITTER)
             hold = max(hold, wait)

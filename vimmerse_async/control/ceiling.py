@@ -31,6 +31,7 @@ class Ceiling:
         "_alone",
         "_floor",
         "_is_few",
+        "_most",
         "_period",
         "_steepness",
         "_yielded",
@@ -44,6 +45,7 @@ class Ceiling:
     ) -> None:
         self.value: float = value
         self.peak: float = math.inf
+        self._most = math.inf
         self._floor = floor
         self._steepness = steepness
         self._alone = alone  # share of what a period adds where nobody else is
@@ -68,6 +70,8 @@ class Ceiling:
         step = seconds / max(period, self._period)
         if self.peak == math.inf:
             self.value *= 2.0 ** min(1.0, DOUBLINGS * step)
+            if self.value >= self._most:
+                self.settle(self._most)
             return
         self.elapsed += step
         self._is_few = self.peak < FEW * request
@@ -100,10 +104,10 @@ class Ceiling:
             self.settle(level)
         self.value = max(self._floor, level * CUT)
 
-    def guess(self, level: float) -> None:
-        """Go on from a level, without a peak: it doubles until it is cut."""
+    def guess(self, level: float, most: float = math.inf) -> None:
+        """Go on from a level, without a peak: it doubles until it is cut, or rests at `most`."""
         self.value = max(level, self._floor)
-        self.peak = math.inf
+        self.peak, self._most = math.inf, most
 
     def resume(self, value: float, peak: float, elapsed: float) -> None:
         """Go on where another stopped on its way to a peak, or beyond it."""

@@ -9,6 +9,7 @@ SHORTEST = 0.5  # s, the shortest time to measure a rate over
 ENOUGH = 4  # requests accepted in a minute; from fewer, a refusal tells of other clients' traffic
 QUOTA = 60.0  # s: the commonest quota, and how far back it is measured
 BEFORE = 5.0  # s over which the rate before a ban is measured
+SURE = 3.0  # s, the same at least; in less, a window of the gateway's weighs too much
 SECOND = 1.0  # s: the shortest window in which gateways count
 COUNTED = 0.5  # of those refused before a block: some gateways count them, others do not
 BLOCK = 1.0  # s for which probes are refused before a quota is thought spent; less is chance
@@ -86,10 +87,16 @@ class Evidence:
         self._blocked_at = now
         self._begun_at = max(self._opened_at, self.accepted.begun)
 
-    def before_block(self) -> float:
-        """Return requests/s accepted in the seconds before the block that has just ended."""
+    def before_block(self) -> tuple[float, float]:
+        """Return the least and the most requests/s that were accepted before the block now over.
+
+        Gateways count in windows, and in a short time one may have ended and another begun.
+        """
         since, until = max(self._begun_at, self._blocked_at - BEFORE), self._blocked_at
-        return self.accepted.count(since, until) / max(SECOND, until - since)
+        accepted, seconds = self.accepted.count(since, until), until - since
+        if seconds >= SURE:
+            return accepted / seconds, accepted / seconds
+        return accepted / (seconds + SECOND), accepted / max(SECOND, seconds)
 
     def opened(self, now: float, holds: int, latency: float, refused_at: float) -> float | None:
         """Return requests/s that a spent quota allows; None when the block was none.

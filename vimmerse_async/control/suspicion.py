@@ -41,7 +41,10 @@ RATE_ALONE = 0.4  # share of a request that a period adds to a rate where nobody
 TRUST = 2  # refusals that spoke for the window which outweigh as many that do not
 KNOWN = 100  # answers; a level that was refused before so many is looked beyond sooner:
 THIN = 0.5  # of a period
-BANNED = 0.88  # of the rate before a ban: another one costs more than what the rest could earn
+BANNED = 0.94  # of the rate before a ban: another one costs more than what the rest could earn
+BANNED_LEAST = 0.85  # of the least that it can have been, where it is not known: the ban came soon
+BANNED_HALF = 0.5  # of the pace that was banned so soon, at least: what was measured may be chance
+AFTER_BAN = 15.0  # bans that a period lasts, for a guess
 LOWEST_RATE = 1 / 60  # requests/s
 STEP = 5.0  # s between answers that count as growth; more is idling, which grows nothing
 
@@ -91,6 +94,7 @@ class Suspicion:
         self._lanes: dict[str, QueueDetector] = {}
         self._evidence, self._answered = Evidence(), Meter()
         self._latency = self._announced = self._work = self._answered_at = 0.0
+        self._banned = 0.0  # the pace that was refused last, if that was a ban
         self._lined = self._is_first_guess = self._is_thin = False
         self._trust = 0
         self._slower = 1.0  # times that refusals take longer than at first: with load, they do
@@ -199,6 +203,7 @@ class Suspicion:
         self._evidence.refuse(permit)
         self._levels.refuse(permit, now)
         if blame:
+            self._banned = self._rate.value if self.suspect is _RATE else 0.0
             self.confirm(now)
             self._blame(permit, now)
             self._evidence.blocked(now)
@@ -222,10 +227,19 @@ class Suspicion:
         self._tie()
 
     def _undercut(self) -> None:
-        """Go on clearly below the rate that was banned, and look beyond it rarely."""
+        """Go on clearly below the rate that was banned, and look beyond it rarely.
+
+        A ban that came soon measures little: from the least that it can mean, the rate doubles
+        slowly until it is banned again, or is at the most that it can mean.
+        """
         self.suspect, self._is_first_guess = _RATE, False
         self._announced = max(self._announced, self._breaker.ban)
-        self._rate.settle(BANNED * self._evidence.before_block())
+        least, most = self._evidence.before_block()
+        if least < most:
+            least = max(BANNED_LEAST * least, BANNED_HALF * self._banned)
+            self._rate.guess(least, max(least, BANNED * most))
+        else:
+            self._rate.settle(BANNED * least)
         self._tie()
 
     def _tie(self) -> None:
@@ -290,7 +304,8 @@ class Suspicion:
         period = min(period, SHARED) if ceiling.yields else max(period, PROBE / accepted)
         if self._is_thin:
             period *= THIN
-        return max(period, AFTER_COST * self._announced)
+        after = AFTER_COST if ceiling.peak < math.inf else AFTER_BAN
+        return max(period, after * self._announced)
 
     def _look_at_queue(self, lane: QueueDetector, now: float) -> None:
         whole = lane.wait + lane.work
