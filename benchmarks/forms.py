@@ -79,7 +79,7 @@ def run(origin: str, *, quick: bool, rounds: int | None = None) -> Result:
     count = 20_000 if quick else 1_000_000
     for needed in ("pyarrow", "backports.zstd"):
         if find_spec(needed.partition(".")[0]) is None:
-            raise SystemExit("it needs: pip install 'vimmerse-async[parquet,zstd]'")
+            raise SystemExit('it needs: pip install "vimmerse-async[parquet,zstd]"')
     asked: dict[str, list[Cost]] = {}
     known: dict[str, list[Cost]] = {}
     with tempfile.TemporaryDirectory() as name:

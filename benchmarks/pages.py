@@ -159,7 +159,7 @@ A batch row costs less than the same request in hand-written aiohttp, with every
 checks, the learned limit, retries, deadlines, capped replies and the guard against stray replies.
 Nothing here needs tuning; two things are worth knowing.
 
-- **uvloop.** The command line uses it when it is installed (`pip install 'vimmerse-async[speed]'`).
+- **uvloop.** The command line uses it when it is installed (`pip install "vimmerse-async[speed]"`).
   In a program of your own, run `uvloop.run(main())` in place of `asyncio.run(main())`.
 - **What slows it down.** `proxy=`, a proxy that `trust_env=True` finds, and `trace_configs=` send
   every request through aiohttp's client session, which costs about twice as much CPU."""

@@ -6,13 +6,20 @@ A module that only some systems have is looked for when it is used first, never 
 import asyncio
 import contextlib
 import errno
+import io
 import os
+import select
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+if TYPE_CHECKING:
+    import subprocess
+
+Shell = Literal["sh", "cmd", "powershell", "pwsh"]
 
 FAR = 1 << 30
 """Where Windows locks a byte: it keeps others from reading it, so it is one that no file has."""
@@ -99,8 +106,50 @@ def sync_folder(folder: Path) -> None:
 
 
 def can_rename_open() -> bool:
-    """Return whether a file gets another name while it is open."""
-    return optional("fcntl") is not None
+    """Return whether a file gets another name, or loses its own, while it is open."""
+    return not is_windows()
+
+
+def remove_held(path: Path, descriptor: int) -> None:
+    """Remove a file that is open and locked, and close it, so that nobody locks it in between.
+
+    Windows removes no file that is open: there, whoever opens it before it is gone keeps it.
+    """
+    if can_rename_open():
+        with contextlib.suppress(OSError):
+            path.unlink()
+    os.close(descriptor)
+    if not can_rename_open():
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def open_folder(folder: Path) -> int:
+    """Open what a folder is locked by: itself, or a file beside it where folders are not opened."""
+    if not is_windows():
+        return os.open(folder, flags("RDONLY", "DIRECTORY"))
+    return os.open(f"{folder}.lock", flags("RDWR", "CREAT", "TEMPORARY"))
+
+
+def config_folder() -> Path:
+    """Return where a user keeps the settings of programs."""
+    named = os.environ.get("XDG_CONFIG_HOME") or (is_windows() and os.environ.get("APPDATA"))
+    return Path(named) if named else Path.home() / ".config"
+
+
+def readable(descriptor: int) -> Callable[[int], Any]:
+    """Return what says, within some milliseconds, whether a socket has something to read."""
+    if not hasattr(select, "poll"):
+        return lambda patience: select.select([descriptor], [], [], patience / 1000)[0]
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return poll.poll
+
+
+def is_closed_pipe(error: BaseException | None) -> bool:
+    """Return whether an error says that nobody reads a pipe any more."""
+    unread = is_windows() and isinstance(error, OSError) and error.errno == errno.EINVAL
+    return unread or isinstance(error, BrokenPipeError)
 
 
 def most_files() -> int | None:
@@ -120,7 +169,68 @@ def hear(loop: asyncio.AbstractEventLoop, number: signal.Signals, call: Callable
     try:
         loop.add_signal_handler(number, call, number)
     except NotImplementedError:
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(call, number))
+
+        def handle(*_: object) -> None:
+            if loop.is_closed():  # it would have taken its handlers along
+                raise KeyboardInterrupt from None
+            loop.call_soon_threadsafe(call, number)
+
+        signal.signal(number, handle)
+
+
+def interrupt() -> None:
+    """Interrupt the main thread, also while it waits, as Ctrl-C does."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, signal.SIGINT)
+    else:
+        signal.raise_signal(signal.SIGINT)
+
+
+def pass_on(child: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    """Send a child a signal that came, unless it got that itself, as from a console of Windows."""
+    if number is not getattr(signal, "SIGBREAK", None):
+        child.send_signal(number)
+
+
+def shell(environment: Mapping[str, str] = os.environ) -> Shell:
+    """Return which shell a command was typed in, as far as its environment tells."""
+    if not is_windows() or environment.get("SHELL"):
+        return "sh"
+    modules = environment.get("PSModulePath", "").lower()
+    # unknown: assumed because only PowerShell adds the user's own folder to that variable
+    if "\\documents\\" not in modules:
+        return "cmd"
+    return "pwsh" if "\\powershell\\7\\" in modules else "powershell"
+
+
+def speak(*streams: TextIO, environment: Mapping[str, str] = os.environ) -> None:
+    """Let streams that are no terminals speak UTF-8; what a terminal has not becomes an escape.
+
+    A file or a pipe under Windows would have the encoding of the country, in which many an answer
+    cannot be written. Whoever said another by `PYTHONIOENCODING` has it.
+    """
+    for stream in streams:
+        if not isinstance(stream, io.TextIOWrapper):
+            continue
+        fixed = stream.isatty() or bool(environment.get("PYTHONIOENCODING"))
+        strict = stream.errors == "strict" and stream.writable()
+        stream.reconfigure(
+            encoding=stream.encoding if fixed else "utf-8",
+            errors="backslashreplace" if strict else stream.errors,
+        )
+
+
+def be_nice() -> None:
+    """Let all others go first, where processes have ranks."""
+    if hasattr(os, "nice"):
+        with contextlib.suppress(OSError):
+            os.nice(19)
+
+
+def is_windows() -> bool:
+    """Return whether this is Windows, by what it has not."""
+    return optional("fcntl") is None
 
 
 def optional(name: str) -> Any:

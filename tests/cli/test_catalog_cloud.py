@@ -68,7 +68,7 @@ def test_a_store_that_is_not_installed_is_named(
         monkeypatch.setitem(sys.modules, library, None)
     ended = vimmerse("caption", name, "-o", "out.csv")
     assert ended.code == 2
-    assert "pip install 'vimmerse-async[cloud]'" in ended.err
+    assert 'pip install "vimmerse-async[cloud]"' in ended.err
     assert not emulator.requests
 
 

@@ -245,7 +245,7 @@ def test_what_is_not_installed_is_named(
     monkeypatch.setitem(sys.modules, library, None)
     ended = vimmerse("caption", name, "-o", "out.csv")
     assert ended.code == 2
-    assert f"pip install 'vimmerse-async[{extra}]'" in ended.err
+    assert f'pip install "vimmerse-async[{extra}]"' in ended.err
 
 
 JSON_VALUES: Any = st.recursive(

@@ -203,7 +203,7 @@ def test_delta_that_is_not_installed_is_named(
     monkeypatch.setitem(sys.modules, "deltalake", None)
     ended = vimmerse("caption", "shop", "-o", "out.csv")
     assert ended.code == 2
-    assert "pip install 'vimmerse-async[delta]'" in ended.err
+    assert 'pip install "vimmerse-async[delta]"' in ended.err
 
 
 def test_two_kinds_of_tables_in_a_folder_are_refused(vimmerse: Vimmerse, place: Path) -> None:

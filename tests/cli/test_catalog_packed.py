@@ -157,7 +157,7 @@ def test_zstd_that_is_not_installed_is_named(
     monkeypatch.setitem(sys.modules, ZSTD.__name__, None)
     ended = vimmerse("caption", "in.csv.zst", "-o", "out.csv")
     assert ended.code == 2
-    assert "pip install 'vimmerse-async[zstd]'" in ended.err
+    assert 'pip install "vimmerse-async[zstd]"' in ended.err
 
 
 def test_equal_tables_make_equal_archives(vimmerse: Vimmerse, place: Path) -> None:

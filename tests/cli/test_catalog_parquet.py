@@ -157,7 +157,7 @@ def test_parquet_is_an_extra(place: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30
     )
     assert ended.returncode == 2
-    assert "pip install 'vimmerse-async[parquet]'" in ended.stderr
+    assert 'pip install "vimmerse-async[parquet]"' in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
 
 

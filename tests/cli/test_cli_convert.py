@@ -237,4 +237,4 @@ def test_without_the_extra_it_is_named(vimmerse: Vimmerse, place: Path, monkeypa
     for words in (["caption", "d"], ["upload", "d/a.heic"], ["prompt", "--image", "d/a.heic"]):
         ended = vimmerse(*words, "--convert")
         assert ended.code == 2
-        assert "pip install 'vimmerse-async[convert]'" in ended.err
+        assert 'pip install "vimmerse-async[convert]"' in ended.err

@@ -76,7 +76,7 @@ def test_missing_extra(missing: str) -> None:
     )
     assert ended.returncode == 2
     assert ended.stderr.splitlines() == [
-        "vimmerse: the command line needs the extra `cli`: pip install 'vimmerse-async[cli]'"
+        'vimmerse: the command line needs the extra `cli`: pip install "vimmerse-async[cli]"'
     ]
 
 

@@ -159,4 +159,4 @@ def test_keyring_is_an_extra() -> None:
         check=False,
     )
     assert said.returncode == 2
-    assert "pip install 'vimmerse-async[keyring]'" in said.stderr
+    assert 'pip install "vimmerse-async[keyring]"' in said.stderr

@@ -69,7 +69,7 @@ async def test_whichever_name_is_gone_nothing_is_sent(serve):
     said = await outcomes(server.url, [change for _, change in cases])
     for (wanted, change), words in zip(cases, said, strict=True):
         assert words.startswith(f"aiohttp {aiohttp.__version__} "), (wanted, change, words)
-        assert f"pip install 'aiohttp{surface.KNOWN}'" in words
+        assert f'pip install "aiohttp{surface.KNOWN}"' in words
     assert (server.connections, server.received) == (0, 0)
 
 

@@ -103,8 +103,10 @@ class AtomicFile:
             self._file.close()
 
     def discard(self) -> None:
-        """Forget what was written."""
+        """Close the file, and forget what was written."""
         if self.temporary is not None:
+            with contextlib.suppress(OSError):
+                self.close()
             self.temporary.unlink(missing_ok=True)
             self.temporary = None
 
@@ -117,6 +119,11 @@ class AtomicFile:
 def _remove_left(path: Path) -> None:
     """Remove what killed processes left of a file; what one still writes is locked."""
     for left in path.parent.glob(f"{glob.escape(path.name)}.*{_DERIVED}"):
-        with contextlib.suppress(OSError), left.open("rb") as file:
-            system.lock(file.fileno())
-            left.unlink()
+        with contextlib.suppress(OSError):
+            descriptor = os.open(left, system.flags("RDONLY", "CLOEXEC"))
+            try:
+                system.lock(descriptor)
+            except OSError:
+                os.close(descriptor)
+            else:
+                system.remove_held(left, descriptor)

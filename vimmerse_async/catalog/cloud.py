@@ -109,5 +109,5 @@ def store_of(scheme: str, field: str = "source") -> Any:
 
 def _missing(scheme: str, field: str = "source") -> InvalidRequestError:
     return InvalidRequestError(
-        f"{scheme}:// needs the extra `cloud`: pip install 'vimmerse-async[cloud]'", field=field
+        f'{scheme}:// needs the extra `cloud`: pip install "vimmerse-async[cloud]"', field=field
     )

@@ -37,7 +37,7 @@ def require() -> None:
             import_module(name)
     except ImportError as error:
         raise InvalidRequestError(
-            f"--convert needs an extra: pip install 'vimmerse-async[convert]' ({error})",
+            f'--convert needs an extra: pip install "vimmerse-async[convert]" ({error})',
             field="convert",
         ) from None
 

@@ -26,7 +26,7 @@ def files_of(folder: Path) -> list[tuple[Path, Mapping[str, Any]]]:
         delta: Any = import_module("deltalake")
     except ImportError:
         raise InvalidRequestError(
-            "Delta tables need the extra `delta`: pip install 'vimmerse-async[delta]'",
+            'Delta tables need the extra `delta`: pip install "vimmerse-async[delta]"',
             field="source",
         ) from None
     try:

@@ -124,7 +124,7 @@ def _ijson() -> Any:
         return import_module("ijson")
     except ImportError:
         raise InvalidRequestError(
-            "JSON documents need the extra `json`: pip install 'vimmerse-async[json]'",
+            'JSON documents need the extra `json`: pip install "vimmerse-async[json]"',
             field="source",
         ) from None
 

@@ -179,7 +179,7 @@ def _zstd() -> Any:
         return import_module(name)
     except ImportError:
         raise InvalidRequestError(
-            "zstd needs the extra `zstd`: pip install 'vimmerse-async[zstd]'", field="source"
+            'zstd needs the extra `zstd`: pip install "vimmerse-async[zstd]"', field="source"
         ) from None
 
 

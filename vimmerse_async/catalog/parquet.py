@@ -253,7 +253,7 @@ def load_arrow() -> Any:
         import_module("pyarrow.parquet")
     except ImportError:
         raise InvalidRequestError(
-            "Parquet needs the extra `parquet`: pip install 'vimmerse-async[parquet]'",
+            'Parquet needs the extra `parquet`: pip install "vimmerse-async[parquet]"',
             field="source",
         ) from None
     return arrow

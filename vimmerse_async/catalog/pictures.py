@@ -83,7 +83,7 @@ def require(option: str) -> None:
         import_module("PIL.Image")
     except ImportError:
         raise InvalidRequestError(
-            f"{option} needs Pillow: pip install 'vimmerse-async[emulator]'",
+            f'{option} needs Pillow: pip install "vimmerse-async[emulator]"',
             field=option.strip("-").replace("-", "_"),
         ) from None
 

@@ -17,7 +17,7 @@ _LONGEST = 32_767
 _MOST = 1_048_576
 """Rows of a sheet."""
 _EXACT = 1 << 53
-_MISSING = "spreadsheets need the extra `sheets`: pip install 'vimmerse-async[sheets]'"
+_MISSING = 'spreadsheets need the extra `sheets`: pip install "vimmerse-async[sheets]"'
 _FORMATS = {datetime: "yyyy-mm-dd hh:mm:ss", date: "yyyy-mm-dd", time: "hh:mm:ss"}
 
 

@@ -20,9 +20,12 @@ def main() -> int:
         if (error.name or "").partition(".")[0] not in _PARTS:
             raise
         sys.stderr.write(
-            "vimmerse: the command line needs the extra `cli`: pip install 'vimmerse-async[cli]'\n"
+            'vimmerse: the command line needs the extra `cli`: pip install "vimmerse-async[cli]"\n'
         )
         return 2
+    from vimmerse_async import system  # noqa: PLC0415
+
+    system.speak(*filter(None, (sys.stdin, sys.stdout, sys.stderr)))
     code = run(sys.argv[1:])
     if code > 128:
         from vimmerse_async.cli.runner import is_held, leave  # noqa: PLC0415

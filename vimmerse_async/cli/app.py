@@ -7,6 +7,7 @@ from importlib import import_module
 
 import rich_click as click
 
+from vimmerse_async import system
 from vimmerse_async._version import __version__
 from vimmerse_async.cli.completion import completion_options
 from vimmerse_async.cli.errors import end_quietly, report
@@ -104,8 +105,6 @@ def _run(arguments: Sequence[str]) -> int:
             list(arguments), prog_name="vimmerse", standalone_mode=False, obj=tuple(arguments)
         )
         sys.stdout.flush()
-    except BrokenPipeError:
-        return end_quietly()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last place to tell it
-        return report(error)
+        return end_quietly() if system.is_closed_pipe(error) else report(error)
     return code or 0

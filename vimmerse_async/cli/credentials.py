@@ -9,6 +9,7 @@ import attrs
 import rich_click as click
 from yarl import URL
 
+from vimmerse_async import system
 from vimmerse_async.cli.terminal import warn
 from vimmerse_async.config import BASE_URL_VARIABLE, DEFAULT_BASE_URL, KEY_VARIABLE, Secret
 from vimmerse_async.errors import ConfigurationError
@@ -75,7 +76,7 @@ def keep(key: Secret | None, base_url: str | None) -> str:
         from keyring.errors import KeyringError, PasswordDeleteError  # noqa: PLC0415
     except ModuleNotFoundError:
         raise click.UsageError(
-            "the system's keyring needs an extra: pip install 'vimmerse-async[keyring]'"
+            'the system\'s keyring needs an extra: pip install "vimmerse-async[keyring]"'
         ) from None
     origin = _origin(base_url or os.environ.get(BASE_URL_VARIABLE))
     try:
@@ -113,7 +114,7 @@ def read_key(name: str) -> Secret:
         ) from None
     if not key:
         raise ConfigurationError(f"the key file {name!a:.200} is empty", field="api_key")
-    if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if system.user() is not None and stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
         warn(f"warning: other users can read the key file {name}: chmod 600 {name}")
     return key
 

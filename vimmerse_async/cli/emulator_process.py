@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import rich_click as click
 
 from vimmerse_async import system
 from vimmerse_async.cli.runner import Interrupts, run
+from vimmerse_async.cli.shells import assignment
 from vimmerse_async.cli.terminal import note, warn
 from vimmerse_async.emulator.behaviour.limits import Limits
 from vimmerse_async.emulator.behaviour.spec import read_plan
@@ -42,7 +44,7 @@ def serve(flags: Mapping[str, Any]) -> int:
         async with emulator:
             with _variables(emulator) as variables:
                 for name, value in variables.items():
-                    sys.stdout.write(f"export {name}={value}\n")
+                    sys.stdout.write(f"{assignment(name, value)}\n")
                 sys.stdout.flush()
                 note(f"the emulator answers at {emulator.url}; Ctrl-C ends it")
                 await asyncio.Event().wait()
@@ -119,24 +121,27 @@ def _variables(emulator: Emulator) -> Iterator[dict[str, str]]:
     if not emulator.url.startswith("https:"):
         yield variables
         return
-    with tempfile.NamedTemporaryFile(prefix="vimmerse-ca-", suffix=".pem") as file:
-        file.write(emulator.ca_pem)
-        file.flush()
-        yield {**variables, "SSL_CERT_FILE": file.name}
+    with tempfile.TemporaryDirectory(prefix="vimmerse-ca-") as folder:
+        file = Path(folder) / "ca.pem"  # closed: others open it, too
+        file.write_bytes(emulator.ca_pem)
+        yield {**variables, "SSL_CERT_FILE": str(file)}
 
 
 def _wait_for(words: Sequence[str], environment: Mapping[str, str]) -> int:
     # Ctrl-C reaches the command by itself; a handler, unlike SIG_IGN, is not inherited.
     with _handling(lambda *_: None, signal.SIGINT):
         try:
-            child = subprocess.Popen(words, env=environment)  # noqa: S603 - what the user typed
+            program = shutil.which(words[0]) or words[0]  # npm.cmd is found, too
+            child = subprocess.Popen([program, *words[1:]], env=environment)  # noqa: S603
         except FileNotFoundError:
             warn(f"vimmerse: there is no command {words[0]}")
             return _NOT_FOUND
         except PermissionError:
             warn(f"vimmerse: {words[0]} cannot be executed")
             return _NOT_EXECUTABLE
-        with _handling(lambda number, _: child.send_signal(number), *system.endings()[1:]):
+        with _handling(
+            lambda number, _: system.pass_on(child, signal.Signals(number)), *system.endings()[1:]
+        ):
             code = child.wait()
     return code if code >= 0 else 128 - code
 

@@ -76,7 +76,7 @@ class FolderTarget(Target[Path]):
         around = self.path if self.path.is_dir() else self.path.parent
         _remove_left(around)
         folder = Path(tempfile.mkdtemp(_END, _BEGIN, around))
-        held = os.open(folder, system.flags("RDONLY", "DIRECTORY"))
+        held = system.open_folder(folder)
         try:
             with contextlib.suppress(OSError):  # some network file systems have no locks
                 system.lock(held)
@@ -243,7 +243,7 @@ def _remove_left(around: Path) -> None:
     """Remove what killed processes left; what one still writes is locked."""
     for left in around.glob(f"{_BEGIN}*{_END}"):
         with contextlib.suppress(OSError):
-            held = os.open(left, system.flags("RDONLY", "DIRECTORY"))
+            held = system.open_folder(left)
             try:
                 system.lock(held)
                 shutil.rmtree(left, ignore_errors=True)

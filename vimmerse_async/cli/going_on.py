@@ -1,13 +1,13 @@
 """How to go on: what was typed, without what the next run must not be told again."""
 
 import itertools
-import shlex
 from collections.abc import Container, Iterator, Sequence
 from datetime import datetime
 
 import rich_click as click
 
 from vimmerse_async.cli.budget import window
+from vimmerse_async.cli.shells import typed
 from vimmerse_async.errors import InvalidRequestError
 
 BEGINS = frozenset({"--fresh", "--dry-run"})
@@ -35,7 +35,7 @@ def resume_command(words: Sequence[str], *, looked: bool = False) -> str:
         for name, part in _options(words)
         if name not in left_out and not (name == ENDS and _has_passed(part))
     ]
-    return shlex.join(["vimmerse", *(word for part in kept for word in part)])
+    return typed(["vimmerse", *(word for part in kept for word in part)])
 
 
 def looks_first(words: Sequence[str]) -> bool:

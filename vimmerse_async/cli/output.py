@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TextIO
 
+from vimmerse_async import system
 from vimmerse_async.catalog.addresses import kinds_of_split
 from vimmerse_async.catalog.append import (
     Appender,
@@ -265,7 +266,7 @@ def printing(progress: Progress) -> Iterator[TextIO]:
 
 def fault(name: str, error: OSError) -> Exception:
     """Return what is raised when a place cannot be written, or nobody reads it any more."""
-    if isinstance(error, BrokenPipeError):
+    if system.is_closed_pipe(error):
         return ClosedError()
     place = "the standard output" if name == "-" else ascii(name)[:200]
     return OutputError(f"{place} cannot be written: {error.strerror or error}")

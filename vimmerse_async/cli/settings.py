@@ -1,7 +1,6 @@
 """What files say in place of options: `vimmerse.toml`, and `[tool.vimmerse]` in pyproject.toml."""
 
 import difflib
-import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import Any
 
 import attrs
 import rich_click as click
+
+from vimmerse_async import system
 
 NAME = "vimmerse.toml"
 PROFILE_VARIABLE = "VIMMERSE_PROFILE"
@@ -129,5 +130,4 @@ def _read(path: Path, *, own: bool) -> Iterator[_File]:
 
 
 def _own_folder() -> Path:
-    home = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(home) if home else Path.home() / ".config") / "vimmerse"
+    return system.config_folder() / "vimmerse"

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import os
 import subprocess
 import sys
 import webbrowser
@@ -78,9 +77,8 @@ async def _serve(
 def _indexing(path: Path, label: str | None) -> Iterator[None]:
     """Within the block, have a process of its own make the index and keep it."""
     words = [sys.executable, "-m", "vimmerse_async.view.builder", str(path), str(path_of(path))]
-    process = subprocess.Popen([*words, label or "", str(os.getpid())])  # noqa: S603 - ours
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait()
+    with subprocess.Popen([*words, label or ""], stdin=subprocess.PIPE) as process:  # noqa: S603
+        try:
+            yield
+        finally:
+            process.terminate()

@@ -7,12 +7,12 @@ they arrive, and those not yet read are looked for before it is used again.
 
 import asyncio
 import os
-import select
 from contextlib import suppress
 from typing import Any, Final
 
 import aiohttp
 
+from vimmerse_async import system
 from vimmerse_async.decode import MAX_REPLY
 from vimmerse_async.http.reading import MAX_HEAD, Reader, common, granted
 from vimmerse_async.http.surface import HttpProcessingError
@@ -77,10 +77,8 @@ class Line(asyncio.Protocol):
         if hasattr(transport, "max_size"):
             transport.max_size = READ
         sock = transport.get_extra_info("socket")
-        if sock is not None and hasattr(select, "poll"):
-            poll = select.poll()
-            poll.register(sock.fileno(), select.POLLIN)
-            self._look = poll.poll
+        if sock is not None:
+            self._look = system.readable(sock.fileno())
 
     def is_silent(self) -> bool:
         """Return whether nothing came, nothing waits in the socket, and nobody hung up."""

@@ -8,7 +8,6 @@ The names of aiohttp that this relies on stand in `surface`.
 
 import asyncio
 import os
-import select
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
@@ -16,6 +15,7 @@ from typing import Any
 
 import aiohttp
 
+from vimmerse_async import system
 from vimmerse_async.http.line import FIRST, HEARING, READ
 from vimmerse_async.http.lines import KEEPALIVE
 from vimmerse_async.http.surface import Connection, HttpProcessingError, ResponseHandler
@@ -32,7 +32,7 @@ class GuardedProtocol(ResponseHandler):
     since: float = 0.0
     keep: float = KEEPALIVE
     broken: Any = None
-    _poll: Any = None
+    _look: Any = None
 
     def connection_made(self, transport: Any) -> None:
         """Note the connection, and let it read in small pieces."""
@@ -73,14 +73,13 @@ class GuardedProtocol(ResponseHandler):
         """Return whether the connection is silent: no reply, and none in the socket's buffer."""
         if self.should_close:
             return False
-        if self._poll is None:
+        if self._look is None:
             transport = self.transport
             socket = None if transport is None else transport.get_extra_info("socket")
-            if socket is None or not hasattr(select, "poll"):
+            if socket is None:
                 return True
-            self._poll = select.poll()
-            self._poll.register(socket.fileno(), select.POLLIN)
-        return not self._poll.poll(0)
+            self._look = system.readable(socket.fileno())
+        return not self._look(0)
 
     def has_been_spoken_to(self) -> bool:
         """Return whether bytes came on a new connection; TLS has words of its own to say."""

@@ -94,7 +94,7 @@ OVERRIDDEN: Mapping[str, tuple[str, ...]] = {
 }
 """By class: methods that take exactly these parameters, and that aiohttp calls on ours."""
 OURS: Mapping[str, str] = {
-    PROTOCOL: "_poll broken first_bytes fit_for_reuse has_been_spoken_to hear_out idle keep since",
+    PROTOCOL: "_look broken first_bytes fit_for_reuse has_been_spoken_to hear_out idle keep since",
     CONNECTOR: "_may_follow abandon answered drop reached",
     ERROR: "first_bytes",
     "aiohttp.MultipartWriter": "lease",
@@ -136,7 +136,7 @@ def check() -> None:
     if missing is not None:
         raise SessionError(
             f"aiohttp {aiohttp.__version__} {missing}: vimmerse-async {__version__} cannot work "
-            f"with that, and sends nothing; pip install 'aiohttp{KNOWN}'"
+            f'with that, and sends nothing; pip install "aiohttp{KNOWN}"'
         )
 
 

@@ -194,10 +194,14 @@ def _lock(path: Path) -> int:
 
 
 def _unlock(path: Path, lock: int) -> None:
-    with contextlib.suppress(OSError):
-        if _is_named(lock, f"{path}{LOCK}"):
-            Path(f"{path}{LOCK}").unlink()
-    os.close(lock)
+    try:
+        named = _is_named(lock, f"{path}{LOCK}")
+    except OSError:
+        named = False
+    if named:
+        system.remove_held(Path(f"{path}{LOCK}"), lock)
+    else:
+        os.close(lock)
 
 
 def _is_named(descriptor: int, name: str) -> bool:

@@ -48,7 +48,7 @@ class RedisMeeting:
             import redis.asyncio  # pyright: ignore[reportMissingImports]  # noqa: PLC0415
         except ImportError:
             raise ConfigurationError(
-                "share='redis://…' needs the extra `redis`: pip install 'vimmerse-async[redis]'",
+                "share='redis://…' needs the extra `redis`: pip install \"vimmerse-async[redis]\"",
                 field="share",
             ) from None
         self._errors = (redis.RedisError, OSError, TimeoutError)

@@ -1,9 +1,9 @@
 """Keeps one emulator alive for a whole test run, and interrupts the test under which it dies."""
 
-import signal
 import threading
 from typing import Any
 
+from vimmerse_async import system
 from vimmerse_async.emulator import Emulator
 from vimmerse_async.emulator.host.background import Background
 
@@ -53,6 +53,5 @@ class Keeper:
         """Wake a test that may wait for an answer for ever."""
         with self._lock:
             self.error = error
-            main = threading.main_thread().ident
-            if self._guarding and main is not None and hasattr(signal, "pthread_kill"):
-                signal.pthread_kill(main, signal.SIGINT)
+            if self._guarding:
+                system.interrupt()

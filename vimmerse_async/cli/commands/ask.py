@@ -1,12 +1,12 @@
 """`vimmerse refine`, `prompt` and `suggest`: a few questions, their answers on stdout."""
 
 import functools
-import sys
 from collections.abc import Sequence
 
 import rich_click as click
 
 from vimmerse_async.cli.configured import ConfiguredCommand
+from vimmerse_async.cli.given import given_text
 from vimmerse_async.cli.options import MODES, OPTIONS, Connection, choice, connection_options
 
 
@@ -24,7 +24,7 @@ def refine_command(*, texts: Sequence[str], connection: Connection) -> int:
     from vimmerse_async.cli.runner import run  # noqa: PLC0415
     from vimmerse_async.models import PromptOption, PromptRequest  # noqa: PLC0415
 
-    given = [sys.stdin.read().strip() if text == "-" else text for text in texts]
+    given = [given_text(text) for text in texts]
     requests = [PromptRequest(PromptOption.REFINE_PROMPT, text) for text in given]
     return run(functools.partial(ask, connection, requests))
 
@@ -89,7 +89,7 @@ def prompt_command(
     from vimmerse_async.cli.runner import run  # noqa: PLC0415
     from vimmerse_async.models import PromptMode, PromptOption, PromptRequest  # noqa: PLC0415
 
-    text = sys.stdin.read().strip() if prompt == "-" else prompt
+    text = None if prompt is None else given_text(prompt)
     request = PromptRequest(
         None if option is None else PromptOption(option),
         text,

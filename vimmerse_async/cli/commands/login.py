@@ -22,12 +22,13 @@ _BASE_URL = click.option(
 def login_command(*, base_url: str | None) -> int:
     """Keep the key, and return the exit code."""
     from vimmerse_async.cli.credentials import keep  # noqa: PLC0415 - `--help` must not pay
+    from vimmerse_async.cli.given import standard_input  # noqa: PLC0415
     from vimmerse_async.config import Secret, build_config  # noqa: PLC0415
 
     if sys.stdin.isatty():
         key = Secret(click.prompt("API key", hide_input=True, err=True))
     else:
-        key = Secret(sys.stdin.readline().strip())
+        key = Secret(standard_input().partition("\n")[0].strip())
     build_config(key, base_url, None, None, None)
     click.echo(f"the key for {keep(key, base_url)} is in the keyring", err=True)
     return 0

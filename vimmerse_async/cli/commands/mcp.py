@@ -47,7 +47,7 @@ def mcp_command(
         if (error.name or "").partition(".")[0] not in {"mcp", "mcp_types"}:
             raise
         raise click.UsageError(
-            "tools for agents need an extra: pip install 'vimmerse-async[mcp]'"
+            'tools for agents need an extra: pip install "vimmerse-async[mcp]"'
         ) from None
     from vimmerse_async.cli.runner import run  # noqa: PLC0415 - `--help` must not pay
 
