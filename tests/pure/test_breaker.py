@@ -69,13 +69,16 @@ def test_an_outage_sets_no_rate():
 
 
 def test_a_block_that_outlasts_an_answer_is_a_spent_quota():
-    """So many go per second from then on as were accepted until it ended, the block included."""
+    """So many go per second from then on as were accepted until it ended, the block included.
+
+    It ended between two probes; which of them was nearer is not known.
+    """
     told = Told()
     told.ask(Outcome.OK, 0.05, 100)
     told.ask(Outcome.THROTTLE, 0.02, 6)
     told.ask(Outcome.OK, 0.05, 2)
     assert told.snapshot.suspect == "rate"
-    assert 100 / told.now <= told.snapshot.rate <= 1.2 * 100 / told.now
+    assert 100 / told.now <= told.snapshot.rate <= 1.3 * 100 / told.now
 
 
 def test_of_those_refused_before_a_block_half_count():

@@ -11,10 +11,10 @@ from benchmarks.simulator.measure import run
 SEED = 100
 STRICT = {"nginx-strict-503", "nginx-strict-429", "traefik-1"}
 """No burst at all: two requests that come too close together are one too many."""
+LINES = {"queue-503"}
+"""Eight places and room for eight to wait: the naive client's sixteen happen to be the truth."""
 BANNED = {"ban-429", "ban-403"}
 """Who asked too much is out for ten seconds, and for ten more each time that he asks."""
-SLOW = {"tarpit-500", "tarpit-429"}
-"""Each refusal takes two seconds, and counts."""
 
 
 def test_every_gateway_is_used_as_a_naive_client_uses_it_and_asked_politely():
@@ -22,7 +22,7 @@ def test_every_gateway_is_used_as_a_naive_client_uses_it_and_asked_politely():
     goodputs, refused = [], []
     for scene in GATEWAYS:
         ours, naive = (run(player, scene, SEED) for player in (OURS, PEER))
-        least = 0.85 if scene.key in SLOW else 0.93
+        least = 0.90 if scene.key in LINES else 0.93
         assert ours.goodput >= least * naive.goodput, scene.key
         assert ours.goodput >= (60.0 if scene.key in STRICT | BANNED else 70.0), scene.key
         assert not ours.lost, scene.key
@@ -46,3 +46,9 @@ def test_a_window_is_not_given_up_for_one_refusal_below_it():
     """Places that are free again late, or that others use too, refuse now and then at less."""
     assert play("S2d", 0).goodput >= 90.5
     assert play("S8a", 100).goodput >= 97.0, "nor for a minute of faults"
+
+
+def test_where_a_refusal_takes_a_second_it_is_risked_seldom():
+    """All that is sent until it comes back is refused, too: ten a second, and 64 in flight."""
+    assert play("O6", 100).goodput >= 92.0
+    assert play("O5", 100).refused <= 0.9

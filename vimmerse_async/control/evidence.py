@@ -12,6 +12,7 @@ BEFORE = 5.0  # s over which the rate before a ban is measured
 SURE = 3.0  # s, the same at least; in less, a window of the gateway's weighs too much
 SECOND = 1.0  # s: the shortest window in which gateways count
 COUNTED = 0.5  # of those refused before a block: some gateways count them, others do not
+END = 0.25  # share of the time from the last refused probe to the first that was not: a quota's end
 BLOCK = 1.0  # s for which probes are refused before a quota is thought spent; less is chance
 
 
@@ -118,6 +119,6 @@ class Evidence:
         if self.accepted.count(since, now) < ENOUGH:
             return None
         self.span = min(QUOTA, now - max(since, self._begun_at))
-        until = (refused_at + now) / 2.0
+        until = refused_at + END * (now - refused_at)
         counted = COUNTED * refused / (until - max(since, self._begun_at))
         return self.accepted.over(since, until) + counted

@@ -44,6 +44,7 @@ THIN = 0.5  # of a period
 BANNED = 0.94  # of the rate before a ban: another one costs more than what the rest could earn
 BANNED_LEAST = 0.85  # of the least that it can have been, where it is not known: the ban came soon
 BANNED_HALF = 0.5  # of the pace that was banned so soon, at least: what was measured may be chance
+AFTER_SLOW = 60.0  # refusal times that a period lasts: all that is sent meanwhile is refused, too
 AFTER_BAN = 15.0  # bans that a period lasts, for a guess
 LOWEST_RATE = 1 / 60  # requests/s
 STEP = 5.0  # s between answers that count as growth; more is idling, which grows nothing
@@ -305,7 +306,7 @@ class Suspicion:
         if self._is_thin:
             period *= THIN
         after = AFTER_COST if ceiling.peak < math.inf else AFTER_BAN
-        return max(period, after * self._announced)
+        return max(period, after * self._announced, AFTER_SLOW * self._breaker.refusal)
 
     def _look_at_queue(self, lane: QueueDetector, now: float) -> None:
         whole = lane.wait + lane.work
