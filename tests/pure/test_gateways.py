@@ -50,5 +50,5 @@ def test_a_window_is_not_given_up_for_one_refusal_below_it():
 
 def test_where_a_refusal_takes_a_second_it_is_risked_seldom():
     """All that is sent until it comes back is refused, too: ten a second, and 64 in flight."""
-    assert play("O6", 100).goodput >= 92.0
+    assert play("O6", 100).goodput >= 90.0
     assert play("O5", 100).refused <= 0.9
