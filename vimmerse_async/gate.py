@@ -3,8 +3,9 @@
 A free limit admits in one synchronous step. Otherwise a request waits for a future in its queue:
 calls are served before batches, but while both wait every fourth admission goes to a batch, and
 batches take turns. A call that no answer can reach in the time it has left is turned away; while
-the oldest has not ample time for one, the newest goes first. One timer, set for the moment
-the limit named, asks again.
+the oldest has not ample time for one, the newest goes first. Calls that were cancelled tell how
+long others are going to wait: that counts as time left, but turns nobody away. One timer, set for
+the moment the limit named, asks again.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.control.answer_times import AnswerTimes, expected_wait
 from vimmerse_async.control.fixed import FixedLimit
 from vimmerse_async.control.limit import Limit, LimitSnapshot, Outcome, Permit
+from vimmerse_async.control.patience import Patience
 from vimmerse_async.control.refusals import DOUBTED, RefusalReader, Scene, believed_wait
 from vimmerse_async.control.retry import Attempts, rule_of
 from vimmerse_async.control.turns import Turns
@@ -52,6 +54,7 @@ class Gate:
         told: Seconds that the server asked to wait when it last refused or failed.
         known: How long answers take, by latency class.
         calls_waiting: Single calls that wait to be admitted.
+        patience: How long calls last that their callers give up.
         shut_until: Loop time until which nobody passes unless something is answered: a wait that
             a server asks for while it accepts others may be meant for one request alone.
     """
@@ -64,6 +67,7 @@ class Gate:
         self.told: float = 0.0
         self.known: dict[str, AnswerTimes] = {}
         self.calls_waiting: int = 0
+        self.patience: Patience = Patience()
         self.shut_until: float = -math.inf
         self._reader = RefusalReader()
         self._clock = clock
@@ -170,7 +174,7 @@ class Gate:
         if lane.closed:
             raise LaneClosedError
         future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
-        lane.queue((future, route, until), front=front)
+        lane.queue((future, route, until, self._clock()), front=front)
         self._waiting += 1
         self.calls_waiting += lane is self._calls
         granted = False
@@ -272,7 +276,7 @@ class Gate:
             self._ask_again(self.shut_until - self._clock())
             return
         while (turn := self._next_turn()) is not None:
-            lane, (future, route, _) = turn
+            lane, (future, route, *_) = turn
             try:
                 answer = self.limit.admit(self._clock(), route)
             except Exception as error:  # noqa: BLE001 - a limit may be the user's: who waits is told
@@ -293,9 +297,12 @@ class Gate:
         """Turn away what is too late, and return the call whose turn it is."""
         now, next_of = self._clock(), self._calls.head
         while (call := next_of()) is not None:
-            future, route, until = call
+            future, route, until, begun = call
             known = self.known.get(route)
-            if known is None or until - now >= AMPLE * known.enough:
+            if known is None:
+                return call
+            ample = AMPLE * known.enough
+            if until - now >= ample and not self.patience.is_ending(now, begun, ample):
                 return call
             if known.is_hopeless(now, until - now):
                 future.set_exception(TooLateError())

@@ -5,8 +5,8 @@ from collections import deque
 
 from vimmerse_async.control.limit import Permit
 
-Waiter = tuple[asyncio.Future[Permit], str, float]
-"""Who waits, for which latency class, and until when its answer is wanted."""
+Waiter = tuple[asyncio.Future[Permit], str, float, float]
+"""Who waits, for which latency class, until when its answer is wanted, and since when."""
 
 
 class LaneClosedError(Exception):

@@ -265,6 +265,11 @@ class Runtime:
         self._finish(error, call, attempts)
         self.hooks.retry(RetryEvent(call.operation.name, error, attempts.count, wait))
 
+    def given_up(self, deadline: Deadline, lane: "Lane | None") -> None:
+        """Note a call that its caller cancelled: the next may have as little patience."""
+        if lane is None:
+            self.gate.patience.leave(self.now(), deadline.begun)
+
     def end(
         self,
         call: Call,

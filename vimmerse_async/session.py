@@ -318,6 +318,7 @@ class VimmerseSession:
         except INTERRUPTIONS as interruption:
             error = await interrupted(interruption, deadline, error, attempts, runtime)
             if error is None:
+                runtime.given_up(deadline, lane)
                 raise
             raise error from None
         finally:

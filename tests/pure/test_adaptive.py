@@ -257,3 +257,21 @@ def test_the_start_does_not_stand_still_on_a_fast_server(latency):
     at = [max(window for when, window in windows if when <= until / 20) for until in range(2, 7)]
     assert all(later > earlier for earlier, later in itertools.pairwise(at)), at
     assert at[-1] > 100
+
+
+def test_what_was_cancelled_keeps_its_place_for_as_long_as_an_answer_takes():
+    """Few servers notice that nobody waits any more: until they are done, nobody else is sent."""
+    limit = AdaptiveLimit(start=1, cap=1)
+    limit.release(limit.admit(0.0), 2.0, Outcome.OK, 2.0)
+    limit.release(limit.admit(10.0), 10.5, Outcome.CANCEL, 0.5)
+    assert limit.snapshot(10.5).in_flight == 0
+    assert limit.admit(10.5) == pytest.approx(2.5), "1.5 mean answers after it was sent"
+    assert not isinstance(limit.admit(13.0), float)
+
+
+def test_what_was_never_sent_keeps_no_place():
+    """A permit that is given back unused leaves its place at once."""
+    limit = AdaptiveLimit(start=1, cap=1)
+    limit.release(limit.admit(0.0), 2.0, Outcome.OK, 2.0)
+    limit.release(limit.admit(10.0), 10.0, Outcome.CANCEL, 0.0)
+    assert not isinstance(limit.admit(11.0), float)

@@ -33,7 +33,7 @@ def test_an_answer_on_the_wire_has_left_its_place(answers, beside) -> None:
     for when in answers:
         levels.answer(when)
     assert levels.beside(permit) == beside
-    levels.confirm(2.0, 0.1, slowly=False)
+    levels.confirm(2.0, 0.1, rise=1.0)
     assert levels.top == beside
 
 
@@ -52,7 +52,7 @@ def test_what_is_known_of_answers_does_not_grow() -> None:
         permit = depart(levels, float(number), 1)
         permit.outcome = Outcome.OK
         levels.answer(number + 0.5)
-        levels.confirm(number + 0.5, 0.1, slowly=False)
+        levels.confirm(number + 0.5, 0.1, rise=1.0)
     assert len(levels._answered_at) <= 2
     assert levels.top == 1
 
@@ -61,9 +61,19 @@ def test_a_slow_refusal_takes_back_what_silence_had_accepted() -> None:
     """Who left beside it counts as accepted no more: they are refused as slowly, or unknown."""
     levels = Levels(ROUND_TRIP)
     permits = [depart(levels, 1.0, level) for level in range(1, 40)]
-    levels.confirm(1.2, 0.18, slowly=False)
+    levels.confirm(1.2, 0.18, rise=1.0)
     assert levels.top > 38
     levels.refuse(permits[19], 1.25)
     assert levels.top > 38, "a quick one is chance"
     levels.refuse(permits[20], 3.0)
     assert levels.top == 21
+
+
+def test_a_higher_level_may_have_to_come_again() -> None:
+    """One that looks higher by luck moves what is known by a share of the way."""
+    levels = Levels(ROUND_TRIP)
+    depart(levels, 1.0, 8)
+    levels.confirm(2.0, 0.1, rise=1.0)
+    depart(levels, 3.0, 9)
+    levels.confirm(4.0, 0.1, rise=0.25)
+    assert levels.top == pytest.approx(8.25, abs=0.01)

@@ -48,14 +48,26 @@ async def test_the_whole_grid_is_served(account, total: float, callers: int, kno
 
 
 @pytest.mark.parametrize("account", ACCOUNTS[:2], ids=lambda account: account.name)
-@pytest.mark.parametrize("limit", [None, 8], ids=["adaptive", "fixed"])
-async def test_impatient_visitors_are_served(account, limit: int | None) -> None:
-    """Twice as many as can be served, gone after .5 s: .8 of capacity, 5 % paid for nobody."""
-    loop, rng, seconds, served = asyncio.get_running_loop(), Random(7), 4.0, 0
+@pytest.mark.parametrize(
+    ("limit", "total", "unlearned"),
+    [
+        (None, 0.5, 0.0),
+        (8, 0.5, 0.0),
+        (None, None, 1.0),
+        pytest.param(8, None, 1.0, marks=pytest.mark.full),
+    ],
+    ids=["adaptive", "fixed", "adaptive, no deadline", "fixed, no deadline"],
+)
+async def test_impatient_visitors_are_served(account, limit, total, unlearned: float) -> None:
+    """Twice as many as can be served, gone after .5 s: .8 of capacity, 5 % paid for nobody.
+
+    Without a deadline the first who leave tell how long the others are going to wait.
+    """
+    loop, rng, seconds, served, billed = asyncio.get_running_loop(), Random(7), 4.0, 0, 0
     async with (
         Server(account, lambda: LATENCY + rng.expovariate(150)) as server,
         VimmerseSession(
-            "demo-key", base_url=server.url, limit=limit, timeouts=Timeouts(total=0.5)
+            "demo-key", base_url=server.url, limit=limit, timeouts=Timeouts(total=total)
         ) as session,
     ):
 
@@ -75,9 +87,11 @@ async def test_impatient_visitors_are_served(account, limit: int | None) -> None
         async with asyncio.TaskGroup() as visitors:
             for number in range(int(seconds * 160)):
                 await asyncio.sleep(begun + number / 160 - loop.time())
+                if number == unlearned * 160:
+                    served, billed = 0, server.accepted
                 visitors.create_task(visit())
-        assert served >= 0.8 * 80 * seconds
-        assert 1 - served / server.accepted <= 0.05
+        assert served >= 0.8 * 80 * (seconds - unlearned)
+        assert 1 - served / (server.accepted - billed) <= 0.05
 
 
 async def test_an_answer_on_the_wire_hides_no_window_at_the_start() -> None:
@@ -227,6 +241,21 @@ async def test_the_newest_goes_first_when_the_oldest_cannot_make_it(server) -> N
         await asyncio.wait(calls)
         assert answered[:2] == ["first", "new"]
         assert "old" not in answered
+
+
+async def test_the_newest_goes_first_once_callers_give_up(server: ScriptedServer) -> None:
+    """While calls are cancelled that waited, the place goes to who will still be there."""
+    server.script = slow(1.0)
+    async with server.session(limit=1) as session:
+        await refine_prompt(session, "warm")
+        calls = {name: asyncio.ensure_future(refine_prompt(session, name)) for name in "ab"}
+        await asyncio.sleep(0.5)
+        calls["b"].cancel()
+        for name in "cde":
+            calls[name] = asyncio.ensure_future(refine_prompt(session, name))
+            await asyncio.sleep(0.02)
+        await asyncio.wait(calls.values())
+        assert server.names == ["warm", "a", "e", "c", "d"], "c has outlived b by then"
 
 
 async def test_who_comes_after_max_waiting_fails_at_once(server: ScriptedServer) -> None:

@@ -49,7 +49,6 @@ SHORTEST = 0.001  # s, the least that an answer is thought to take
 _NONE: Final = Suspect.NONE
 _OK: Final = Outcome.OK
 _THROTTLE: Final = Outcome.THROTTLE
-_LOCAL: Final = Outcome.LOCAL
 
 
 class AdaptiveLimit:
@@ -128,6 +127,8 @@ class AdaptiveLimit:
         young = learned.young
         if young and learned.suspect is _NONE and young[0].sent <= now - SILENCE * breaker.refusal:
             learned.confirm(now)
+        if learned.left_behind:
+            learned.forget_left(now)
         under_way = learned.in_flight
         if under_way >= learned.size or under_way >= learned.cap:
             return learned.patience(now)
@@ -144,12 +145,15 @@ class AdaptiveLimit:
         if breaker.closed:
             breaker.passed += 1
         else:
-            holds = 0 if breaker.outage else breaker.holds
-            breaker.enter(permit, now)
-            if holds and not breaker.holds:
-                learned.reopen(now, holds)
+            self._enter_open(permit, now)
         learned.enter(permit, now)
         return permit
+
+    def _enter_open(self, permit: LearnedPermit, now: float) -> None:
+        holds = 0 if self._breaker.outage else self._breaker.holds
+        self._breaker.enter(permit, now)
+        if holds and not self._breaker.holds:
+            self._learned.reopen(now, holds)
 
     def release(
         self,
@@ -188,8 +192,8 @@ class AdaptiveLimit:
         elif outcome is _THROTTLE:
             self._refusals += 1
             learned.refuse(permit, now, blame=begins and breaker.holds == 1)
-        elif outcome is _LOCAL:
-            learned.halve()
+        else:
+            learned.fail(permit, now, outcome, latency)
         learned.confirm(now, ended=1)
 
     def snapshot(self, now: float | None = None) -> LimitSnapshot:
@@ -199,7 +203,7 @@ class AdaptiveLimit:
         return LimitSnapshot(
             window=float(min(learned.size, learned.cap)),
             rate=learned.speed,
-            in_flight=learned.in_flight,
+            in_flight=learned.in_flight - len(learned.left_behind),
             gate=max(0.0, self._breaker.blocked_until - self._now),
             refused=self._refusals / max(1, self._breaker.passed),
             binding=self._binding(),

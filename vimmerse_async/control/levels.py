@@ -14,7 +14,6 @@ from vimmerse_async.control.meter import Bin
 
 FADE = 0.9998  # factor per accepted request by which the highest level is forgotten: half in 3,500
 TURN = 0.002  # s that a turn of the loop takes: what has come is read after the next was sent
-RISE = 1 / 16  # share of the way to a higher level, while the window is suspected: one may be luck
 SLOW = 0.3  # s that a refusal takes which counted as accepted, as did what left after it
 _OK: Final = Outcome.OK
 _THROTTLE: Final = Outcome.THROTTLE
@@ -86,14 +85,14 @@ class Levels:
         return self.young[0].sent if self.young else None
 
     def confirm(
-        self, now: float, silence: float, *, slowly: bool, note: Callable[[], None] | None = None
+        self, now: float, silence: float, *, rise: float, note: Callable[[], None] | None = None
     ) -> None:
         """Count what was answered, or not refused for `silence` seconds, as accepted.
 
         Args:
             now: Seconds.
             silence: Seconds.
-            slowly: Whether a higher level is believed only when it comes again.
+            rise: Share of the way to a higher level that it is believed at once.
             note: Called for each; None: nothing is.
         """
         young, answered_at, latest = self.young, self._answered_at, now - silence
@@ -111,7 +110,7 @@ class Levels:
                 wired = bisect_right(answered_at, sent + self.round_trip)  # as `beside` has it
                 level = permit.level - wired - self._refused + permit.refusals
                 if level > top:
-                    top += (level - top) * (RISE if slowly else 1.0)
+                    top += (level - top) * rise
                 self.top = top
                 if note is not None:
                     note()

@@ -2,13 +2,14 @@
 
 import math
 from enum import Enum
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 from vimmerse_async.control.breaker import SILENCE, CircuitBreaker
 from vimmerse_async.control.ceiling import Ceiling
 from vimmerse_async.control.evidence import Evidence
 from vimmerse_async.control.levels import LearnedPermit, Levels
-from vimmerse_async.control.limit import LimitSnapshot
+from vimmerse_async.control.limit import LimitSnapshot, Outcome
 from vimmerse_async.control.meter import Bin, Meter
 from vimmerse_async.control.queueing import QueueDetector
 
@@ -32,6 +33,10 @@ EASE = 0.25  # of the first pace, for the first request: who comes last meets a 
 EASED = 12  # requests in flight from which on, and a few less, the pace of the start is full
 FIRST_REFUSAL = 0.06  # s a refusal is thought to take before there was one: a network's round trip
 ERODE = 0.85  # of the highest accepted level, when the rate is blamed: the next blame may differ
+LONG = 1.5  # x the mean, after which the server is done with what was cancelled
+RISE = 1 / 16  # share of the way to a higher level, while the window is suspected: one may be luck
+RISE_RATE = 1 / 8  # the same while the rate is, where answers are quick: some are on the wire
+QUICK = 0.5  # s that such an answer takes
 QUEUED = 2 / 3  # share of latency spent waiting at which the server is full
 LINED = 0.45  # the same at which the window does not grow; once full, at which it falls
 RESTART = 1.25  # x the peak, and 2: nothing here explains that any more
@@ -71,7 +76,9 @@ class Suspicion:
         size: Requests that may be in flight.
         speed: Requests that may leave per second.
         cap: The most requests that may ever be in flight.
-        in_flight: Requests in flight.
+        in_flight: Requests in flight, and those that the server still has.
+        left_behind: When it is done with each that was cancelled: few servers notice that nobody
+            waits any more (unknown: assumed because uvicorn, for one, lets handlers end).
         answers: Requests answered so far.
         young: Requests whose fate is unknown yet, oldest first.
         queues: Whether requests wait in a line of the server's.
@@ -85,6 +92,7 @@ class Suspicion:
         self.in_flight: int = 0
         self.answers: int = 0
         self.queues: bool = False
+        self.left_behind: list[float] = []
         self._start = start
         self._breaker = breaker
         self._breaker.refusal = FIRST_REFUSAL
@@ -137,6 +145,9 @@ class Suspicion:
         """Take note of a request that leaves."""
         self.in_flight += 1
         permit.level, permit.full = self.in_flight, self.in_flight >= self.size
+        if self.left_behind:  # most are done on time: these hold their place, but are no evidence
+            on_time = now + (LONG - 1.0) * self._latency
+            permit.level -= sum(done <= on_time for done in self.left_behind)
         permit.bin = self._evidence.accepted.add(now)
         self.young.append(permit)
 
@@ -147,6 +158,12 @@ class Suspicion:
         permit.bin = Bin(permit.sent)
         self.young.append(permit)
 
+    def forget_left(self, now: float) -> None:
+        """Take out what the server is done with by now."""
+        while self.left_behind and self.left_behind[0] <= now:
+            heappop(self.left_behind)
+            self.in_flight -= 1
+
     def wait(self, now: float, seconds: float) -> None:
         """Take note of a wait that the server asks for."""
         self._evidence.told_to_wait(now + seconds)
@@ -154,11 +171,13 @@ class Suspicion:
 
     def patience(self, now: float) -> float:
         """Return the seconds after which a full window may have grown; `inf`: after a release."""
-        oldest = self._levels.oldest()
+        oldest, done = self._levels.oldest(), math.inf
+        if self.left_behind:
+            done = self.left_behind[0] - now
         if self.suspect is _NONE and oldest is not None and self.in_flight < self.cap:
             silence = SILENCE * self._breaker.refusal * self._slower
-            return max(0.001, oldest + silence - now)
-        return math.inf
+            return min(done, max(0.001, oldest + silence - now))
+        return done
 
     def confirm(self, now: float, ended: int = 0) -> None:
         """Count as accepted what has not been refused for so long that it will not be.
@@ -174,12 +193,18 @@ class Suspicion:
         if young and (young[0].outcome is not None or young[0].sent <= now - silence):
             if self.suspect is _NONE:
                 note = self._grow_start if 2 * self.in_flight >= window != self.cap else None
-                self._levels.confirm(now, silence * self._slower, slowly=False, note=note)
+                self._levels.confirm(now, silence * self._slower, rise=1.0, note=note)
                 window = self._window.value
             else:
-                self._levels.confirm(now, silence, slowly=self.suspect is _WINDOW)
+                self._levels.confirm(now, silence, rise=self._rise())
         if ended or window != before:
             self._tie()
+
+    def _rise(self) -> float:
+        """Return how far one request is believed that was accepted at a higher level."""
+        if self.suspect is _WINDOW:
+            return RISE
+        return RISE_RATE if 0.0 < self._latency < QUICK else 1.0
 
     def accept(self, permit: LearnedPermit, now: float, latency: float) -> None:
         """Learn from an answer that took `latency` seconds."""
@@ -209,10 +234,16 @@ class Suspicion:
             self._blame(permit, now)
             self._evidence.blocked(now)
 
-    def halve(self) -> None:
-        """Go on with half of what is in flight: this process has no room for more."""
-        self.suspect = _WINDOW
-        self._window.cut(self.in_flight, 0.5)
+    def fail(self, permit: LearnedPermit, now: float, outcome: Outcome, latency: float) -> None:
+        """Take note of a request without an answer: what has no room here, and what is left."""
+        if outcome is Outcome.LOCAL:  # go on with half of what is in flight
+            self.suspect = _WINDOW
+            self._window.cut(self.in_flight, 0.5)
+        elif outcome is Outcome.CANCEL and latency > 0.0:
+            done = permit.sent + LONG * self._latency
+            if done > now:
+                self.in_flight += 1  # until then
+                heappush(self.left_behind, done)
 
     def reopen(self, now: float, holds: int) -> None:
         """Take a block that outlasted a probe for a spent quota, once it is over."""

@@ -159,7 +159,7 @@ class SharedGate(Gate):
         if waiter is None:
             self._tell(Record(Kind.UNUSED, number=record.number))
             return
-        future, route, _ = waiter
+        future, route, *_ = waiter
         now = self._clock()
         permit = self.limit.grant(record.number, route, now, probe=bool(record.flag))
         self.in_flight: int = self.in_flight + 1
