@@ -10,7 +10,7 @@ from vimmerse_async import system
 from vimmerse_async.catalog.packing import Bytes, Packing, Unpacked, packing_of
 from vimmerse_async.errors import InvalidRequestError
 
-_PIECE = 1 << 16
+_PIECE = 1 << 15
 _MARKS = {
     codecs.BOM_UTF8: ("utf-8", "\ufeff"),
     codecs.BOM_UTF16_LE: ("utf-16-le", "\ufeff"),

@@ -32,12 +32,12 @@ from vimmerse_async.cli.control import Control
 from vimmerse_async.cli.errors import FAILED, OK, exit_code, explain
 from vimmerse_async.cli.feed import Feed
 from vimmerse_async.cli.finishing import Finish, tell_charges, tell_cost, tell_lost
+from vimmerse_async.cli.going_on import WORDS
 from vimmerse_async.cli.order import CaptionOrder
 from vimmerse_async.cli.outcomes import Record
 from vimmerse_async.cli.output import kinds_of_output, output_of
 from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.runner import Interrupts, rarely_collecting, run
-from vimmerse_async.cli.status import WORDS
 from vimmerse_async.cli.streaming import InOrder
 from vimmerse_async.cli.terminal import note, warn
 from vimmerse_async.cli.timetable import Timetable, told, wait_until

@@ -10,6 +10,8 @@ from vimmerse_async.cli.budget import window
 from vimmerse_async.cli.shells import typed
 from vimmerse_async.errors import InvalidRequestError
 
+WORDS = "words"
+"""Under what name a run's options in a journal hold the command."""
 BEGINS = frozenset({"--fresh", "--dry-run"})
 """Options of a beginning: with them nothing would be gone on with."""
 LOOKS = frozenset({"--rows", "--sample", "--per", "--seed"})

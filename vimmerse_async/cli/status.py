@@ -8,7 +8,7 @@ from vimmerse_async.catalog.export import opened_again, recipe_of
 from vimmerse_async.catalog.money import invoice, money, price_of_run
 from vimmerse_async.catalog.recipe import Recipe
 from vimmerse_async.catalog.weave import woven
-from vimmerse_async.cli.going_on import looks_first, resume_command
+from vimmerse_async.cli.going_on import WORDS, looks_first, resume_command
 from vimmerse_async.cli.journal_views import journal_of
 from vimmerse_async.cli.progress import clock
 from vimmerse_async.cli.refusals import Refusals
@@ -18,8 +18,6 @@ from vimmerse_async.journal.kept import RunRecord
 from vimmerse_async.journal.place import is_held
 from vimmerse_async.journal.reader import JournalReader
 
-WORDS = "words"
-"""Under what name a run's options in a journal hold the command."""
 _REASONS = 5
 _DAYS = 7
 _DAY = 86_400.0

@@ -13,14 +13,18 @@ from vimmerse_async.journal import schema
 from vimmerse_async.journal.records import Finding
 
 FIND_LINES = "SELECT rowid, placed FROM results ORDER BY rowid DESC"
-_SINCE = "SELECT rowid, question FROM results WHERE rowid > ? ORDER BY rowid"
+_SINCE = "SELECT rowid, question FROM results WHERE rowid > ? AND placed IS NULL ORDER BY rowid"
 _FINDING = "state, prompt, error_class, error, status"
 _NEXT = (
     f"SELECT rowid, question, {_FINDING} FROM results "  # noqa: S608 - ours
     "WHERE rowid > ? ORDER BY rowid LIMIT ?"
 )
-_MOST = 1 << 13
-"""Lines at the end that may not be in the index; the writer lets half as many come together."""
+CACHE = 512
+"""Kilobytes of pages in memory at most, for each who reads: what leads into the index of millions
+of lines. The pages below are met anew each time, and in the system's memory as well."""
+_MOST = 5 << 10
+"""Lines at the end that may not be in the index: those that the writer lets come together, and
+more than a commit adds to them."""
 _AHEAD = 1 << 12
 """Lines that are held which came in a row and were not asked for."""
 _SLACK = 1 << 8
@@ -157,7 +161,7 @@ class Finder:
             (question, line) for line, question in self._connection.execute(_SINCE, [since])
         )
         self._last = newest
-        if len(tail) > 2 * _MOST:
+        if len(tail) > _MOST + _SLACK:
             for question in list(itertools.islice(tail, len(tail) - _MOST)):
                 del tail[question]
 

@@ -14,7 +14,7 @@ import attrs
 
 from vimmerse_async.errors import JournalError
 from vimmerse_async.journal import schema
-from vimmerse_async.journal.finding import Finder, Sweep
+from vimmerse_async.journal.finding import CACHE, Finder, Sweep
 from vimmerse_async.journal.records import Finding
 
 
@@ -98,6 +98,7 @@ class Lookup(threading.Thread):
         connection = sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True)
         connection.isolation_level = None
         connection.execute("PRAGMA temp_store = FILE")
+        connection.execute(f"PRAGMA cache_size = -{CACHE}")
         return connection
 
     async def _ask(

@@ -15,7 +15,7 @@ from vimmerse_async.control.limit import LimitSnapshot
 from vimmerse_async.control.retry import Verdict
 from vimmerse_async.errors import JournalError
 from vimmerse_async.journal import schema
-from vimmerse_async.journal.finding import Finder, Sweep
+from vimmerse_async.journal.finding import CACHE, Finder, Sweep
 from vimmerse_async.journal.kept import JournalRow, RunRecord, Sample
 from vimmerse_async.journal.marks import Judged, judged, judged_themselves
 from vimmerse_async.journal.records import FIND_FILE, FileState, Finding
@@ -52,6 +52,7 @@ class JournalReader:
             raise JournalError(f"there is no journal {self.path}", kind="mismatch")
         with self._reading():
             self._connection = self._open()
+            self._connection.execute(f"PRAGMA cache_size = -{CACHE}")
             self._version = schema.version_of(self._connection)
             self._finder = Finder(self._connection)
         return self
