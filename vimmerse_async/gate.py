@@ -196,10 +196,6 @@ class Gate:
             if not granted and not future.cancel() and not future.cancelled():
                 self._give_up(future)
 
-    def meet(self, route: str) -> AnswerTimes:
-        """Return where the answers of a latency class are noted, for its first."""
-        return self.known.setdefault(route, AnswerTimes())
-
     def was_fair(self, route: str, seconds: float) -> bool:
         """Return whether a request had so much time that its silence is the server's fault."""
         known = self.known.get(route)
@@ -242,10 +238,28 @@ class Gate:
         return believed
 
     def release(
-        self, permit: Permit, outcome: Outcome, latency: float, retry_after: float | None = None
+        self,
+        permit: Permit,
+        outcome: Outcome,
+        latency: float,
+        retry_after: float | None = None,
+        answered: Operation | None = None,
     ) -> None:
-        """Give a permit back, let the limit learn, and serve who waits."""
+        """Give a permit back, let the limit learn, and serve who waits.
+
+        Args:
+            permit: What was given.
+            outcome: How its request ended.
+            latency: Seconds that it took.
+            retry_after: Seconds that everybody is asked to wait; None: nobody is.
+            answered: The route, where a 2xx came; None for any other end.
+        """
         now = self._clock()
+        if answered is not None:
+            known = self.known.get(answered.latency)
+            if known is None:
+                known = self.known[answered.latency] = AnswerTimes()
+            known.add(now, latency, answered.name)
         self.in_flight -= 1
         self._departures.pop(id(permit), None)
         if outcome is _OK:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from enum import Enum
+from typing import Final
 
 from vimmerse_async.errors import SessionError
 from vimmerse_async.loops import running_loop
@@ -15,6 +16,28 @@ class SessionState(Enum):
     NEW = "not entered"
     OPEN = "open"
     CLOSED = "closed"
+
+
+class Process:
+    """The process that runs; forks are noted, so that no call has to ask the system for it.
+
+    Attributes:
+        pid: Its number.
+    """
+
+    __slots__ = ("pid",)
+
+    def __init__(self) -> None:
+        self.note()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.note)
+
+    def note(self) -> None:
+        """Look at the number again."""
+        self.pid: int = os.getpid()
+
+
+HERE: Final = Process()
 
 
 class Lifecycle:
@@ -46,7 +69,7 @@ class Lifecycle:
                 else "a closed session does not open again; make a new VimmerseSession"
             )
         self.loop = running_loop()
-        self.pid = os.getpid()
+        self.pid = HERE.pid
         return self.loop
 
     def check(self) -> None:
@@ -62,7 +85,7 @@ class Lifecycle:
                 "a notebook open one for all cells: "
                 "`session = await VimmerseSession().open()`"
             )
-        if os.getpid() != self.pid:
+        if self.pid != HERE.pid:
             raise SessionError("this session was opened before a fork; open one in each process")
         if running_loop() is not self.loop:
             raise SessionError(

@@ -1,7 +1,6 @@
 """What an open session owns: its pool, its place at a gate, its deadlines, its counts."""
 
 import asyncio
-import os
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
@@ -39,10 +38,10 @@ from vimmerse_async.hooks import (
     logger,
 )
 from vimmerse_async.http.exchange import Transport
-from vimmerse_async.lifecycle import Lifecycle, SessionState
+from vimmerse_async.lifecycle import HERE, Lifecycle, SessionState
 from vimmerse_async.loops import no_loop
 from vimmerse_async.models import SessionStatistics
-from vimmerse_async.options import check_number, check_seconds
+from vimmerse_async.options import Timeouts, check_number, check_seconds
 from vimmerse_async.waiting import finished
 from vimmerse_async.wire import WHO_CALL, Call, Lease
 
@@ -171,21 +170,30 @@ class Runtime:
         self.life.check()
         async with self._asking:  # the second to ask waits for what the first is told
             if self._emulated is None:
+                lease = Lease()
                 try:
                     async with asyncio.timeout(patience or _PATIENCE):
-                        answer = await self.transport.exchange(WHO_CALL, patience, Lease())
+                        answer = await self.transport.exchange(WHO_CALL, patience, lease)
                     self._emulated = is_emulator(answer)
                 except TimeoutError:
                     pass
+                finally:
+                    lease.let_go()
         return self._emulated
 
     def begin(
-        self, call: Call, timeout: float | None, permit: Permit | None, attempts: Attempts
+        self,
+        call: Call,
+        timeouts: Timeouts,
+        timeout: float | None,
+        permit: Permit | None,
+        attempts: Attempts,
     ) -> Deadline:
         """Check that a call can be made here and now, and return its deadline.
 
         Args:
             call: What is going to be sent.
+            timeouts: How long its session's calls may take.
             timeout: The caller's seconds for each attempt.
             permit: Given back when the call cannot be made.
             attempts: The call's history, to which hooks add headers.
@@ -194,7 +202,7 @@ class Runtime:
         try:
             if (
                 life.state is not _OPEN
-                or life.pid != os.getpid()
+                or life.pid != HERE.pid
                 or life.loop is not asyncio.get_running_loop()
             ):
                 life.check()
@@ -219,9 +227,11 @@ class Runtime:
                     makes_spans=self.transport.makes_spans(),
                 )
             )
+        if self.unreached:
+            self._expect_contact(timeouts.first_contact)
         return self.deadlines.start()
 
-    def expect_contact(self, patience: float | None) -> None:
+    def _expect_contact(self, patience: float | None) -> None:
         """Give all calls up unless there is a connection to the server within some seconds."""
         assert self.life.loop is not None  # noqa: S101 - it is open
         if self.transport.reached:
@@ -334,7 +344,7 @@ class Runtime:
         life = self.life
         if life.state is not SessionState.OPEN or life.loop is None:
             return
-        if os.getpid() != life.pid:
+        if life.pid != HERE.pid:
             self.transport.abandon()
             return
         if not life.loop.is_closed():

@@ -1,6 +1,5 @@
 """VimmerseSession: its life, and the one loop in which a call is attempted."""
 
-import asyncio
 import math
 import ssl as tls
 from collections.abc import Mapping, Sequence
@@ -9,23 +8,10 @@ from typing import Any, Final, NoReturn, Self
 
 from vimmerse_async.config import build_config, choose_proxy, choose_share, conceal
 from vimmerse_async.control.limit import Limit, Outcome, Permit
-from vimmerse_async.control.retry import Attempts, rule_of
-from vimmerse_async.deadlines import Deadline
-from vimmerse_async.decode import decode, error_of
-from vimmerse_async.endings import (
-    INTERRUPTIONS,
-    interrupted,
-    is_late,
-    last_word,
-    learned,
-    too_late,
-    toucher,
-)
-from vimmerse_async.errors import (
-    APIError,
-    OverloadedError,
-    VimmerseError,
-)
+from vimmerse_async.control.retry import Attempts
+from vimmerse_async.decode import decode
+from vimmerse_async.endings import INTERRUPTIONS, interrupted, last_word
+from vimmerse_async.errors import APIError, VimmerseError
 from vimmerse_async.gate import Gate
 from vimmerse_async.hooks import Hook
 from vimmerse_async.http.exchange import check_tls
@@ -34,10 +20,11 @@ from vimmerse_async.lifecycle import SessionState
 from vimmerse_async.models import SessionStatistics
 from vimmerse_async.options import RetryPolicy, Timeouts, check_number, check_options
 from vimmerse_async.runtime import Runtime, check_limit
-from vimmerse_async.wire import Call, Failure, Lease, Reply, custom_call
+from vimmerse_async.sending import Manner, admitted, again, cut_short, depart, refused
+from vimmerse_async.wire import Call, Reply, custom_call
 
-_OK: Final = Outcome.OK  # an enum's member takes 75 ns to look up in Python 3.11
-_CANCEL: Final = Outcome.CANCEL
+_OK: Final = Outcome.OK
+_CANCEL: Final = Outcome.CANCEL  # an enum's member takes 75 ns to look up in Python 3.11
 
 
 class VimmerseSession:
@@ -103,11 +90,9 @@ class VimmerseSession:
         check_limit(limit)
         check_tls(ssl)
         check_options(timeouts, retry)
-        self._timeouts = timeouts
-        self._retry = retry
         if max_waiting is not None:
             check_number("max_waiting", max_waiting, least=0, whole=True)
-        self._max_waiting = max_waiting
+        self._manner = Manner(timeouts, retry, max_waiting)
         config = build_config(api_key, base_url, authorization, username, client_type)
         self._runtime = Runtime(
             config,
@@ -191,12 +176,12 @@ class VimmerseSession:
     @property
     def timeouts(self) -> Timeouts:
         """How long calls may take."""
-        return self._timeouts
+        return self._manner.timeouts
 
     @property
     def retry(self) -> RetryPolicy:
         """What is sent again, and how often."""
-        return self._retry
+        return self._manner.retry
 
     @property
     def base_url(self) -> str:
@@ -216,7 +201,7 @@ class VimmerseSession:
         Raises:
             SessionError: The session is not open here and now.
         """
-        return await self._runtime.emulated(self._timeouts.connect)
+        return await self._runtime.emulated(self._manner.timeouts.connect)
 
     def statistics(self) -> SessionStatistics:
         """Return what was done so far, and what the limit does right now."""
@@ -233,10 +218,11 @@ class VimmerseSession:
         """Return a view of this session with other options: same pool, same limit, same life."""
         view = object.__new__(VimmerseSession)
         view._runtime = self._runtime
-        view._timeouts = timeouts or self._timeouts
-        view._retry = retry or self._retry
-        view._max_waiting = self._max_waiting
-        check_options(view._timeouts, view._retry)
+        before = self._manner
+        view._manner = Manner(
+            timeouts or before.timeouts, retry or before.retry, before.max_waiting
+        )
+        check_options(view._manner.timeouts, view._manner.retry)
         return view
 
     async def request(
@@ -295,25 +281,50 @@ class VimmerseSession:
             SessionError: The session is not open here and now, or was closed meanwhile.
             LaneClosedError: The batch ended before the call was sent.
         """
-        runtime = self._runtime
-        attempts = attempts or Attempts()
-        deadline = runtime.begin(call, timeout, permit, attempts)
-        if runtime.unreached:
-            runtime.expect_contact(self._timeouts.first_contact)
-        if lane is None:
-            attempts.deadline = deadline.begun + (self._timeouts.total or call.operation.total)
-        error: VimmerseError | None = None
+        runtime, manner, attempts = self._runtime, self._manner, attempts or Attempts()
+        deadline = runtime.begin(call, manner.timeouts, timeout, permit, attempts)
+        gate, operation, succeeded = runtime.gate, call.operation, False
+        if lane is None:  # a row's clock starts as it is sent
+            attempts.deadline = deadline.begun + (manner.timeouts.total or operation.total)
         value: Any = None
-        succeeded = False
+        error: VimmerseError | None = None
         try:
             while True:
-                result = await self._attempt(call, timeout, lane, permit, attempts, deadline)
-                if not isinstance(result, APIError):
-                    succeeded, value = True, result
-                    return result
-                permit = None
-                error = last_word(error, result)
-                if not await self._again(result, call, lane, attempts, deadline):
+                entered = (
+                    gate.enter(operation.latency, attempts.deadline if lane is None else math.inf)
+                    if permit is None
+                    else permit
+                )
+                permit = (
+                    await admitted(runtime, manner, operation, lane, attempts, deadline)
+                    if (waits := isinstance(entered, (float, int)))
+                    else entered
+                )
+                begun = runtime.now() if waits or attempts.sends else deadline.begun
+                lease = depart(runtime, manner, operation, timeout, lane, attempts, deadline, begun)
+                # Whatever ends this without an answer, the caller's haste too, teaches nothing.
+                outcome, after, answered = _CANCEL, None, None
+                try:
+                    answer = await runtime.transport.exchange(call, manner.timeouts.connect, lease)
+                    value, outcome, after, answered = (
+                        (decode(operation, answer), _OK, None, operation)
+                        if type(answer) is Reply and 200 <= answer.status < 300
+                        else refused(runtime, operation, answer, begun, permit, attempts)
+                    )
+                except BaseException as raised:  # noqa: BLE001 - most are raised again
+                    value, outcome = cut_short(
+                        raised, runtime, operation, deadline, attempts, lease, begun
+                    )
+                finally:
+                    # Before any pause: nobody holds a place while asleep, and the limit learns.
+                    attempts.probe, attempts.sends = permit.probe, attempts.sends + 1
+                    runtime.counters.sends += 1
+                    gate.release(permit, outcome, runtime.now() - begun, after, answered)
+                if not isinstance(value, APIError):
+                    succeeded = True
+                    return value
+                permit, error = None, last_word(error, value)
+                if not await again(runtime, manner, value, call, lane, attempts, deadline):
                     raise error
         except INTERRUPTIONS as interruption:
             error = await interrupted(interruption, deadline, error, attempts, runtime)
@@ -323,124 +334,6 @@ class VimmerseSession:
             raise error from None
         finally:
             runtime.end(call, deadline, attempts, value, error=error, succeeded=succeeded)
-
-    async def _attempt(
-        self,
-        call: Call,
-        timeout: float | None,
-        lane: Lane | None,
-        permit: Permit | None,
-        attempts: Attempts,
-        deadline: Deadline,
-    ) -> Any:
-        runtime, operation, gate = self._runtime, call.operation, self._runtime.gate
-        if permit is None:  # a row's first one came with it: it was admitted before it was taken
-            entered = gate.enter(operation.latency, attempts.deadline if lane is None else math.inf)
-            permit = (
-                await self._admitted(operation.latency, lane, attempts, deadline)
-                if isinstance(entered, (float, int))
-                else entered
-            )
-        begun = runtime.now()
-        if attempts.started is None:
-            attempts.started = begun
-            if lane is not None:  # a row's clock starts here: a full gate does not use it up
-                attempts.deadline = begun + (self._timeouts.total or operation.total)
-        deadline.when = begun + (timeout or self._timeouts.attempt or operation.attempt or math.inf)
-        deadline.when = min(attempts.deadline, deadline.when)
-        touch = None if operation.idle is None else toucher(runtime, deadline, operation.idle)
-        # Whatever ends this without an answer, the caller's cancellation too, teaches no limit.
-        outcome, retry_after, lease = _CANCEL, None, Lease()
-        known = gate.known.get(operation.latency)
-        lease.fresh, lease.wary = attempts.fresh, attempts.possibly_charged > 0
-        lease.headers = attempts.headers
-        if known is not None and lane is None:
-            lease.until = attempts.deadline - known.least
-        try:
-            answer = await runtime.transport.exchange(call, self._timeouts.connect, lease, touch)
-            if type(answer) is Reply and 200 <= answer.status < 300:
-                outcome = _OK
-                known = known or gate.meet(operation.latency)
-                known.add(now := runtime.now(), now - begun, operation.name)
-                return decode(operation, answer)
-            result = error_of(operation, answer)
-            attempts.reused = type(answer) is Failure and answer.reused
-            outcome = gate.judge(result, operation, runtime.now() - begun, attempts)
-            retry_after = gate.wait_of(result, permit)
-        except (asyncio.CancelledError, Exception) as error:
-            # Deadlines cancel, too: without a claim it was the caller, and the server may charge;
-            # as it may where the fault is ours, or a tracer's.
-            if not is_late(error, deadline):
-                attempts.possibly_charged += lease.connected and not operation.safe
-                raise
-            result = too_late(operation, attempts, runtime.now(), sent=lease.connected)
-            outcome = learned(result, gate, operation, runtime.now() - begun)
-        finally:
-            # Before any pause: nobody holds a place while asleep, and the limit learns at once.
-            attempts.probe = permit.probe
-            attempts.sends += 1
-            runtime.counters.sends += 1
-            gate.release(permit, outcome, runtime.now() - begun, retry_after)
-        return result
-
-    async def _admitted(
-        self, route: str, lane: Lane | None, attempts: Attempts, deadline: Deadline
-    ) -> Permit:
-        runtime, patience = self._runtime, self._retry.max_throttle_wait
-        if lane is None and self._max_waiting is not None and not attempts.sends:
-            self._check_crowd(self._max_waiting)
-        begun = runtime.now()
-        until = wanted = math.inf if lane is not None else attempts.deadline
-        if patience is not None and attempts.throttled_at is not None:
-            until = min(until, attempts.throttled_at + patience)
-        deadline.when = until
-        permit = await runtime.gate.wait(route, lane, front=attempts.front, until=wanted)
-        if lane is not None and attempts.started is not None:
-            attempts.deadline += runtime.now() - begun
-        return permit
-
-    def _check_crowd(self, most: int) -> None:
-        gate = self._runtime.gate
-        if gate.calls_waiting < most or gate.has_room():
-            return
-        raise OverloadedError(
-            f"{gate.calls_waiting} calls wait already (max_waiting {most}): the call was not sent",
-            waiting=gate.calls_waiting,
-            retry_after=gate.expected_wait(),
-        )
-
-    async def _again(
-        self,
-        error: APIError,
-        call: Call,
-        lane: Lane | None,
-        attempts: Attempts,
-        deadline: Deadline,
-    ) -> bool:
-        runtime = self._runtime
-        runtime.trouble = error
-        runtime.shut_out = rule_of(error).stops == "connection"
-        runtime.counters.refused += rule_of(error).is_refusal
-        wait = attempts.next_wait(
-            error,
-            now=runtime.now(),
-            policy=self._retry,
-            budget=runtime.budget,
-            rng=runtime.rng,
-            safe=call.operation.safe,
-            resend=call.operation.resend,
-            batch=lane is not None,
-            accepted_at=runtime.gate.accepted_at,
-        )
-        if wait is None or (lane is not None and lane.closed):
-            return False
-        if attempts.allowance is not None and not attempts.may_send_again(error):
-            return False
-        runtime.retrying(call, error, attempts, wait)
-        if wait:
-            deadline.when = attempts.deadline
-            await (asyncio.sleep(wait) if lane is None else lane.pause(wait))
-        return lane is None or not lane.closed
 
 
 def check_session(session: object) -> None:

@@ -171,32 +171,39 @@ class Failure:
     status: int | None = None
 
 
+@attrs.define(eq=False, weakref_slot=False)
 class Lease:
     """What one exchange asks of the pool and learns from it.
 
     Attributes:
         fresh: True asks for a connection that has not been used before.
-        until: Loop time after which nothing is sent on a connection that took so long to open.
         wary: True asks to hear a new TLS connection out before it is used: a request before was
             lost, and who refuses after the handshake (TLS 1.3) is drowned out by what is written.
         headers: What a hook adds to the request; None for nothing.
+        until: When the answer has to be there, on the loop's clock.
+        touch: Called whenever an upload makes progress; None for no wish to know.
+        least: Seconds that an answer takes: with less left, nothing is sent on a new connection.
         connected: True once there was a connection: from then on something may have been sent.
         reused: True when the connection had carried an earlier request.
         late: True when the connection is looked at once more before the request is written, which
             on Python 3.11 is a turn of the event loop later.
         spoiled: True when that look found something: nothing was sent.
-        line: The connection of aiohttp's pool, which is told how long it may be kept.
+        line: The connection of our own on which the request is under way; None while it is not.
+        protocol: The connection of aiohttp's pool, which is told how long it may be kept.
     """
 
     fresh: bool = False
     wary: bool = False
-    until: float = math.inf
     headers: Mapping[str, str] | None = None
+    until: float = math.inf
+    touch: Callable[[], None] | None = None
+    least: float = 0.0
     connected: bool = False
     reused: bool = False
     late: bool = False
     spoiled: bool = False
     line: Any = None
+    protocol: Any = None
 
     def spoil(self) -> NoReturn:
         """Note that the connection cannot be used, and end the exchange.
@@ -206,6 +213,11 @@ class Lease:
         """
         self.spoiled = True
         raise ConnectionResetError
+
+    def let_go(self) -> None:
+        """End the connection whose reply nobody waits for any more, if there is one."""
+        if self.line is not None:
+            self.line.end()
 
     def renew(self) -> None:
         """Ask for a connection that has not been used before: nothing was sent on this one."""

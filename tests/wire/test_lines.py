@@ -4,6 +4,7 @@ import asyncio
 import gc
 import re
 import socket
+from collections import deque
 from typing import Any
 
 import aiohttp
@@ -20,6 +21,7 @@ from vimmerse_async.http import lines, reading
 from vimmerse_async.http.line import Line
 from vimmerse_async.http.reading import MAX_HEAD, common
 from vimmerse_async.http.surface import BaseProtocol, HttpProcessingError
+from vimmerse_async.wire import Lease
 
 FIELDS = [
     "Content-Length: 3", "content-length: 3", "Content-Length: 03", "Content-Length:3",
@@ -104,13 +106,33 @@ REPLYS_FAULTS = (aiohttp.ClientError, HttpProcessingError, OSError)
 """What an exchange makes an error of ours of."""
 
 
+class Kept:
+    """A pool that tells what a line made of a reply, before it is put into words."""
+
+    answered = False
+
+    def __init__(self) -> None:
+        self.opened: set[Line] = set()
+        self.idle: deque[Line] = deque()
+        self.replies = self
+
+    def reply(self, *answer: Any) -> Any:
+        return answer
+
+    def failure(self, *_: object) -> None:
+        return None
+
+    def give(self, _: Line) -> None:
+        pass
+
+
 async def fate_of(pieces: list[bytes]) -> tuple[Any, ...]:
     """Return what becomes of a request whose reply comes in these pieces, and of its line."""
     ours, theirs = socket.socketpair()
-    loop, kept = asyncio.get_running_loop(), set()
-    _, line = await loop.create_connection(lambda: Line(kept, loop, 15.0), sock=ours)
+    loop = asyncio.get_running_loop()
+    _, line = await loop.create_connection(lambda: Line(Kept(), loop, 15.0), sock=ours)
     with theirs:
-        waiter = line.ask(b"", has_body=True)
+        waiter = line.ask(b"", Lease(), has_body=True)
         for piece in pieces:
             if not line.transport.is_closing():
                 line.data_received(piece)
@@ -178,9 +200,9 @@ async def test_however_a_keep_alive_is_said(fields, keep):
     """It holds in every spelling, and for replies that aiohttp's parser reads."""
     ours, theirs = socket.socketpair()
     loop = asyncio.get_running_loop()
-    _, line = await loop.create_connection(lambda: Line(set(), loop, 15.0), sock=ours)
+    _, line = await loop.create_connection(lambda: Line(Kept(), loop, 15.0), sock=ours)
     with theirs:
-        waiter = line.ask(b"", has_body=True)
+        waiter = line.ask(b"", Lease(), has_body=True)
         body = '3\r\n"a"\r\n0\r\n\r\n' if "chunked" in fields else '"a"'
         line.data_received(f"HTTP/1.1 200 OK\r\n{fields}\r\n\r\n{body}".encode())
         assert (await waiter)[2] == b'"a"'
@@ -244,7 +266,7 @@ async def test_a_loop_that_is_closed_is_no_reason_to_fail():
     loop = asyncio.new_event_loop()
 
     async def begin() -> lines.Lines:
-        pool = lines.Lines("http://name.invalid:80", None)
+        pool = lines.Lines("http://name.invalid:80", None, Kept())
         pool._opener._asking = loop.create_task(asyncio.sleep(60))
         return pool
 
@@ -266,9 +288,9 @@ async def test_a_session_that_closes_leaves_no_line(serve, connect):
     while len(server.requests) < 5:  # noqa: ASYNC110 - the server tells nobody
         await asyncio.sleep(0.001)
     pool = session._runtime.transport._lines
-    assert len(pool._open) == 3
+    assert len(pool.opened) == 3
     await session.aclose()
-    assert not pool._open
+    assert not pool.opened
     await asyncio.wait(calls)
     assert all(call.exception() is not None for call in calls)
 

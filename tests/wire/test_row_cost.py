@@ -21,10 +21,10 @@ def urls(count):
 
 
 @pytest.mark.parametrize(
-    ("options", "most"), [({}, 54), ({"dedupe": False}, 52), ({"journal": "run.db"}, 84)]
+    ("options", "most"), [({}, 51), ({"dedupe": False}, 49), ({"journal": "run.db"}, 81)]
 )
 async def test_python_calls_of_a_row(options, most, serve, connect, tmp_path):
-    """A row of a batch makes at most 54 Python calls of ours, its limit's too, none of aiohttp's.
+    """A row of a batch makes at most 51 Python calls of ours, its limit's too, none of aiohttp's.
 
     A journal adds no more than 30, of which some are chance: how its commits are cut.
     """
@@ -73,9 +73,9 @@ async def test_tasks_and_rows_of_a_full_window(serve, connect):
         assert pulled <= WINDOW + 16
 
 
-@pytest.mark.parametrize(("batch", "most"), [(False, 4096), (True, 4608)])
+@pytest.mark.parametrize(("batch", "most"), [(False, 2048), (True, 2816)])
 async def test_bytes_in_flight(batch, most, serve, connect):
-    """A call in flight holds at most 4 kB, its connection aside, and a batch's row half a kB more.
+    """A call in flight holds at most 2 kB, its connection aside, and a batch's row .75 kB more.
 
     aiohttp's own calls hold 6 kB; a task that anyio starts would hold 2 kB by itself.
     """

@@ -5,7 +5,7 @@ behind their backs, by a middleware: no tape, span or frame of theirs holds it.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from io import BytesIO
 from typing import Any, Self
@@ -101,7 +101,6 @@ class Client:
         url: URL,
         wait: aiohttp.ClientTimeout,
         lease: Lease,
-        touch: Callable[[], None] | None,
         place: str,
     ) -> Raw | Failure:
         """Send a call once and read the answer."""
@@ -111,7 +110,7 @@ class Client:
         response: Any = None
         whole = False
         try:
-            data, headers = self._content(call, lease, touch)
+            data, headers = self._content(call, lease)
             response = await self._session.request(
                 call.operation.method,
                 url,
@@ -121,16 +120,16 @@ class Client:
                 timeout=wait,
                 middlewares=(self._authority,),
             )
-            if lease.line is not None:
+            if lease.protocol is not None:
                 seconds = granted(response.headers) - LEAST_KEEP
-                lease.line.keep = min(lease.line.keep, seconds)
+                lease.protocol.keep = min(lease.protocol.keep, seconds)
             body, whole = await _body_of(response)
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             if not lease.spoiled:
                 status = None if response is None else response.status
                 return failure_of(error, lease, status, place)
             lease.renew()
-            return await self.request(call, url, wait, lease, touch, place)
+            return await self.request(call, url, wait, lease, place)
         else:
             return response.status, _as_multi(response.headers), body
         finally:
@@ -138,12 +137,10 @@ class Client:
             if response is not None and not whole:
                 response.close()
 
-    def _content(
-        self, call: Call, lease: Lease, touch: Callable[[], None] | None
-    ) -> tuple[Any, dict[str, str]]:
+    def _content(self, call: Call, lease: Lease) -> tuple[Any, dict[str, str]]:
         headers = {**self._headers, **(lease.headers or {})}  # tracers write into it
         if call.form is not None:
-            data, headers["Content-Type"] = build_form(call.form, lease, touch)
+            data, headers["Content-Type"] = build_form(call.form, lease)
             return data, headers
         if call.body is None:
             return None, headers

@@ -7,7 +7,7 @@ tracer, a mock or a tape has a say.
 
 import asyncio
 import ssl as tls
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -15,17 +15,16 @@ import attrs
 from yarl import URL
 
 from vimmerse_async.config import Config
-from vimmerse_async.decode import ERROR_HEADERS, MAX_REPLY, SUCCESS_HEADERS, unpack
 from vimmerse_async.errors import ConfigurationError
 from vimmerse_async.http.causes import SAYS_NOTHING, TALKS_TLS
 from vimmerse_async.http.client import Client
 from vimmerse_async.http.face import is_touched
-from vimmerse_async.http.failures import BUGS, failure_of
+from vimmerse_async.http.failures import failure_of
 from vimmerse_async.http.greeting import speaks_tls
 from vimmerse_async.http.lines import Lines
 from vimmerse_async.http.pool import GuardedConnector
-from vimmerse_async.http.reading import Fields
-from vimmerse_async.http.surface import HttpProcessingError, check
+from vimmerse_async.http.replies import FORESEEN, Replies
+from vimmerse_async.http.surface import check
 from vimmerse_async.masking import Mask
 from vimmerse_async.wire import Call, Failure, Lease, Operation, Reply
 
@@ -63,12 +62,12 @@ class Transport:
     ) -> None:
         check()
         self._config = config
-        self._mask = Mask(config.secrets)
         url = URL(config.origin)
         self._host, self._port = url.raw_host or "", url.port or 443
         self._place = f"{url.host_subcomponent}:{self._port}"
         self._connector = GuardedConnector(**({} if ssl is None else {"ssl": ssl}))
-        self._lines = Lines(config.origin, ssl)
+        self._replies = Replies(Mask(config.secrets), self._place)
+        self._lines = Lines(config.origin, ssl, self._replies)
         self._client = Client(self._connector, config, proxy, trace_configs)
         self._is_direct = proxy is None
         self._is_plain = url.scheme == "http"
@@ -106,57 +105,64 @@ class Transport:
         self._lines.abandon()
         self._connector.abandon()
 
-    async def exchange(
-        self,
-        call: Call,
-        connect: float | None,
-        lease: Lease,
-        touch: Callable[[], None] | None = None,
-    ) -> Reply | Failure:
-        """Send a call once and read the answer.
+    def exchange(
+        self, call: Call, connect: float | None, lease: Lease
+    ) -> Awaitable[Reply | Failure]:
+        """Send a call once; what is returned has to be awaited, and is the answer.
+
+        Who waits no longer has to end `lease.line`, if there is one.
 
         Args:
             call: What to send.
             connect: Seconds for a new connection; None: no bound.
             lease: What is asked of the connection, and where is noted what became of it.
-            touch: Called whenever an upload makes progress; None for no wish to know.
         """
-        lines, operation, body = self._lines, call.operation, call.body or b""
+        operation, body = call.operation, call.body or b""
         is_small = call.form is None and len(body) <= SMALL
         if not (is_small and self._is_direct and self._client.is_plain) or is_touched():
-            return await self._request(call, connect, lease, touch)
+            return self._request(call, connect, lease)
         line = None
         try:
-            line = None if lease.fresh else lines.take()
-            if line is not None:
-                lease.connected = lease.reused = True
-            else:
-                line = await lines.open(connect, lease)
-                if asyncio.get_running_loop().time() > lease.until:
-                    return Failure("deadline", sent=False, message=_LATE)
             head = self._heads.get(operation.path) if operation.method == "POST" else None
             if head is None or lease.headers:
                 head = self._head(operation, lease.headers)
-            has_body = operation.method != "HEAD"
-            status, told, got = await line.ask(head % len(body) + body, has_body=has_body)
-        except (aiohttp.ClientError, HttpProcessingError, OSError, *BUGS) as error:
-            begun = None if line is None else line.begun
-            return await self._guess(failure_of(error, lease, begun, self._place))
-        finally:
+            line = None if lease.fresh else self._lines.take()
+            if line is None:
+                return self._open(call, head, connect, lease)
+            lease.connected = lease.reused = True
+            return line.ask(head % len(body) + body, lease, has_body=operation.method != "HEAD")
+        except FORESEEN as error:
             if line is not None:
-                lines.give(line)
-        lines.answered = True
-        if type(told) is bytes and got is not None:
-            return Reply(status, Fields(told, self._mask), self._mask.answer(got))
-        return self._reply(status, Fields(told, self._mask) if type(told) is bytes else told, got)
+                line.end()
+            return self._failed(error, lease)
 
-    async def _request(
-        self, call: Call, connect: float | None, lease: Lease, touch: Callable[[], None] | None
+    async def _open(
+        self, call: Call, head: Head, connect: float | None, lease: Lease
     ) -> Reply | Failure:
+        line, body = None, call.body or b""
+        try:
+            line = await self._lines.open(connect, lease)
+            if asyncio.get_running_loop().time() > lease.until - lease.least:
+                self._lines.give(line)
+                return Failure("deadline", sent=False, message=_LATE)
+            has_body = call.operation.method != "HEAD"
+            answer = await line.ask(head % len(body) + body, lease, has_body=has_body)
+        except FORESEEN as error:
+            if line is not None:
+                line.end()
+            answer = await self._failed(error, lease)
+        return await self._guess(answer) if isinstance(answer, Failure) else answer
+
+    async def _failed(self, error: Exception, lease: Lease) -> Failure:
+        return failure_of(error, lease, None, self._place)
+
+    async def _request(self, call: Call, connect: float | None, lease: Lease) -> Reply | Failure:
         url = self._urls.get(call.operation.path) or self._url(call.operation.path)
         wait = self._waits.get(connect) or self._wait(connect)
-        raw = await self._client.request(call, url, wait, lease, touch, self._place)
-        return await self._guess(raw) if isinstance(raw, Failure) else self._reply(*raw)
+        raw = await self._client.request(call, url, wait, lease, self._place)
+        if isinstance(raw, Failure):
+            return await self._guess(raw)
+        return self._replies.reply(*raw)
 
     async def _guess(self, failure: Failure) -> Failure:
         """Say what is wrong where a server takes connections and never says a word."""
@@ -170,24 +176,6 @@ class Transport:
             return Failure("protocol", sent=False, message=f"{self._place} {TALKS_TLS}")
         message = f"{failure.message}: {self._place} {SAYS_NOTHING}"
         return attrs.evolve(failure, message=message)
-
-    def _reply(self, status: int, headers: Any, body: bytes | None) -> Reply | Failure:
-        if body is None or len(body) > MAX_REPLY:
-            message = f"the reply is larger than {MAX_REPLY:,} bytes, or in too many pieces"
-            return Failure("too_large", sent=True, message=message)
-        kept = {}
-        for name in SUCCESS_HEADERS if status < 300 else ERROR_HEADERS:
-            if name in headers:
-                kept[name] = self._mask.text(", ".join(headers.getall(name)))
-        if "content-encoding" in kept:
-            unpacked = unpack(body, kept.pop("content-encoding"))
-            if isinstance(unpacked, str) and status < 300:
-                message = f"the server answered {status}, but its Content-Encoding is broken"
-                return Failure(unpacked, sent=True, message=message, status=status)
-            body = unpacked if isinstance(unpacked, bytes) else b""
-        mask = self._mask
-        body = mask.refusal(mask.answer(body)) if status >= 300 else mask.answer(body)
-        return Reply(status, kept, body)
 
     def _url(self, path: str) -> URL:
         url = URL(self._config.base_url + path, encoded=True)

@@ -7,8 +7,9 @@ they arrive, and those not yet read are looked for before it is used again.
 
 import asyncio
 import os
+from collections import deque
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import aiohttp
 
@@ -17,6 +18,7 @@ from vimmerse_async.decode import MAX_REPLY
 from vimmerse_async.http.reading import MAX_HEAD, Reader, common, granted
 from vimmerse_async.http.surface import HttpProcessingError
 from vimmerse_async.http.unsent import SpokeFirstError, UnaskedEndError
+from vimmerse_async.wire import Failure, Lease, Reply
 
 READ: Final = 64 * 1024
 """Bytes read at once. asyncio's 256 KiB are mapped and unmapped by malloc for every read."""
@@ -28,16 +30,46 @@ ERROR_REPLY_PATIENCE = 2.0
 """Seconds that the rest of an error's body is waited for."""
 LEAST_KEEP = 1.0
 """Seconds by which a server's own keep-alive is undercut: it must not end as we send."""
+_NOBODYS: Final = Lease()
 
-Answer = tuple[int, Any, bytes | None]
-"""A reply's status, headers, and body; None for a body that is too large."""
+
+class Reading(Protocol):
+    """Whoever makes of a reply, or of what ended the connection, what its caller is told."""
+
+    def reply(self, status: int, told: Any, body: bytes | None) -> Reply | Failure:
+        """Return what a reply says, by its fields or common head; no body: it is too large."""
+        ...
+
+    def failure(self, error: Exception, lease: Lease, status: int | None) -> Failure | None:
+        """Return what an error means; None for one that nobody has foreseen."""
+        ...
+
+
+class Pool(Protocol):
+    """Where a connection is kept.
+
+    Attributes:
+        opened: Connections that are open.
+        idle: Those whose request has its reply, the latest last.
+        answered: True once there was a whole reply on one.
+        replies: Reads what comes back.
+    """
+
+    opened: set["Line"]
+    idle: deque["Line"]
+    answered: bool
+    replies: Reading
+
+    def give(self, line: "Line", /) -> None:
+        """Take a connection back whose request has its reply."""
+        ...
 
 
 class Line(asyncio.Protocol):
     """One connection.
 
     Args:
-        lines: Where it is noted as long as it is open.
+        pool: Where it is kept.
         loop: The loop.
         keep: Seconds that it may be idle.
 
@@ -49,15 +81,17 @@ class Line(asyncio.Protocol):
         keep: Seconds that it may be.
     """
 
-    def __init__(self, lines: set["Line"], loop: asyncio.AbstractEventLoop, keep: float) -> None:
+    def __init__(self, pool: Pool, loop: asyncio.AbstractEventLoop, keep: float) -> None:
         self.fit: bool = True
         self.begun: int | None = None
         self.since: float = 0.0
         self.keep: float = keep
         self.transport: Any = None
-        self._lines = lines
+        self._pool = pool
+        self._replies = pool.replies
         self._loop = loop
-        self.waiter: asyncio.Future[Answer] | None = None
+        self.waiter: asyncio.Future[Reply | Failure] | None = None
+        self._lease = _NOBODYS
         self._head = b""
         self._parts = bytearray()
         self._missing = 0
@@ -73,7 +107,7 @@ class Line(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Note the connection, and let it read in small pieces."""
         self.transport = transport
-        self._lines.add(self)
+        self._pool.opened.add(self)
         if hasattr(transport, "max_size"):
             transport.max_size = READ
         sock = transport.get_extra_info("socket")
@@ -86,9 +120,18 @@ class Line(asyncio.Protocol):
             return False
         return self._look is None or not self._look(0)
 
-    def ask(self, request: bytes, *, has_body: bool) -> asyncio.Future[Answer]:
-        """Send a request; the future gives the answer."""
+    def ask(
+        self, request: bytes, lease: Lease, *, has_body: bool
+    ) -> "asyncio.Future[Reply | Failure]":
+        """Send a request; the future gives what came of it, and the pool has the line again.
+
+        Args:
+            request: The bytes.
+            lease: Holds this line as long as the request is under way.
+            has_body: Whether the request's method lets the reply have one.
+        """
         waiter = self.waiter = self._loop.create_future()
+        self._lease, lease.line = lease, self
         self._has_body, self._heard, self.begun = has_body, False, None
         try:
             self.transport.write(request)
@@ -119,20 +162,24 @@ class Line(asyncio.Protocol):
             if missing:
                 self._wait_for(data, end, missing)
                 return
-            waiter, self.waiter = self.waiter, None  # the commonest of all: whole, at once
+            reply = self._replies.reply(200, data[:end], data[end:])  # all of it, at once
+            waiter, lease, pool = self.waiter, self._lease, self._pool
+            self.waiter, self._lease, lease.line = None, _NOBODYS, None
             if not waiter.done():
-                waiter.set_result((200, data[:end], data[end:]))
+                waiter.set_result(reply)
+            pool.answered, self.since = True, self._loop.time()
+            pool.idle.append(self)
         except Exception as error:  # noqa: BLE001 - a fault of ours: who waits is told
             self._fail(error)
 
     def _wait_for(self, data: bytes, end: int, missing: int) -> None:
         if missing < 0:  # whatever follows the reply is nobody's
             self.fit = False
-            self._done((200, data[:end], data[end:missing]))
+            self._done(200, data[:end], data[end:missing])
             return
         if missing + len(data) - end > MAX_REPLY:
             self.fit = False
-            self._done((200, data[:end], None))
+            self._done(200, data[:end], None)
             return
         self.begun = 200
         self._head, self._missing, self._parts = data[:end], missing, bytearray(data[end:])
@@ -149,7 +196,7 @@ class Line(asyncio.Protocol):
                 self.fit = False
                 del body[self._missing :]
             self._missing, self._parts = 0, bytearray()
-            self._done((200, self._head, bytes(body)))
+            self._done(200, self._head, bytes(body))
 
     def _read(self, data: bytes) -> None:
         reader = self._reader
@@ -190,26 +237,38 @@ class Line(asyncio.Protocol):
         status = reader.status
         if status is not None:
             self.keep = min(self.keep, granted(reader.headers) - LEAST_KEEP)
-            self._done((status, reader.headers, reader.body))
+            self._done(status, reader.headers, reader.body)
 
-    def _done(self, answer: Answer) -> None:
+    def _done(self, status: int, told: Any, body: bytes | None) -> None:
+        try:
+            reply = self._replies.reply(status, told, body)
+        except Exception as error:  # noqa: BLE001 - a fault of ours: who waits is told
+            self._fail(error)
+            return
         waiter = self.waiter
         self._clear()
         if waiter is not None and not waiter.done():
-            waiter.set_result(answer)
-        if not self.fit:
+            waiter.set_result(reply)
+        self._pool.answered = True
+        if self.fit:
+            self._pool.give(self)
+        else:
             self.transport.close()
 
     def _fail(self, error: Exception) -> None:
-        waiter = self.waiter
+        waiter, failure = self.waiter, self._replies.failure(error, self._lease, self.begun)
         self.fit = False
         self._clear()
         if waiter is not None and not waiter.done():
-            waiter.set_exception(error)
+            if failure is None:
+                waiter.set_exception(error)
+            else:
+                waiter.set_result(failure)
         self.transport.abort()
 
     def _clear(self) -> None:
         self.waiter = self._reader = None
+        self._lease.line, self._lease = None, _NOBODYS
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -233,7 +292,7 @@ class Line(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the connection's end."""
         self.fit = False
-        self._lines.discard(self)
+        self._pool.opened.discard(self)
         self._error = exc
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(None)

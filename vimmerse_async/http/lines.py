@@ -7,7 +7,7 @@ from collections import deque
 
 from yarl import URL
 
-from vimmerse_async.http.line import Line
+from vimmerse_async.http.line import Line, Reading
 from vimmerse_async.http.opening import Opener, default_context
 from vimmerse_async.wire import Lease
 
@@ -23,26 +23,31 @@ class Lines:
     Args:
         origin: Scheme, host and port.
         ssl: A TLS context; None for the system's trust.
+        replies: Reads what comes back.
 
     Attributes:
+        replies: As given.
+        opened: Connections that are open.
+        idle: Those on which nothing is under way, the latest last.
         reached: True once there was a connection, TLS included.
         answered: True once there was a whole reply on one.
     """
 
-    def __init__(self, origin: str, ssl: tls.SSLContext | None) -> None:
+    def __init__(self, origin: str, ssl: tls.SSLContext | None, replies: Reading) -> None:
         url = URL(origin)
         context = None if url.scheme == "http" else ssl or default_context()
         self._loop = asyncio.get_running_loop()
         self._opener = Opener(url.raw_host or "", url.port or 443, context)
-        self._idle: deque[Line] = deque()
-        self._open: set[Line] = set()
+        self.idle: deque[Line] = deque()
+        self.replies: Reading = replies
+        self.opened: set[Line] = set()
         self._timer: asyncio.TimerHandle | None = None
         self.reached: bool = False
         self.answered: bool = False
 
     def take(self) -> Line | None:
         """Return an idle connection on which nobody has spoken; None when there is none."""
-        idle, now = self._idle, self._loop.time()
+        idle, now = self.idle, self._loop.time()
         while idle:
             line = idle.pop()  # the last one to be used: the others may expire
             if now - line.since < line.keep and line.is_silent():
@@ -64,29 +69,29 @@ class Lines:
             line.end()
             raise
         self.reached = lease.connected = True
+        if self._timer is None:
+            self._sweep_in(KEEPALIVE)
         return line
 
     def _make(self) -> Line:
-        return Line(self._open, self._loop, KEEPALIVE)
+        return Line(self, self._loop, KEEPALIVE)
 
     def give(self, line: Line) -> None:
-        """Take a connection back; one that still waits for a reply is never used again."""
-        if line.waiter is not None or not line.fit:
+        """Take a connection back; one that ended meanwhile is not kept."""
+        if not line.fit:
             line.end()
             return
         line.since = self._loop.time()
-        self._idle.append(line)
-        if self._timer is None:
-            self._sweep_in(KEEPALIVE)
+        self.idle.append(line)
 
     def sweep(self) -> None:
         """Close what has been idle for too long."""
-        self._timer, idle = None, self._idle
+        self._timer, idle = None, self.idle
         now = self._loop.time()
         while idle and idle[0].since + KEEPALIVE <= now:
             idle.popleft().end()
-        if idle:
-            self._sweep_in(idle[0].since + KEEPALIVE - now)
+        if self.opened:
+            self._sweep_in(idle[0].since + KEEPALIVE - now if idle else KEEPALIVE)
 
     def _sweep_in(self, seconds: float) -> None:
         reference: weakref.ref[Lines] = weakref.ref(self)
@@ -96,7 +101,7 @@ class Lines:
         """End every connection."""
         self.drop()
         until, pause = self._loop.time() + CLOSING, 0.0
-        while (self._open or not self._opener.is_ended()) and self._loop.time() < until:
+        while (self.opened or not self._opener.is_ended()) and self._loop.time() < until:
             await asyncio.sleep(pause)
             pause = min(0.01, pause + 0.001)
 
@@ -108,14 +113,14 @@ class Lines:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._idle.clear()
-        for line in [*self._open]:
+        self.idle.clear()
+        for line in [*self.opened]:
             line.end()
 
     def abandon(self) -> None:
         """Forget every connection untouched: in a forked child they are the parent's, too."""
-        self._idle.clear()
-        self._open.clear()
+        self.idle.clear()
+        self.opened.clear()
 
 
 def _sweep(reference: "weakref.ref[Lines]") -> None:

@@ -16,9 +16,7 @@ class FormError(Exception):
     """The source ended the upload: it changed or could not be read."""
 
 
-def build_form(
-    form: Form, lease: Lease, touch: Callable[[], None] | None
-) -> tuple[aiohttp.MultipartWriter, str]:
+def build_form(form: Form, lease: Lease) -> tuple[aiohttp.MultipartWriter, str]:
     """Return the body of a form, and the Content-Type that names its boundary."""
     writer = _Writer("form-data")
     writer.lease = lease
@@ -27,7 +25,7 @@ def build_form(
         part = writer.append(text)
         part.set_content_disposition("form-data", name=name)
     for file in form.files:
-        part = writer.append_payload(_FilePayload(file, touch))
+        part = writer.append_payload(_FilePayload(file, lease.touch))
         part.set_content_disposition(
             "form-data", name=file.field, filename=file.filename, quote_fields=False
         )

@@ -160,7 +160,7 @@ class GuardedConnector(aiohttp.TCPConnector):
         while (connection := await super()._get(key, traces)) is not None:
             protocol = connection.protocol
             if isinstance(protocol, GuardedProtocol) and self._may_follow(protocol, lease):
-                protocol.idle, lease.line = False, protocol
+                protocol.idle, lease.protocol = False, protocol
                 lease.connected = lease.reused = True
                 return connection
             connection.close()
@@ -181,7 +181,7 @@ class GuardedConnector(aiohttp.TCPConnector):
         if lease.wary and isinstance(protocol, GuardedProtocol):
             await protocol.hear_out(answered=self.answered)
         lease.connected = self.reached = True
-        lease.line = protocol
+        lease.protocol = protocol
         return protocol
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
