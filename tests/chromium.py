@@ -23,6 +23,10 @@ _FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--remote-debugging-port=0", "--hide-scrollbars", "--disable-dev-shm-usage",
 )  # fmt: skip
+_COLOURS = (
+    "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--force-color-profile=srgb",
+)  # fmt: skip
+"""A graphics card of software: without one, of a film's colours only the matrix is followed."""
 
 
 @attrs.define
@@ -121,12 +125,15 @@ class Page:
 
 
 @asynccontextmanager
-async def browser(home: Path) -> AsyncIterator[Page]:
+async def browser(home: Path, *, manages_colours: bool = False) -> AsyncIterator[Page]:
     """Run a browser with one tab."""
     assert CHROMIUM is not None
+    flags = _FLAGS
+    if manages_colours:
+        flags = (*(flag for flag in _FLAGS if flag != "--disable-gpu"), *_COLOURS)
     with (home / "chromium.log").open("wb") as log:
         process = subprocess.Popen(
-            [CHROMIUM, *_FLAGS, f"--user-data-dir={home / 'profile'}", "about:blank"],
+            [CHROMIUM, *flags, f"--user-data-dir={home / 'profile'}", "about:blank"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

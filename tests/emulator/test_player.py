@@ -212,19 +212,33 @@ def frame_of(
         (("yuv420p", (145, 54, 34), (1280, 720), {"colorspace": 6}), (0, 255, 0)),
         (("yuv420p", (145, 54, 34), (64, 48), {}), (0, 255, 0)),
         (("yuvj420p", (128, 128, 128), (64, 48), {}), (128, 128, 128)),
-        (("yuv420p10le", (397, 470, 549), (64, 48), {"color_trc": PQ}), (159, 86, 51)),
-        (("yuv420p10le", (64 + 657, 512, 512), (64, 48), {"color_trc": HLG}), (244, 244, 244)),
+        (("yuv420p10le", (397, 470, 549), (64, 48), {"color_trc": PQ}), (114, 60, 36)),
+        (("yuv420p10le", (64 + 657, 512, 512), (64, 48), {"color_trc": HLG}), (188, 188, 188)),
     ],
 )
 def test_colours_are_those_of_a_screen(
     frame: tuple[str, tuple[int, ...], tuple[int, int], dict[str, int]], colour: Paint
 ) -> None:
-    """HD without a word is BT.709, and high dynamic range comes out in sRGB."""
+    """HD without a word is BT.709; high dynamic range is as bright as in Chromium."""
     form, values, size, says = frame
     if "color_trc" in says:
         says = {**says, "color_primaries": BT2020, "colorspace": BT2020}
     image, *_ = Screen(Stream()).show(frame_of(form, values, size, **says))
     assert near(image.getpixel((9, 9)), colour)
+
+
+@pytest.mark.parametrize("curve", [PQ, HLG])
+def test_greys_of_high_dynamic_range_stay_grey_and_in_order(curve: int) -> None:
+    """From black to a thousand nits each grey is lighter than the one before, and has no tint."""
+    before = -1
+    for code in range(64, 941, 73):
+        says = {"color_trc": curve, "color_primaries": BT2020, "colorspace": BT2020}
+        frame = frame_of("yuv420p10le", (code, 512, 512), (64, 48), **says)
+        shown = Screen(Stream()).show(frame)[0].getpixel((9, 9))
+        assert max(shown) - min(shown) <= 2
+        assert shown[1] > before or min(shown) == 255
+        before = shown[1]
+    assert before >= 250
 
 
 def test_a_wide_gamut_is_not_shown_pale() -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from vimmerse_async.emulator.vision.light import BT2020, P3, SRGB, table
+from vimmerse_async.emulator.vision.light import BT2020, P3, SRGB, in_srgb
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -83,7 +83,10 @@ class Screen:
         gamut = _GAMUTS.get(frame.color_primaries, BT2020 if curve else SRGB)
         if curve is None and gamut is SRGB:
             return image
-        return _in_srgb(image, curve or "plain", gamut)
+        shown = in_srgb(image.convert("RGB"), curve or "plain", gamut)
+        if mode == "RGBA":
+            shown.putalpha(image.getchannel("A"))
+        return shown
 
 
 _SIDEWAYS = {
@@ -92,13 +95,6 @@ _SIDEWAYS = {
     Image.Transpose.TRANSPOSE,
     Image.Transpose.TRANSVERSE,
 }
-
-
-def _in_srgb(image: Image.Image, curve: str, gamut: Any) -> Image.Image:
-    shown = image.convert("RGB").filter(table(curve, gamut))
-    if image.mode == "RGBA":
-        shown.putalpha(image.getchannel("A"))
-    return shown
 
 
 def _matrix(frame: "VideoFrame") -> int | None:

@@ -18,6 +18,7 @@ MAX_PACKETS = 1_000_000
 """The most frames that are counted to find the middle."""
 MAX_DURATION = 4 * 3600.0
 """The longest video that is looked at, in seconds."""
+_MICROSECONDS = 1_000_000
 _SMALL = 1 / 8
 """A track with less than this share of the largest one's pixels is its thumbnail."""
 
@@ -56,6 +57,11 @@ class Track:
         return self.end * float(self.stream.time_base or 0)
 
     @property
+    def last_in_seconds(self) -> float:
+        """How long the last frame is shown."""
+        return (self.end - self.begins[-1]) * float(self.stream.time_base)
+
+    @property
     def pixels(self) -> int:
         """Of one frame."""
         return int(self.stream.width * self.stream.height)
@@ -73,6 +79,9 @@ def middle_of(container: "InputContainer", deadline: Deadline) -> tuple["VideoSt
     film = _film([track for track in tracks if track.stream.type == "video"])
     sounds = [track for track in tracks if track.stream.type == "audio" and track.begins]
     end = max(track.end_in_seconds for track in (film, *sounds[:1]))
+    said = (container.duration or 0) / _MICROSECONDS
+    if abs(said - end) <= film.last_in_seconds:  # WebM rounds each frame, but not the whole
+        end = said
     if end > MAX_DURATION:
         raise UnreadableVideoError(f"the video is longer than {MAX_DURATION:,.0f} seconds")
     base = float(film.stream.time_base)

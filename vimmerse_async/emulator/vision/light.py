@@ -1,7 +1,10 @@
 """Colours of other screens in sRGB: high dynamic range and wide gamuts, as tables for Pillow."""
 
+from collections.abc import Callable
 from functools import lru_cache
+from math import exp, sqrt
 
+from PIL import Image
 from PIL.ImageFilter import Color3DLUT
 
 Gamut = tuple[tuple[float, float, float], ...]
@@ -16,28 +19,77 @@ P3: Gamut = ((1.2249, -0.2247, 0.0), (-0.0420, 1.0419, 0.0), (-0.0197, -0.0786, 
 _WHITE = 203.0
 """Nits of a white sheet in high dynamic range (ITU-R BT.2408)."""
 _PEAK = 1000.0
-_KNEE = 0.8
-"""The share of white below which nothing is changed; highlights share the rest."""
+"""Nits of what is shown as bright as the screen can."""
+_TOP = _PEAK / _WHITE
+_DIMMED, _BEND = 0.5, 0.65
 _STEPS = 33
+_NEARLY = 1e-6
 
 
-@lru_cache(maxsize=8)
-def table(curve: str, gamut: Gamut) -> Color3DLUT:
-    """Return what turns coded colours of a screen into those of sRGB.
+def in_srgb(image: Image.Image, curve: str, gamut: Gamut) -> Image.Image:
+    """Return an RGB picture in sRGB.
 
     Args:
+        image: The picture, as it is coded.
         curve: `pq` or `hlg` for high dynamic range, else `plain`.
         gamut: The colours of the screen.
     """
+    straight, table = _tables(curve, gamut)
+    return image.point(straight * 3).filter(table)
 
-    def shown(red: float, green: float, blue: float) -> tuple[float, float, float]:
-        linear = _LINEAR[curve](red, green, blue)
+
+@lru_cache(maxsize=8)
+def _tables(curve: str, gamut: Gamut) -> tuple[list[int], Color3DLUT]:
+    """Return how bright a grey of each code is shown, and what makes colours of such codes.
+
+    Codes of high dynamic range are a third of the light apart: a table of few steps is right
+    between them, too, where it follows the greys' own curve.
+    """
+    light = _LINEAR[curve]
+
+    def grey(code: float) -> float:
+        value = light(code, code, code)[0]
+        return _coded(value * _gain(value)) if curve in _HIGH else code
+
+    codes = [_inverse(grey, place / (_STEPS - 1) - _NEARLY) for place in range(_STEPS)]
+
+    def shown(*places: float) -> tuple[float, float, float]:
+        linear = light(*(codes[round(place * (_STEPS - 1))] for place in places))
+        gain = _gain(max(linear)) if curve in _HIGH else 1.0
         r, g, b = (
-            sum(weight * part for weight, part in zip(row, linear, strict=True)) for row in gamut
+            gain * sum(weight * part for weight, part in zip(row, linear, strict=True))
+            for row in gamut
         )
-        return _coded(_bearable(r)), _coded(_bearable(g)), _coded(_bearable(b))
+        return _coded(r), _coded(g), _coded(b)
 
-    return Color3DLUT.generate(_STEPS, shown)
+    return [round(255 * grey(code / 255)) for code in range(256)], Color3DLUT.generate(
+        _STEPS, shown
+    )
+
+
+def _inverse(grey: Callable[[float], float], shown: float) -> float:
+    """Return the least code of a grey that is shown so bright."""
+    low, high = 0.0, 1.0
+    for _ in range(24):
+        middle = (low + high) / 2
+        low, high = (middle, high) if grey(middle) < shown else (low, middle)
+    return high if shown > 0 else 0.0
+
+
+def _gain(light: float) -> float:
+    """Return by how much light of high dynamic range is dimmed: as SMPTE ST 2094-50 (annex D) does.
+
+    Browsers show it so: all up to a white sheet by one share, and what is brighter along a bent
+    line (a quadratic Bezier curve), at whose end the brightest is as bright as the screen.
+    """
+    if light <= 1:
+        return _DIMMED
+    if light >= _TOP:
+        return 1 / light
+    across, up = 1 - _BEND + _BEND / _DIMMED, (1 - _BEND) * _DIMMED + _BEND
+    run, rise = 1 - 2 * across + _TOP, _DIMMED - 2 * up + 1
+    way = (light - 1) / (across - 1 + sqrt((across - 1) ** 2 + run * (light - 1)))
+    return (_DIMMED + way * (2 * (up - _DIMMED) + way * rise)) / light
 
 
 def _pq(red: float, green: float, blue: float) -> tuple[float, float, float]:
@@ -62,7 +114,7 @@ def _hlg(red: float, green: float, blue: float) -> tuple[float, float, float]:
 def _hlg_scene(value: float) -> float:
     if value <= 0.5:
         return value * value / 3
-    return float((2.718281828459045 ** ((value - 0.55991073) / 0.17883277) + 0.28466892) / 12)
+    return (exp((value - 0.55991073) / 0.17883277) + 0.28466892) / 12
 
 
 def _plain(red: float, green: float, blue: float) -> tuple[float, float, float]:
@@ -74,15 +126,11 @@ def _light(value: float) -> float:
 
 
 def _coded(light: float) -> float:
+    """Return a value of sRGB; what no screen can show is cut off when it is known between steps."""
+    if light < 0:
+        return -_coded(-light)
     return 12.92 * light if light <= 0.0031308 else float(1.055 * light ** (1 / 2.4) - 0.055)
 
 
-def _bearable(light: float) -> float:
-    """Return light that a screen can show: what is brighter than white comes near it."""
-    if light <= _KNEE:
-        return max(0.0, light)
-    over = (light - _KNEE) / (1 - _KNEE)
-    return _KNEE + (1 - _KNEE) * over / (1 + over)
-
-
 _LINEAR = {"pq": _pq, "hlg": _hlg, "plain": _plain}
+_HIGH = {"pq", "hlg"}
