@@ -53,7 +53,7 @@ async def interrupted(
     if isinstance(interruption, LaneClosedError):
         return before
     if not isinstance(interruption, asyncio.CancelledError):
-        await asyncio.sleep(0)  # who asks again at once must not hold up the loop
+        await _let_others_in(deadline)
     if isinstance(interruption, OverloadedError):
         return interruption
     message = "less time was left than any answer takes: the call was not sent"
@@ -69,6 +69,15 @@ async def interrupted(
     sent: Sent = "maybe" if attempts.possibly_charged else "no"
     message += " again" if before else ""
     return last_word(before, APITimeoutError(message, kind="deadline", sent=sent))
+
+
+async def _let_others_in(deadline: Deadline) -> None:
+    """Wait a turn, as who asks again at once must not hold up the loop; it may be the last."""
+    try:
+        await asyncio.sleep(0)
+    except asyncio.CancelledError:
+        if deadline.claim() is None:
+            raise
 
 
 def is_late(error: BaseException, deadline: Deadline) -> bool:

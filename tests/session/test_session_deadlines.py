@@ -14,6 +14,7 @@ from vimmerse_async import (
     APITimeoutError,
     ConfigurationError,
     InternalServerError,
+    OverloadedError,
     RateLimitError,
     RetryPolicy,
     Timeouts,
@@ -21,6 +22,9 @@ from vimmerse_async import (
     image_2_prompt,
     refine_prompt,
 )
+from vimmerse_async.control.retry import Attempts
+from vimmerse_async.endings import interrupted
+from vimmerse_async.gate import TooLateError
 
 URL = "https://a.example/1"
 PROMISE = 0.25
@@ -343,3 +347,38 @@ async def test_deadline_of_many_calls(server: ScriptedServer) -> None:
     for number, (error, elapsed) in enumerate(results):
         assert type(error) is APITimeoutError
         assert 1.0 + number / 100 <= elapsed <= 1.0 + number / 100 + PROMISE
+
+
+@pytest.mark.parametrize(
+    "interruption", [TooLateError(), OverloadedError("busy", waiting=1, retry_after=1.0)]
+)
+async def test_a_deadline_in_a_call_s_last_turn_cancels_nobody(
+    server: ScriptedServer, interruption: Exception
+) -> None:
+    """A call that fails anyway as its time ends raises its error, and no bare cancellation."""
+    async with server.session() as session:
+        task = asyncio.current_task()
+        assert task is not None
+        deadline = session._runtime.deadlines.start()
+        asyncio.get_running_loop().call_soon(deadline.expire, "late")
+        error = await interrupted(interruption, deadline, None, Attempts(), session._runtime)
+        assert isinstance(error, (APITimeoutError, OverloadedError))
+        assert task.cancelling() == 0
+        session._runtime.deadlines.running.discard(deadline)
+
+
+async def test_a_caller_s_cancellation_in_a_call_s_last_turn_wins(server: ScriptedServer) -> None:
+    """Who cancels a call that is about to fail has cancelled it."""
+    async with server.session() as session:
+
+        async def last_turn() -> None:
+            deadline = session._runtime.deadlines.start()
+            try:
+                await interrupted(TooLateError(), deadline, None, Attempts(), session._runtime)
+            finally:
+                session._runtime.deadlines.running.discard(deadline)
+
+        call = asyncio.ensure_future(last_turn())
+        asyncio.get_running_loop().call_soon(call.cancel)
+        await asyncio.wait([call])
+        assert call.cancelled()
