@@ -7,7 +7,7 @@ folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
 python3 -m venv venv
 venv/bin/pip install --quiet flask==3.1.3 flask-limiter==4.1.1 slowapi==0.1.10 starlette==1.10.0 httpx==0.28.1
 venv/bin/pip list 2>/dev/null | grep -iE '^(flask-limiter|slowapi) '
-venv/bin/python - <<'PYTHON' 2>/dev/null
+venv/bin/python - <<'PYTHON'
 import asyncio
 
 import flask
