@@ -150,6 +150,70 @@ async def fate_of(pieces: list[bytes]) -> tuple[Any, ...]:
     return status, body, fit
 
 
+OK, CHUNKED = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+LENGTH = 'Content-Length: 3\r\n\r\n"a"'
+STRANGE = {
+    "chunk extensions": CHUNKED + '3;name="v;x"\r\n"a"\r\n0;last\r\n\r\n',
+    "trailers": CHUNKED + '3\r\n"a"\r\n0\r\nX-Sum: 1\r\nX-Time: 2\r\n\r\n',
+    "a length with zeros": CHUNKED + '0003\r\n"a"\r\n000\r\n\r\n',
+    "many chunks": CHUNKED + '1\r\n"\r\n1\r\na\r\n1\r\n"\r\n0\r\n\r\n',
+    "a folded field": OK + "X-Long: a\r\n  b\r\n" + LENGTH,
+    "a field without value": OK + "X:\r\nY: \t\r\n" + LENGTH,
+    "one before it": "HTTP/1.1 100 Continue\r\n\r\n" + OK + LENGTH,
+    "three before it": "HTTP/1.1 102 Wait\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    "HTTP/1.1 100 Continue\r\n\r\n" + OK + LENGTH,
+    "a length twice": OK + "Content-Length: 3\r\n" + LENGTH,
+    "two lengths": OK + "Content-Length: 4\r\n" + LENGTH,
+    "a length and chunks": OK + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+    '3\r\n"a"\r\n0\r\n\r\n',
+    "a lifetime": OK + "Keep-Alive: timeout=5, max=1000\r\nConnection: Keep-Alive\r\n" + LENGTH,
+    "1.0 to its end": 'HTTP/1.0 200 OK\r\n\r\n"a"',
+    "1.0 that stays": "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n" + LENGTH,
+    "1.1 to its end": 'HTTP/1.1 200 OK\r\nServer: x\r\n\r\n"a"',
+    "a last one": OK + "Connection: close\r\n" + LENGTH,
+    "a small reason": "HTTP/1.1 200 ok then\r\n" + LENGTH,
+    "an empty reason": "HTTP/1.1 200 \r\n" + LENGTH,
+    "no reason": "HTTP/1.1 200\r\n" + LENGTH,
+    "lines before it": "\r\n\r\n" + OK + LENGTH,
+    "no content": "HTTP/1.1 204 No Content\r\n\r\n",
+    "not modified": "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n",
+    "an error in chunks": CHUNKED.replace("200 OK", "503 No") + "2\r\nno\r\n0\r\n\r\n",
+}  # fmt: skip
+"""Replies that are seldom seen; RFC 9112 allows all but `REFUSED`."""
+REFUSED = {"a length twice", "two lengths", "a length and chunks"}
+
+
+def theirs(data: bytes) -> tuple[int, bytes] | None:
+    """Return what aiohttp's own parser makes of a reply that ends with its connection."""
+    loop = asyncio.new_event_loop()
+    try:
+        parser = HttpResponseParser(
+            BaseProtocol(loop), loop, 2**16, read_until_eof=True,
+            payload_exception=aiohttp.ClientPayloadError, auto_decompress=False,
+        )  # fmt: skip
+        messages, _, _ = parser.feed_data(data)
+        parser.feed_eof()
+        message, stream = next(each for each in messages if each[0].code >= 200)
+        return message.code, stream.read_nowait(-1)
+    except REPLYS_FAULTS:
+        return None
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize("name", STRANGE)
+async def test_strange_replies_cut_at_every_byte(name: str) -> None:
+    """What aiohttp's parser makes of a reply is what we do, wherever the network cuts it."""
+    data = STRANGE[name].encode()
+    expected = theirs(data)
+    assert (expected is None) == (name in REFUSED)
+    ways = [[data], [data[at : at + 1] for at in range(len(data))]]
+    ways += [[data[:at], data[at:]] for at in range(1, len(data))]
+    for pieces in ways:
+        status, body, _ = await fate_of(pieces)
+        assert expected == ((status, body) if isinstance(status, int) else None), pieces
+
+
 @given(replies(), st.lists(st.integers(1, 80), max_size=3))
 def test_in_whatever_pieces_it_comes(data: bytes, cuts: list[int]) -> None:
     """A reply is the same in one piece or many, whoever reads it."""
