@@ -10,7 +10,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock, patch
+from unittest.mock import AsyncMock, MagicMock, Mock, patch
 
 import aiohttp
 import pytest
@@ -27,7 +27,14 @@ from secret_scan import CORE
 from vcr.errors import CannotOverwriteExistingCassetteException as CannotOverwrite
 from wire_kit import OpenLimit
 
-from vimmerse_async import BatchStoppedError, VimmerseSession, gather_prompts, refine_prompt
+from vimmerse_async import (
+    APIError,
+    BatchStoppedError,
+    RetryPolicy,
+    VimmerseSession,
+    gather_prompts,
+    refine_prompt,
+)
 from vimmerse_async.http import face
 from vimmerse_async.integrations.otel import OpenTelemetryHook
 
@@ -172,6 +179,38 @@ async def test_every_name_that_is_watched_is_missed(name):
     with patch(f"aiohttp.{name}", Mock()):
         assert face.is_touched()
     assert not face.is_touched()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ClientSession.post", "ClientSession._request", "ClientRequest.send", "ClientResponse.read",
+        "BaseConnector.connect", "TCPConnector._create_connection", *face._OPENING[:3],
+    ],
+)  # fmt: skip
+async def test_what_blocks_plain_aiohttp_blocks_us(name, serve, connect):
+    """Whatever is replaced on a request's way to a server, by whom ever, stops ours there, too."""
+    server = await serve()
+    by_name = server.url.replace("127.0.0.1", "localhost")
+    session = await connect(by_name, retry=RetryPolicy(max_attempts=1))
+    blocked = AsyncMock(side_effect=ConnectionError("blocked"))
+    with patch(f"aiohttp.{name}", blocked), pytest.raises(APIError):
+        await refine_prompt(session, "a fox")
+    assert blocked.called
+    assert not server.requests or name == "ClientResponse.read"
+    assert await refine_prompt(session, "a fox") == "answer to a fox"
+
+
+async def test_a_mock_of_post_answers(serve, connect):
+    """A mock made for `async with session.post(…)` is what answers."""
+    server = await serve()
+    session = await connect(server)
+    reply = Mock(status=200, headers={}, read=AsyncMock(return_value=b'"mocked"'))
+    post = MagicMock()
+    post.return_value.__aenter__.return_value = reply
+    with patch("aiohttp.ClientSession.post", post):
+        assert await refine_prompt(session, "a fox") == "mocked"
+    assert not server.requests
 
 
 async def test_a_wrapper_that_calls_itself_equal_is_seen():

@@ -18,7 +18,7 @@ from vimmerse_async.config import Config
 from vimmerse_async.errors import ConfigurationError
 from vimmerse_async.http.causes import SAYS_NOTHING, TALKS_TLS
 from vimmerse_async.http.client import Client
-from vimmerse_async.http.face import is_touched
+from vimmerse_async.http.face import is_opening_touched, is_touched
 from vimmerse_async.http.failures import failure_of
 from vimmerse_async.http.greeting import speaks_tls
 from vimmerse_async.http.lines import Lines
@@ -127,6 +127,8 @@ class Transport:
             if head is None or lease.headers:
                 head = self._head(operation, lease.headers)
             line = None if lease.fresh else self._lines.take()
+            if line is None and is_opening_touched():
+                return self._request(call, connect, lease)
             if line is None:
                 return self._open(call, head, connect, lease)
             lease.connected = lease.reused = True

@@ -6,6 +6,7 @@ says of its own code.
 """
 
 import inspect
+from collections.abc import Iterable
 from contextlib import suppress
 from operator import attrgetter, is_
 from pathlib import Path
@@ -17,10 +18,12 @@ import aiohttp
 _NAMES = (
     "ClientSession",
     "ClientSession.__init__",
+    "ClientSession.post",
     "ClientSession.request",
     "ClientSession._request",
     "ClientRequest.__init__",
     "ClientRequest.send",
+    "ClientResponse.read",
     "ClientResponse.start",
     "TCPConnector",
     "TCPConnector.__init__",
@@ -29,6 +32,13 @@ _NAMES = (
     "TCPConnector._resolve_host",
 )
 """What is changed where aiohttp is listened to; one that aiohttp does not have is left out."""
+_OPENING = (
+    "TCPConnector._create_direct_connection",
+    "TCPConnector._wrap_create_connection",
+    "ThreadedResolver.resolve",
+    "AsyncResolver.resolve",
+)
+"""What is changed besides by who has a say in new connections alone."""
 _HOME = str(Path(aiohttp.__file__).parent)
 
 
@@ -38,24 +48,35 @@ def _present(name: str) -> bool:
     return False
 
 
-_look: Any = attrgetter(*filter(_present, _NAMES))
-_own: tuple[Any, ...] = ()
-"""What `_look` gave when it was aiohttp's own last time; empty: never yet."""
+class Look:
+    """Whether names of aiohttp are its own at this moment.
 
+    Args:
+        names: Where they are in aiohttp.
+    """
 
-def is_touched() -> bool:
-    """Return whether aiohttp's public face is changed at this moment."""
-    global _own  # noqa: PLW0603 - the process has one aiohttp
-    try:
-        seen = _look(aiohttp)
-    except AttributeError:
-        return True
-    if _own and all(map(is_, seen, _own)):  # by identity: a wrapper may call itself equal
+    def __init__(self, names: Iterable[str]) -> None:
+        self._seen: Any = attrgetter(*filter(_present, names))
+        self._own: tuple[Any, ...] = ()  # as they were when all were aiohttp's last
+
+    def is_changed(self) -> bool:
+        """Return whether one of them is another's."""
+        try:
+            seen = self._seen(aiohttp)
+        except AttributeError:
+            return True
+        if self._own and all(map(is_, seen, self._own)):  # by identity: wrappers may say "equal"
+            return False
+        if not all(map(is_aiohttps, seen)):
+            return True
+        self._own = seen
         return False
-    if not all(map(_is_aiohttps, seen)):
-        return True
-    _own = seen
-    return False
+
+
+is_touched = Look(_NAMES).is_changed
+"""Whether aiohttp's public face is changed at this moment."""
+is_opening_touched = Look(_OPENING).is_changed
+"""Whether somebody has a say in how aiohttp connects."""
 
 
 def maker() -> tuple[object, object]:
@@ -64,7 +85,8 @@ def maker() -> tuple[object, object]:
     return made_by, inspect.getattr_static(made_by, "__init__", None)
 
 
-def _is_aiohttps(value: Any) -> bool:
+def is_aiohttps(value: Any) -> bool:
+    """Return whether a class or function is as aiohttp has made it."""
     if not str(getattr(value, "__module__", "")).startswith("aiohttp."):
         return False
     if isinstance(value, type):
