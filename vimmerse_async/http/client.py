@@ -186,7 +186,7 @@ def _as_multi(headers: Any) -> MultiMapping[str]:
 async def _body_of(response: Any) -> tuple[bytes | None, bool]:
     """Return a body, and whether it was read to its end; a mock's is what the mock reads."""
     stream = response.content
-    if type(stream) is not aiohttp.StreamReader or not is_aiohttps(type(response).read):
+    if type(stream) is not aiohttp.StreamReader or not is_aiohttps(aiohttp.ClientResponse.read):
         return await response.read(), True
     body = await (read(stream) if response.status < 300 else explanation(stream))
     return body, stream.at_eof() and stream.exception() is None
