@@ -1,12 +1,13 @@
 """A file that appears under its name only when it is whole."""
 
 import contextlib
+import errno
 import glob
 import io
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -45,9 +46,9 @@ class AtomicFile:
         derived: bool = False,
         encoding: tuple[str, str] = ("utf-8", "strict"),
     ) -> None:
-        self.path: Path = Path(os.path.realpath(path))
+        self.path: Path = real_path(path)
         self.temporary: Path | None = None
-        if self.path.exists() and not self.path.is_file():
+        if is_stream(self.path):
             self._file: IO[bytes] = self.path.open("wb")
         else:
             self._file = self._beside(derived=derived)
@@ -114,6 +115,39 @@ class AtomicFile:
         if self.path.exists():
             return stat.S_IMODE(self.path.stat().st_mode)
         return system.new_mode(0o666)
+
+
+def real_path(path: Path) -> Path:
+    """Return a path without links; of a descriptor, as `/dev/fd/3`, that has no name, itself."""
+    real = Path(os.path.realpath(path))
+    return real if real.exists() or not path.exists() else path
+
+
+def is_stream(path: Path) -> bool:
+    """Return whether a path is written to as it is: a pipe, a device, nothing that is replaced."""
+    return path.exists() and not (path.is_file() or path.is_dir())
+
+
+def check_stream(path: Path) -> None:
+    """Raise `OSError` where a stream may not be written; opened, its reader would see an end."""
+    if not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+@contextlib.contextmanager
+def reader_awaited(path: Path) -> Iterator[None]:
+    """Wait until somebody reads a pipe that has a name, and hold it open within the block.
+
+    An event loop that opened it would wait, too, and hear no signal meanwhile.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if not path.is_fifo():
+        yield
+        return
+    with path.open("wb"):
+        yield
 
 
 def _remove_left(path: Path) -> None:

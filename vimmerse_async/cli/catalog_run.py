@@ -75,7 +75,8 @@ def start(job: CaptionOrder) -> int:
     ):
         if job.journal is None:
             job.check_output(captioning.recipe, source, captioning.count)
-            return run(captioning.run)
+            with job.reader_awaited():
+                return run(captioning.run)
         with journaling.mending():
             job.check_output(captioning.recipe, source, captioning.count)
             captioning.begin_journal()
@@ -296,7 +297,9 @@ class Captioning:
     def _write_ahead(self) -> Ahead | None:
         """Return what writes rows as they are looked up; None where they are read once more."""
         job, source, form = self._job, self._source, self._form
-        if job.is_preview or self.feed.round is not None or not job.is_file(source):
+        if job.is_preview or self.feed.round is not None or job.is_printed:
+            return None
+        if not job.is_file(source):
             return None
         if source.folder is not None or source.locals is not None or not source.regular:
             return None
@@ -325,7 +328,7 @@ class Captioning:
     @contextlib.asynccontextmanager
     async def _journal(self) -> AsyncGenerator[PromptJournal | None, None]:
         if self._job.journal is None:
-            if self._job.output == PIPE:
+            if self._job.is_printed:
                 note("no journal: nothing is kept; --journal FILE keeps what is paid for")
             yield None
             return

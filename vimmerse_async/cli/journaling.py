@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vimmerse_async import errors
+from vimmerse_async.catalog.atomic import is_stream
 from vimmerse_async.catalog.stored import is_stored, local_name
 from vimmerse_async.cli.options import EVERY
 from vimmerse_async.cli.terminal import note
@@ -32,8 +33,7 @@ def journal_path(output: str, given: str | None, *, wanted: bool) -> Path | None
     """
     if given is not None:
         return Path(given)
-    path = Path(output)
-    if not wanted or output == "-" or (path.exists() and not (path.is_file() or path.is_dir())):
+    if not wanted or output == "-" or is_stream(Path(output)):
         return None
     return beside(output)
 

@@ -33,6 +33,13 @@ def choice(words: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def output_typed(
+    _context: click.Context | None, _parameter: click.Parameter | None, typed: str
+) -> str:
+    """Return the output that somebody typed; by whatever name, the standard output is `-`."""
+    return "-" if typed in {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"} else typed
+
+
 def seconds_typed(
     _context: click.Context | None, _parameter: click.Parameter | None, typed: str | None
 ) -> float | None:

@@ -2,11 +2,12 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import attrs
 
+from vimmerse_async.catalog.atomic import is_stream, reader_awaited, real_path
 from vimmerse_async.catalog.dialect import DialectOptions
 from vimmerse_async.catalog.folder import FileOptions
 from vimmerse_async.catalog.forms import OutputForm, TableFormat, ending_of
@@ -101,6 +102,25 @@ class CaptionOrder:
     def is_preview(self) -> bool:
         """Whether only some rows are asked, to look at them first."""
         return any(each is not None for each in (self.rows, self.sampling, self.again))
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether rows go where nothing is replaced: a terminal, a pipe, a device."""
+        return self.output == PIPE or is_stream(Path(self.output))
+
+    @contextlib.contextmanager
+    def reader_awaited(self) -> Iterator[None]:
+        """Wait until somebody reads the output, where it is a pipe that has a name.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(reader_awaited(Path(self.output)))
+            except OSError as error:
+                raise fault(self.output, error) from None
+            yield
 
     def absolute_source(self) -> str | None:
         """Return a path that means the same from every folder; None of a pipe."""
@@ -225,7 +245,7 @@ class CaptionOrder:
 
     def file_target(self, recipe: Recipe) -> FileTarget:
         """Return what may be replaced by the output, which is a file, or the standard output."""
-        path = Path(os.path.realpath(self.output))
+        path = real_path(Path(self.output))
         return FileTarget(path, *self._known(path, recipe))
 
     def _known(self, path: Path, recipe: Recipe) -> tuple[str | None, str, Outputs, bool]:

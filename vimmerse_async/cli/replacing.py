@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from vimmerse_async.catalog.atomic import AtomicFile
+from vimmerse_async.catalog.atomic import AtomicFile, check_stream, is_stream
 from vimmerse_async.catalog.weave import Woven
 from vimmerse_async.cli.output import Output
 from vimmerse_async.errors import InvalidRequestError
@@ -159,6 +159,9 @@ class FileTarget(Target[Path]):
         Raises:
             OSError: It cannot be.
         """
+        if is_stream(self.path):
+            check_stream(self.path)
+            return
         file = AtomicFile(self.path, derived=True)
         file.close()
         file.discard()

@@ -20,6 +20,7 @@ from vimmerse_async.cli.options import (
     choice,
     connection_options,
     dialect_options,
+    output_typed,
     typed_options,
 )
 
@@ -58,6 +59,7 @@ def _no_source(
     "-o",
     "--output",
     default="-",
+    callback=output_typed,
     metavar="FILE",
     help="The file to write, by its ending, or a folder/ for parts. Without it, stdout.",
     panel=CATALOG,

@@ -6,7 +6,7 @@ import rich_click as click
 
 from vimmerse_async.catalog.forms import WRITTEN
 from vimmerse_async.cli.configured import ConfiguredCommand
-from vimmerse_async.cli.options import choice, reading_options
+from vimmerse_async.cli.options import choice, output_typed, reading_options
 
 
 @click.command(
@@ -25,6 +25,7 @@ from vimmerse_async.cli.options import choice, reading_options
     "-o",
     "--output",
     default="-",
+    callback=output_typed,
     metavar="FILE",
     help="The file to write; its ending says the format. Without it, stdout.",
 )
