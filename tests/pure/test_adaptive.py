@@ -259,6 +259,18 @@ def test_the_start_does_not_stand_still_on_a_fast_server(latency):
     assert at[-1] > 100
 
 
+def test_the_start_does_not_lag_behind_a_quick_server():
+    """Where answers take .1 s, a thousand in flight are reached in three seconds, not in five."""
+    limit, flying, now = AdaptiveLimit(), deque(), 0.0
+    while now < 3.0:
+        while flying and flying[0][0] <= now:
+            limit.release(flying.popleft()[1], now, Outcome.OK, 0.1)
+        while not isinstance(permit := limit.admit(now), (int, float)):
+            flying.append((now + 0.1, permit))
+        now += 0.005
+    assert limit.snapshot(now).window == 1000
+
+
 def test_what_was_cancelled_keeps_its_place_for_as_long_as_an_answer_takes():
     """Few servers notice that nobody waits any more: until they are done, nobody else is sent."""
     limit = AdaptiveLimit(start=1, cap=1)

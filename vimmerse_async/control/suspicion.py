@@ -10,7 +10,7 @@ from vimmerse_async.control.ceiling import Ceiling
 from vimmerse_async.control.evidence import Evidence
 from vimmerse_async.control.levels import LearnedPermit, Levels
 from vimmerse_async.control.limit import LimitSnapshot, Outcome
-from vimmerse_async.control.meter import Bin, Meter
+from vimmerse_async.control.meter import LATELY, Bin, Meter
 from vimmerse_async.control.queueing import QueueDetector
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ ON_THE_WIRE = 1 + 1 / 64  # x the level: answers under way are still in flight h
 RAMP = 3.0  # x Little's law: where the start stops growing, as refusals come before answers do
 RAMP_QUICK = 2.0  # the same where answers are quick: a refusal may be slower than they are
 RAMP_SECONDS = 2.5  # s that answers take longer for each one more
+SPAN = 3.0  # answers' time over which the start measures them, where they are quick
 BLIND = 16.0  # x the first window: the same while there are too few answers for Little's law
 FEW = 16  # answers
 EASE = 0.25  # of the first pace, for the first request: who comes last meets a full server
@@ -314,9 +315,16 @@ class Suspicion:
             return
         room = BLIND * self._start
         if self.answers >= FEW:
-            room = self._ramp() * self._answered.lately * (self._work or self._latency)
+            room = self._ramp() * self._answered_lately() * (self._work or self._latency)
         if window < room:
             self._window.value = min(self.cap, window + 1)
+
+    def _answered_lately(self) -> float:
+        """Return answers/s, of a quick server over a few answers' time: more lags behind."""
+        answered, now = self._answered, self._answered_at
+        if self._latency > LATELY / SPAN:
+            return answered.lately
+        return max(answered.lately, answered.over(now - SPAN * self._latency, now))
 
     def _ramp(self) -> float:
         """Return how far the start may go: silence is believed less, the less an answer takes."""
