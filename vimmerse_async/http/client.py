@@ -17,7 +17,7 @@ from yarl import URL
 
 from vimmerse_async.config import Config, Secret
 from vimmerse_async.decode import MAX_REPLY
-from vimmerse_async.http.face import is_aiohttps, maker
+from vimmerse_async.http.face import is_aiohttps, is_reading_touched, maker
 from vimmerse_async.http.failures import failure_of
 from vimmerse_async.http.line import ERROR_REPLY_PATIENCE, LEAST_KEEP
 from vimmerse_async.http.multipart import build_form
@@ -186,7 +186,7 @@ def _as_multi(headers: Any) -> MultiMapping[str]:
 async def _body_of(response: Any) -> tuple[bytes | None, bool]:
     """Return a body, and whether it was read to its end; a mock's is what the mock reads."""
     stream = response.content
-    if type(stream) is not aiohttp.StreamReader or not is_aiohttps(aiohttp.ClientResponse.read):
+    if type(stream) is not aiohttp.StreamReader or is_reading_touched():
         return await response.read(), True
     body = await (read(stream) if response.status < 300 else explanation(stream))
     return body, stream.at_eof() and stream.exception() is None

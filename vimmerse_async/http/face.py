@@ -52,7 +52,7 @@ class Look:
     """Whether names of aiohttp are its own at this moment.
 
     Args:
-        names: Where they are in aiohttp.
+        names: Where they are in aiohttp; two or more.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -77,6 +77,8 @@ is_touched = Look(_NAMES).is_changed
 """Whether aiohttp's public face is changed at this moment."""
 is_opening_touched = Look(_OPENING).is_changed
 """Whether somebody has a say in how aiohttp connects."""
+is_reading_touched = Look(["ClientResponse", "ClientResponse.read"]).is_changed
+"""Whether a reply's body is another's."""
 
 
 def maker() -> tuple[object, object]:
