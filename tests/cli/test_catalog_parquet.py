@@ -103,6 +103,18 @@ def test_parquet_to_csv_and_back(vimmerse: Callable[..., Any], place: Path) -> N
     assert out["more"].to_pylist() == [None, "\ufffd"]
 
 
+def test_a_table_that_is_given_up_says_nothing(start: Callable[..., Any], place: Path) -> None:
+    """Rows written while they were looked up, until one was new, are dropped without a word."""
+    urls = [f"https://a.example/{number}.png" for number in range(4)]
+    for count in (3, 4):
+        pq.write_table(pa.table({"image": urls[-count:]}), place / "in.parquet")
+        process = start("caption", "in.parquet", "-o", "out.parquet")
+        said = process.communicate(timeout=60)[1]
+        assert process.returncode == 0
+        assert "Exception" not in said
+    assert pq.read_table(place / "out.parquet").column("image").to_pylist() == urls
+
+
 def test_bad_utf8_is_one_bad_row(tmp_path: Path) -> None:
     """A cell that is no UTF-8 fails its own row by line and column, and no other."""
     ends = pa.py_buffer(struct.pack("4i", 0, 1, 2, 3))

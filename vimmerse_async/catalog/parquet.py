@@ -215,7 +215,7 @@ class ParquetWriter:
         self._schema = arrow.schema(list(kept.items()))
         self._makers = [_maker(arrow, field.type) for field in self._schema]
         self._rows: list[tuple[Any, ...]] = []
-        self._writer = arrow.parquet.ParquetWriter(stream, self._schema)
+        self._writer = parquet_writer(arrow, stream, self._schema)
 
     def write(self, fields: Mapping[str, Any], prompt: str | None, error: str | None) -> None:
         """Write one row: its own columns, its prompt, and why there is none."""
@@ -240,6 +240,16 @@ class ParquetWriter:
         ]
         self._rows.clear()
         self._writer.write_table(arrow.Table.from_arrays(arrays, schema=self._schema))
+
+
+def parquet_writer(arrow: Any, stream: IO[Any], schema: Any, **properties: Any) -> Any:
+    """Return what writes tables to a stream until it is closed; forgotten, it writes no foot."""
+
+    class Writer(arrow.parquet.ParquetWriter):  # type: ignore[misc]  # is imported late
+        def __del__(self) -> None:
+            """Leave the stream alone: it was closed, and its rows are not wanted any more."""
+
+    return Writer(stream, schema, **properties)
 
 
 def load_arrow() -> Any:

@@ -14,6 +14,7 @@ from vimmerse_async.catalog.parquet import (
     arrow_type,
     conformed,
     load_arrow,
+    parquet_writer,
 )
 from vimmerse_async.catalog.rows import CatalogRow
 from vimmerse_async.catalog.source import CatalogSource
@@ -58,7 +59,7 @@ class ParquetAppender(OneByOne):
         self._part: Any = None
         self._begin = self._end = 0
         arrow.default_memory_pool().release_unused()  # what the asking took, too
-        self._writer = arrow.parquet.ParquetWriter(stream, schema, **_properties(self._source))
+        self._writer = parquet_writer(arrow, stream, schema, **_properties(self._source))
 
     def write(self, row: CatalogRow, prompt: str | None, error: str | None) -> None:
         """Write a row, its prompt, and why there is none."""

@@ -103,6 +103,7 @@ class Output:
 
     def discard(self) -> None:
         """Forget what was written."""
+        self._writer = None
         if self._file is not None:
             self._file.discard()
 
