@@ -109,3 +109,16 @@ def check_options(timeouts: object, retry: object) -> None:
             f"retry must be a RetryPolicy, such as RetryPolicy(max_attempts=1), not {brief(retry)}",
             field="retry",
         )
+
+
+def check_limit(limit: object) -> None:
+    """Raise `ConfigurationError` unless `limit` is a whole number, a limit object or None."""
+    if limit is None or (hasattr(limit, "admit") and hasattr(limit, "release")):
+        return
+    if not isinstance(limit, int):
+        raise ConfigurationError(
+            "limit must be a whole number of requests in flight, a limit object or None, "
+            f"not {brief(limit)}",
+            field="limit",
+        )
+    check_number("limit", limit, least=1, most=1_000_000, whole=True)

@@ -17,15 +17,14 @@ from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.control.fixed import FixedLimit
 from vimmerse_async.control.limit import Limit, Outcome, Permit
 from vimmerse_async.control.retry import Attempts, RetryBudget, rule_of
+from vimmerse_async.counters import Counters
 from vimmerse_async.deadlines import Deadline, Deadlines
 from vimmerse_async.decode import is_emulator
 from vimmerse_async.errors import (
     APIConnectionError,
     APIError,
     APITimeoutError,
-    ConfigurationError,
     VimmerseError,
-    brief,
 )
 from vimmerse_async.gate import Gate
 from vimmerse_async.hooks import (
@@ -41,7 +40,7 @@ from vimmerse_async.http.exchange import Transport
 from vimmerse_async.lifecycle import HERE, Lifecycle, SessionState
 from vimmerse_async.loops import no_loop
 from vimmerse_async.models import SessionStatistics
-from vimmerse_async.options import Timeouts, check_number, check_seconds
+from vimmerse_async.options import Timeouts, check_seconds
 from vimmerse_async.waiting import finished
 from vimmerse_async.wire import WHO_CALL, Call, Lease
 
@@ -51,29 +50,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = 10.0
 _OPEN: Final = SessionState.OPEN  # an enum's member takes 75 ns to look up in Python 3.11
-
-
-@attrs.define
-class Counters:
-    """What a session has done so far.
-
-    Attributes:
-        calls: Calls begun.
-        succeeded: Calls that returned a value.
-        failed: Calls that raised.
-        sends: Requests sent.
-        refused: Requests that were refused: answered with 429, or with what stood for it.
-        retried: Requests that repeated a failed one.
-        possibly_charged: Sends that may have been billed although no answer arrived.
-    """
-
-    calls: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    sends: int = 0
-    refused: int = 0
-    retried: int = 0
-    possibly_charged: int = 0
 
 
 class Runtime:
@@ -401,16 +377,3 @@ def _give_up(reference: "weakref.ref[Runtime]", patience: float) -> None:
     runtime = reference()
     if runtime is not None:  # a forgotten session is not kept alive to the end of its patience
         runtime.give_up(patience)
-
-
-def check_limit(limit: object) -> None:
-    """Raise `ConfigurationError` unless `limit` is a whole number, a limit object or None."""
-    if limit is None or (hasattr(limit, "admit") and hasattr(limit, "release")):
-        return
-    if not isinstance(limit, int):
-        raise ConfigurationError(
-            "limit must be a whole number of requests in flight, a limit object or None, "
-            f"not {brief(limit)}",
-            field="limit",
-        )
-    check_number("limit", limit, least=1, most=1_000_000, whole=True)

@@ -18,8 +18,14 @@ from vimmerse_async.http.exchange import check_tls
 from vimmerse_async.lanes import Lane
 from vimmerse_async.lifecycle import SessionState
 from vimmerse_async.models import SessionStatistics
-from vimmerse_async.options import RetryPolicy, Timeouts, check_number, check_options
-from vimmerse_async.runtime import Runtime, check_limit
+from vimmerse_async.options import (
+    RetryPolicy,
+    Timeouts,
+    check_limit,
+    check_number,
+    check_options,
+)
+from vimmerse_async.runtime import Runtime
 from vimmerse_async.sending import Manner, admitted, again, cut_short, depart, refused
 from vimmerse_async.wire import Call, Reply, custom_call
 
