@@ -203,6 +203,11 @@ def _words(value: Any) -> tuple[str, ...]:
     return tuple(item for item in value if type(item) is str) if type(value) is list else ()
 
 
+_KINDS = {
+    dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number",
+    bool: "true or false", type(None): "null",
+}  # fmt: skip
+"""What JSON holds, in words."""
 _WANTED: dict[Expects, str] = {
     "text": "a prompt", "asset": "an asset", "upload": "an asset", "json": "JSON",
 }  # fmt: skip
@@ -212,7 +217,7 @@ def _other_type(operation: Operation, reply: Reply, value: Any) -> APIResponseEr
     if type(value) is dict and (message := _message_of(value)):
         return _mistake(operation, reply, "error_object", f"instead of a prompt: {message}")
     wanted = _WANTED[operation.expects]
-    return _mistake(operation, reply, "type", f"expected {wanted}, got {type(value).__name__}")
+    return _mistake(operation, reply, "type", f"expected {wanted}, got {_KINDS[type(value)]}")
 
 
 def _mistake(operation: Operation, reply: Reply, kind: str, message: str) -> APIResponseError:

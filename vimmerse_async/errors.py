@@ -86,6 +86,10 @@ class VimmerseError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    def in_words(self) -> str:
+        """Return what is wrong, for people who did not call a function."""
+        return self.message
+
     def to_dict(self) -> dict[str, Any]:
         """Return the error as JSON: its class, its words, and its facts, without bodies."""
         facts = {name: each for name, each in vars(self).items() if name not in _UNTOLD}
@@ -212,6 +216,10 @@ class BatchStoppedError(BatchError):
         self.resume_after = resume_after
         self.not_attempted = not_attempted
 
+    def in_words(self) -> str:
+        """Return what stopped the batch, without saying that something did."""
+        return self.message.partition(": ")[2] or self.message
+
     def __str__(self) -> str:
         return (
             f"{super().__str__()}\n  {self.resume_hint}" if self.resume_hint else super().__str__()
@@ -242,13 +250,24 @@ class APIError(VimmerseError):
 
     def __str__(self) -> str:
         facts = [self.operation] if self.operation else []
+        return self._with([*facts, *self._facts()])
+
+    def in_words(self) -> str:
+        """Return what `str` does, without the name of the route."""
+        return self._with(self._facts())
+
+    def _with(self, facts: Sequence[str]) -> str:
+        return f"{self.message} ({', '.join(facts)})" if facts else self.message
+
+    def _facts(self) -> list[str]:
+        facts: list[str] = []
         if self.attempts > 1:
             facts.append(f"{self.attempts} attempts in {self.elapsed:.1f} s")
         if self.possibly_charged:
             facts.append(f"{self.possibly_charged} possibly charged")
         if self.request_id:
             facts.append(f"request {self.request_id}")
-        return f"{self.message} ({', '.join(facts)})" if facts else self.message
+        return facts
 
 
 class APIConnectionError(APIError):

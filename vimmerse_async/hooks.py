@@ -2,12 +2,12 @@
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
 
-from vimmerse_async.errors import APIError, VimmerseError
+from vimmerse_async.errors import APIError, ConfigurationError, VimmerseError, brief
 from vimmerse_async.models import SessionStatistics
 
 logger: logging.Logger = logging.getLogger("vimmerse_async")
@@ -135,6 +135,27 @@ class TracingHook(Hook, Protocol):
     def on_start(self, event: StartEvent) -> None:
         """Take note of a call that begins."""
         ...
+
+
+def checked_hooks(hooks: object) -> tuple[Any, ...]:
+    """Return hooks as they were given, if each is an object that can be told.
+
+    Raises:
+        ConfigurationError: One cannot, or is a class.
+    """
+    given = tuple(hooks) if isinstance(hooks, Iterable) else (hooks,)
+    for hook in given:
+        if isinstance(hook, type) or not _hears(hook) or not isinstance(hooks, Iterable):
+            raise ConfigurationError(
+                "hooks must be a list of objects with on_call, on_retry or on_start, such as "
+                f"[OpenTelemetryHook()], and {brief(hook)} is none",
+                field="hooks",
+            )
+    return given
+
+
+def _hears(hook: object) -> bool:
+    return any(hasattr(hook, name) for name in ("on_call", "on_retry", "on_start", "on_open"))
 
 
 class Hooks:

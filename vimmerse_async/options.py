@@ -113,6 +113,10 @@ def check_options(timeouts: object, retry: object) -> None:
 
 def check_limit(limit: object) -> None:
     """Raise `ConfigurationError` unless `limit` is a whole number, a limit object or None."""
+    if isinstance(limit, type):
+        raise ConfigurationError(
+            f"limit must be a limit, not its class: write {limit.__name__}(…)", field="limit"
+        )
     if limit is None or (hasattr(limit, "admit") and hasattr(limit, "release")):
         return
     if not isinstance(limit, int):

@@ -138,7 +138,7 @@ def fault_of_kind(
         formats: What it should be.
     """
     if kind is None:
-        return f"is not {formats} (its first bytes are {head[:8]!r})"
+        return f"is not {formats} (its first bytes are {str(head[:8])[1:]})"
     if kind.taken:
         return f"is {kind.told}, not {formats}"
     return f"is {kind.told}, which the API does not take"

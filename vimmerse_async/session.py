@@ -13,7 +13,7 @@ from vimmerse_async.decode import decode
 from vimmerse_async.endings import INTERRUPTIONS, interrupted, last_word
 from vimmerse_async.errors import APIError, VimmerseError
 from vimmerse_async.gate import Gate
-from vimmerse_async.hooks import Hook
+from vimmerse_async.hooks import Hook, checked_hooks
 from vimmerse_async.http.exchange import check_tls
 from vimmerse_async.lanes import Lane
 from vimmerse_async.lifecycle import SessionState
@@ -103,7 +103,7 @@ class VimmerseSession:
         self._runtime = Runtime(
             config,
             limit,
-            hooks,
+            checked_hooks(hooks),
             retry.budget,
             choose_share(share),
             ssl=ssl,

@@ -271,7 +271,7 @@ def test_a_journal_of_version_2_is_marked(vimmerse, emulator, place: Path):
         connection.execute("PRAGMA user_version = 2")
     connection.close()
     assert vimmerse("export", "o.csv").code == 0
-    assert "1 answers marked" in vimmerse("mark", "o.csv", "sku = 'S1'", "--bad").err
+    assert "1 answer marked" in vimmerse("mark", "o.csv", "sku = 'S1'", "--bad").err
     with sqlite3.connect("o.csv.journal") as connection:
         assert schema.version_of(connection) == schema.VERSION
     connection.close()
@@ -286,7 +286,7 @@ def test_status(vimmerse, emulator, place: Path):
     told = vimmerse("status", "o.csv").out
     for line in (
         "rows           9", "captioned      4", "failed         1", "not asked yet  4",
-        "spent          cost 0.016", "UnprocessableEntityError", "max_calls",
+        "spent          cost 0.016", "HTTP 422: body.prompt", "ceiling on calls",
         "to go on       vimmerse caption a.csv -o o.csv",
     ):  # fmt: skip
         assert line in told, told

@@ -291,7 +291,7 @@ def test_failures_amid_answers(
     rows = table(ended.out)
     assert ended.code == 1
     assert [row["url"] for row in rows if row["error"]] == [A.format(3)]
-    assert "line 4: InternalServerError" in rows[3]["error"]
+    assert "line 4: HTTP 501" in rows[3]["error"]
     assert "done: 9 of 9 rows" in ended.err
 
 

@@ -39,11 +39,11 @@ def test_help_names_every_option(vimmerse) -> None:
 
 
 def test_a_source_that_was_taken_for_a_class(vimmerse, place: Path) -> None:
-    """A file behind --retry-errors is told that it was taken for a class of errors."""
+    """A file behind --retry-errors is told that it was taken for a status of errors."""
     (place / "in.txt").write_text("https://a.example/1.png\n")
     ended = vimmerse("caption", "--retry-errors", "in.txt")
     assert ended.code == 2
-    assert "took 'in.txt' for a class of errors: put it behind SOURCE" in ended.err
+    assert "took 'in.txt' for a status of errors: put it behind SOURCE" in ended.err
 
 
 def test_the_module_is_the_command() -> None:

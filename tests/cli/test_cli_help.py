@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 import rich_click as click
@@ -36,6 +37,7 @@ def test_the_manual_says_what_help_says(vimmerse):
         assert f'.SH "VIMMERSE {name.upper()}"' in page
     assert ".B \\-\\-max\\-cost" in page
     assert "The column that holds the pictures' URLs" in page
+    assert '.SH "VIMMERSE EMULATOR EXEC"' in page
     if shutil.which("groff") is not None:
         made = subprocess.run(
             ["groff", "-man", "-Tutf8", "-ww"],
@@ -45,3 +47,9 @@ def test_the_manual_says_what_help_says(vimmerse):
         )
         assert not made.stderr
         assert b"NAME" in made.stdout
+
+
+def test_the_manual_that_is_installed_is_the_one_of_today(vimmerse):
+    """What a wheel puts into share/man is what the command prints; else: print it there again."""
+    kept = Path(__file__).parents[2] / "share/man/man1/vimmerse.1"
+    assert vimmerse("man").out == kept.read_text("utf-8"), f"vimmerse man > {kept}"

@@ -179,7 +179,7 @@ def test_rejected_rows(vimmerse: Vimmerse, place: Path, emulator: Emulator) -> N
     emulator.reset()
     again = vimmerse("caption", "in.txt", "-o", "out.csv")
     assert again.code == 1
-    assert "line 4: UnprocessableEntityError" in table(place / "out.csv")[3]["error"]
+    assert "line 4: HTTP 422: " in table(place / "out.csv")[3]["error"]
     assert (
         vimmerse("caption", "in.txt", "-o", "out.csv", "--retry-errors", "NotFoundError").code == 1
     )
@@ -189,7 +189,7 @@ def test_rejected_rows(vimmerse: Vimmerse, place: Path, emulator: Emulator) -> N
     assert asked(emulator) == ["https://a.example/3.png"]
     wrong = vimmerse("caption", "in.txt", "--retry-errors", "NoFoundError")
     assert wrong.code == 2
-    assert "'NoFoundError' is no class of errors" in wrong.err
+    assert "'NoFoundError' is no HTTP status of an error, such as 404, and no class" in wrong.err
 
 
 def test_bad_rows_stay_their_own(vimmerse: Vimmerse, place: Path, emulator: Emulator) -> None:

@@ -50,11 +50,13 @@ def tracked() -> set[str]:
 
 
 def test_the_wheel_is_the_package_and_small(built: Path) -> None:
-    """It has every file of the package, with its marker of types, and nothing else."""
+    """It has every file of the package, with its marker of types and its manual, nothing else."""
     (wheel,) = built.glob("*.whl")
     package = {name for name in tracked() if name.startswith("vimmerse_async/")}
     shipped = names(wheel)
-    assert {name for name in shipped if ".dist-info/" not in name} == package
+    beside = {name for name in shipped if ".dist-info/" in name or ".data/" in name}
+    assert shipped - beside == package
+    assert any(name.endswith(".data/data/share/man/man1/vimmerse.1") for name in beside)
     assert "vimmerse_async/py.typed" in shipped
     assert wheel.stat().st_size <= MOST
 

@@ -30,6 +30,7 @@ from vimmerse_async import (
 )
 from vimmerse_async.accounts import FORGET_AFTER
 from vimmerse_async.control import FixedLimit
+from vimmerse_async.integrations.otel import OpenTelemetryHook
 
 URL = "https://a.example/1"
 
@@ -366,6 +367,21 @@ async def test_what_is_no_session_is_told_in_words(thing: Any) -> None:
             await call()
     with pytest.raises(TypeError, match="session must be an open VimmerseSession, not"):
         stream_prompts(thing, [])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"limit": FixedLimit}, r"a limit, not its class: write FixedLimit\(…\)"),
+        ({"hooks": print}, "a list of objects with on_call, .* and <built-in function print> is"),
+        ({"hooks": [print]}, "<built-in function print> is none"),
+        ({"hooks": [OpenTelemetryHook]}, "OpenTelemetryHook.* is none"),
+    ],
+)
+def test_a_class_or_a_function_is_no_object(given: dict[str, Any], said: str) -> None:
+    """A limit or hook that was forgotten to be made is refused in words, before anything opens."""
+    with pytest.raises(ConfigurationError, match=said):
+        VimmerseSession("test-key", **given)
 
 
 async def test_an_open_session_speaks_to_people() -> None:

@@ -69,11 +69,11 @@ class Judge:
         if rule.stops is not None:
             self._in_a_row += 1
             if self._in_a_row >= rule.in_a_row:
-                self.stop(rule.stops, str(error))
+                self.stop(rule.stops, error.in_words())
             return
         after = getattr(error, "retry_after", None)
         if after is not None and after > self.longest and rule.row == "unfinished":
-            self.stop("throttled" if rule.is_refusal else "unavailable", str(error), after)
+            self.stop("throttled" if rule.is_refusal else "unavailable", error.in_words(), after)
 
     def stop(self, reason: StopReason, message: str, after: float | None = None) -> None:
         """Say that the batch stops."""

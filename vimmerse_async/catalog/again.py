@@ -143,7 +143,7 @@ class Choosing:
             elif (now := self._now.see(asked.row)).question is None:
                 selection.refused += 1
                 place = place_of(asked.row)
-                selection.refusal = selection.refusal or reason(place, "", now.error or "")
+                selection.refusal = selection.refusal or reason(place, now.error or "")
             else:
                 selection.done += 1
         return selection

@@ -118,7 +118,7 @@ def answers(rows: Collection[Asked], find: Find) -> list[Answer]:
 
 def not_asked(row: CatalogRow) -> Answer:
     """Return what stands beside a row that was not asked yet."""
-    return Answer(None, reason(place_of(row), "", NOT_ASKED), missing=True)
+    return Answer(None, reason(place_of(row), NOT_ASKED), missing=True)
 
 
 def place_of(row: CatalogRow) -> str:
@@ -128,17 +128,15 @@ def place_of(row: CatalogRow) -> str:
     return row.place
 
 
-def reason(place: str, kind: str, message: str) -> str:
+def reason(place: str, message: str) -> str:
     """Return in one line which row failed, and why.
 
     Args:
         place: The line or the file.
-        kind: The error's class.
-        message: What it said.
+        message: What the error said.
     """
-    named = "" if kind in {"InvalidRequestError", "InvalidURLError", ""} else f"{kind}: "
-    between = " " if not named and message.startswith(("is a ", "is an ")) else ": "
-    return " ".join(f"{place}{between}{named}{message}".splitlines())
+    between = " " if message.startswith(("is a ", "is an ")) else ": "
+    return " ".join(f"{place}{between}{message}".splitlines())
 
 
 def is_untold(finding: Finding | None) -> bool:
@@ -155,17 +153,17 @@ def is_untold(finding: Finding | None) -> bool:
 
 def _answer(asked: Asked, found: Mapping[bytes, Finding]) -> Answer:
     if asked.question is None:
-        told = reason(place_of(asked.row), "", asked.error or "")
+        told = reason(place_of(asked.row), asked.error or "")
         return Answer(None, told, missing=asked.row.unread)
     finding = found.get(asked.question)
     if finding is None and asked.upload is not None:
         finding = found.get(asked.upload)
     if finding is None or is_untold(finding):
         return not_asked(asked.row)
-    state, prompt, error_class, message, _ = finding
+    state, prompt, _, message, _ = finding
     if state == "answered":
         return Answer(prompt, None)
-    return Answer(None, reason(place_of(asked.row), error_class or "", message or ""))
+    return Answer(None, reason(place_of(asked.row), message or ""))
 
 
 def _asked(row: CatalogRow, request: PromptRequest) -> Asked:

@@ -105,7 +105,7 @@ def reason_of(row: KnownRow) -> str | None:
     """Return in one line why a question has no answer; None when it has one."""
     if row.state == "answered":
         return None
-    return reason("not answered", row.error_class or "", row.error or "")
+    return reason("not answered", row.error or "")
 
 
 def _known_row(

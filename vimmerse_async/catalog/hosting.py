@@ -198,7 +198,7 @@ class _Host:
             silent = rule.row == "unfinished" and self._session.gate.accepted_at < begun
             if rule.stops or rule.is_refusal or silent:
                 raise
-            told = f"the upload failed: {type(error).__name__}: {error}"
+            told = f"the upload failed: {error.in_words()}"
             return refused_upload(row, told, digest)
         except (OSError, ValueError) as error:
             return refused_upload(row, why(error), digest)

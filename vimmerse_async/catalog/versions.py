@@ -99,5 +99,5 @@ def _version(
     values = (number, stands, question, said.mark, said.note, said.found, said.edited)
     error = None
     if result.state != "answered":
-        error = reason("not answered", result.error_class or "", result.error or "")
+        error = reason("not answered", result.error or "")
     return RowVersion(row, dict(zip(KINDS, values, strict=True)), result.prompt, error)

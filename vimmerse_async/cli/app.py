@@ -83,7 +83,8 @@ class Commands(click.RichGroup):
     help="""
     Prompts for image and video workflows, from the Vimmerse text API.
 
-    The key is read from VIMMERSE_API_KEY. Every command takes --emulator to run without one.
+    The key is read from VIMMERSE_API_KEY. Without one, try any command that asks with --emulator:
+    it answers on this machine, without the network. `vimmerse COMMAND --help` says more.
     """,
 )
 @click.version_option(__version__, "-V", "--version", message="vimmerse %(version)s")

@@ -9,6 +9,7 @@ import attrs
 from vimmerse_async.batch.stopping import HINTS
 from vimmerse_async.catalog.money import money
 from vimmerse_async.catalog.reasons import shape_of
+from vimmerse_async.cli.terminal import several
 from vimmerse_async.control.retry import verdict_of
 from vimmerse_async.errors import (
     APIError,
@@ -121,7 +122,8 @@ class FailureBudget:
             return None
         return stopped(
             "failures",
-            f"{EQUAL} rows in a row were rejected for one reason and none was accepted: {error}",
+            f"{EQUAL} rows in a row were rejected for one reason and none was accepted: "
+            f"{error.in_words()}",
             "mend what they share, then run it again with --retry-errors; --max-failures 100% "
             "tries all the others, too",
         )
@@ -136,7 +138,7 @@ class FailureBudget:
             return None
         return stopped(
             "failures",
-            f"{self._failed:,} rows failed, and --max-failures is {self._given}",
+            f"{several(self._failed, 'row')} failed, and --max-failures is {self._given}",
             "mend them, or allow more, then run it again; --retry-errors asks them again",
         )
 

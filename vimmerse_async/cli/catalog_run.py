@@ -39,7 +39,7 @@ from vimmerse_async.cli.output import kinds_of_output, output_of
 from vimmerse_async.cli.progress import Progress
 from vimmerse_async.cli.runner import Interrupts, rarely_collecting, run
 from vimmerse_async.cli.streaming import InOrder
-from vimmerse_async.cli.terminal import note, warn
+from vimmerse_async.cli.terminal import note, several, warn
 from vimmerse_async.cli.timetable import Timetable, told, wait_until
 from vimmerse_async.errors import (
     InvalidRequestError,
@@ -364,7 +364,7 @@ class Captioning:
         urls = at_urls and not questions.about_text
         if self._job.connection.emulator and urls:
             note("it fetches nothing: pictures behind URLs get a placeholder")
-        count = "the rows" if self._total is None else f"{self._total:,} rows"
+        count = "the rows" if self._total is None else several(self._total, "row")
         if self.feed.chosen is not None:
             count = f"a sample of {count}" if self.feed.round is None else f"{count} again"
         name = "the standard input" if self._job.source == PIPE else self._job.source

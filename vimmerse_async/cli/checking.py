@@ -9,7 +9,7 @@ from vimmerse_async.catalog.checks import BETWEEN, Checks
 from vimmerse_async.catalog.questions import Questions
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.weave import AT_ONCE, grouped
-from vimmerse_async.cli.terminal import note
+from vimmerse_async.cli.terminal import note, several
 from vimmerse_async.journal.marks import Judged, Marks
 from vimmerse_async.journal.reader import JournalReader
 
@@ -39,7 +39,7 @@ def check(path: Path, journal: JournalReader, source: CatalogSource, questions: 
         counts.update(flaw for flaws in found.values() if flaws for flaw in flaws.split(BETWEEN))
     told = ", ".join(f"{count:,} {flaw}" for flaw, count in counts.most_common())
     wrong = f"some look wrong: {told}; --again flagged asks them again" if told else "none is wrong"
-    note(f"looked at {seen:,} answers: {wrong}")
+    note(f"looked at {several(seen, 'answer')}: {wrong}")
 
 
 def _answers(

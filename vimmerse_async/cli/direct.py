@@ -1,6 +1,7 @@
 """A few questions, asked at the same time and answered in order."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -140,8 +141,9 @@ async def _uploaded(session: VimmerseSession, name: str, *, convert: bool) -> st
 
 
 def _conclude(errors: Sequence[VimmerseError], count: int) -> int:
-    for error in errors:
-        warn(f"vimmerse: {explain(error)}")
+    for text, same in Counter(map(explain, errors)).items():
+        share = f"{same} of {count}: " if count > 1 and same > 1 else ""
+        warn(f"vimmerse: {share}{text}")
     if not errors:
         return OK
     return exit_code(errors[0]) if count == 1 else FAILED

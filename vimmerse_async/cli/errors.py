@@ -1,6 +1,7 @@
 """From an error to one line for people and an exit code for scripts."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 
@@ -50,6 +51,21 @@ _MENDS: Mapping[type[BaseException], str] = {
     RateLimitError: "run it again later",
     APIConnectionError: "check the network and the base URL, or try it with --emulator",
 }
+_HINTS: Mapping[str, str] = {
+    "auth": "check VIMMERSE_API_KEY or --api-key-file",
+    "credits": "add credits to the account, then run it again",
+    "throttled": "a limit of the account, or of a gateway before it, is used up for longer: run it "
+    "again later, or let it wait (--patience 1h)",
+}
+"""What mends what stopped a run, where the library says it to programmers."""
+_FIELDS: Mapping[str, str] = {
+    "base_url": "--base-url",
+    "image_url": "--image",
+    "image2_url": "--image2",
+    "video_url": "--video",
+}
+"""How what the library names is typed."""
+_NAMED = re.compile(rf"\b({'|'.join(_FIELDS)})\b(?!=)")
 
 
 def report(error: BaseException) -> int:
@@ -74,9 +90,13 @@ def explain(error: BaseException) -> str:
         return f"{error.format_message().removesuffix('.')}{page}"
     if isinstance(error, click.ClickException):
         return error.format_message()
+    words = error.in_words() if isinstance(error, VimmerseError) else str(error)
+    text = " ".join(words.split("\n"))
     if isinstance(error, BatchStoppedError):
-        return f"{error.message}; {error.resume_hint}"
-    text = " ".join(str(error).split("\n"))
+        hint = _HINTS.get(error.reason, error.resume_hint)
+        return f"{text} {hint[:1].upper()}{hint[1:]}" if text.endswith("?") else f"{text}; {hint}"
+    if isinstance(error, InvalidRequestError):
+        text = _NAMED.sub(lambda found: _FIELDS[found.group()], text)
     if not any(isinstance(error, known) for known in _CODES):
         return f"unexpected {type(error).__name__}: {text} (PYTHONDEVMODE=1 shows where)"
     lasting = isinstance(error, APIError) and rule_of(error).stops in {"connection", "internal"}

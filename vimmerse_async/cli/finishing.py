@@ -28,7 +28,7 @@ from vimmerse_async.cli.outcomes import Record
 from vimmerse_async.cli.output import Output, fault, kinds_of_output, output_of
 from vimmerse_async.cli.stores import StoreTarget
 from vimmerse_async.cli.tally import Tally
-from vimmerse_async.cli.terminal import note, warn
+from vimmerse_async.cli.terminal import note, several, warn
 from vimmerse_async.errors import InvalidRequestError, JournalError, VimmerseError
 from vimmerse_async.journal.reader import JournalReader
 
@@ -257,7 +257,7 @@ def tell_charges(now: int, ever: int) -> None:
     """
     if ever:
         before = f", {ever:,} in all runs" if ever > now else ""
-        note(f"{now:,} requests may have been charged although no answer came{before}")
+        note(f"{several(now, 'request')} may have been charged although no answer came{before}")
 
 
 def tell_cost(tally: Tally, charged: int, ever: Invoice | None = None) -> None:

@@ -37,7 +37,7 @@ from vimmerse_async.catalog.write import output_form, writer_for
 from vimmerse_async.cli.errors import OK
 from vimmerse_async.cli.journaling import ENDING, beside
 from vimmerse_async.cli.output import Output, fault, kinds_of_output, output_of
-from vimmerse_async.cli.terminal import note
+from vimmerse_async.cli.terminal import note, several
 from vimmerse_async.errors import InvalidRequestError, JournalError
 from vimmerse_async.journal.outputs import Outputs
 from vimmerse_async.journal.reader import JournalReader
@@ -97,7 +97,7 @@ def export(given: Given, write_as: OutputForm | None, which: Which = "rows") -> 
             path, done, left_out = _write_catalog(journal, recipe, given, form, which)
     place = "" if path is None else f" to {path}"
     missing = f"; {done.missing:,} have no answer yet" if done.missing else ""
-    note(f"wrote {done.rows:,} rows{place}{missing}")
+    note(f"wrote {several(done.rows, 'row')}{place}{missing}")
     if left_out:
         names = ", ".join(left_out[:5])
         note(f"fields that the first rows do not have are left out: {names}; see --to jsonl")

@@ -11,7 +11,7 @@ from vimmerse_async import errors
 from vimmerse_async.catalog.atomic import is_stream
 from vimmerse_async.catalog.stored import is_stored, local_name
 from vimmerse_async.cli.options import EVERY
-from vimmerse_async.cli.terminal import note
+from vimmerse_async.cli.terminal import note, several
 from vimmerse_async.journal.journal import PromptJournal
 from vimmerse_async.journal.place import Place
 from vimmerse_async.journal.reader import JournalReader
@@ -52,23 +52,32 @@ def rejections(given: str | None) -> bool | tuple[str, ...]:
     """Return which rejected rows are asked again.
 
     Args:
-        given: Names of error classes, with commas between them; `*` for all; None for none.
+        given: HTTP statuses and names of error classes, with commas between them; `*` for all;
+            None for none.
 
     Raises:
-        InvalidRequestError: There is no such class.
+        InvalidRequestError: There is no such status or class.
     """
     if given is None or given == EVERY:
         return given is not None
-    names = tuple(name.strip() for name in given.split(",") if name.strip())
+    words = [word.strip() for word in given.split(",") if word.strip()]
+    names = tuple(
+        errors.status_error_class(int(word)).__name__ if _is_status(word) else word
+        for word in words
+    )
     for name in names:
         kind = getattr(errors, name, None)
         if not (isinstance(kind, type) and issubclass(kind, errors.VimmerseError)):
             raise errors.InvalidRequestError(
-                f"{name!a:.200} is no class of errors, such as NotFoundError; --retry-errors alone "
-                "stands behind SOURCE",
+                f"{name!a:.200} is no HTTP status of an error, such as 404, and no class of "
+                "errors; --retry-errors alone stands behind SOURCE",
                 field="retry_errors",
             )
     return names
+
+
+def _is_status(word: str) -> bool:
+    return word.isdecimal() and 400 <= int(word) < 600
 
 
 def set_aside(path: Path) -> Path | None:
@@ -114,8 +123,9 @@ def announce(journal: PromptJournal) -> None:
     if answers is None:
         note(f"the journal is {_typed(journal.path)}: the same command goes on where it stopped")
         return
-    again = f"; at most {journal.lost} calls may be asked again" if journal.lost else ""
-    note(f"the journal {_typed(journal.path)} holds {answers} answers{again}")
+    again = f"; at most {several(journal.lost, 'call')} may be asked again" if journal.lost else ""
+    thing = "answer" if answers == "1" else "answers"
+    note(f"the journal {_typed(journal.path)} holds {answers} {thing}{again}")
 
 
 def _answers(path: Path) -> str | None:

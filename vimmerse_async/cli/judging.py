@@ -7,7 +7,7 @@ from vimmerse_async.catalog.condition import Condition
 from vimmerse_async.catalog.export import opened_again, recipe_of
 from vimmerse_async.catalog.weave import grouped
 from vimmerse_async.cli.journal_views import journal_of
-from vimmerse_async.cli.terminal import note
+from vimmerse_async.cli.terminal import note, several
 from vimmerse_async.errors import InvalidRequestError
 from vimmerse_async.journal.marks import Marks
 from vimmerse_async.journal.reader import JournalReader
@@ -34,7 +34,7 @@ def mark(name: str, where: str, source: str | None, changes: Mapping[str, str | 
         marks = Marks(path)
         for group in grouped(_meant(journal, where, source), _AT_ONCE):
             count += marks.set(dict.fromkeys(group), **changes)
-    note(f"{count:,} answers marked")
+    note(f"{several(count, 'answer')} marked")
 
 
 def _meant(journal: JournalReader, where: str, source: str | None) -> Iterator[bytes]:

@@ -40,6 +40,11 @@ def _command(name: str, command: click.Command, context: click.Context) -> Itera
             yield ".TP"
             yield f".B {_plain(record[0])}"
             yield from _text(record[1])
+    if isinstance(command, click.Group):
+        for part in command.list_commands(own):
+            below = command.get_command(own, part)
+            if below is not None:
+                yield from _command(f"{name} {part}", below, context)
 
 
 def _text(help_text: str) -> Iterator[str]:

@@ -15,8 +15,8 @@ from vimmerse_async.quota import duration
 OPTIONS = ("Image2Prompt", "RefinePrompt", "InspireMe", "SuggestPrompt")
 MODES = ("scene", "video", "image", "audio")
 
-QUESTION, CATALOG, MONEY, SERVER = (
-    "The question", "The catalog", "The journal and the money", "The server",
+QUESTION, CATALOG, OUTPUT, MONEY, SERVER = (
+    "The question", "The catalog", "The output", "The journal and the money", "The server",
 )  # fmt: skip
 """Parts of a help page."""
 LONGEST_PATIENCE = 7 * 86_400.0
@@ -168,7 +168,8 @@ _BUDGET = (
         "prices",
         multiple=True,
         metavar="[ROUTE=]AMOUNT",
-        help="What a call costs, to be told in money; a table where it stands more than once.",
+        help="What a call costs, such as 0.004, so that money is told; prompt=0.004 says it for "
+        "one route, and can be repeated.",
         panel=MONEY,
     ),
     click.option(
@@ -179,18 +180,24 @@ _BUDGET = (
         panel=MONEY,
     ),
     click.option(
-        "--max-cost", metavar="AMOUNT", help="Spend at most so much in this run.", panel=MONEY
+        "--max-cost", metavar="AMOUNT", help="Spend at most AMOUNT in this run.", panel=MONEY
     ),
     click.option(
         "--max-failures",
         metavar="N|P%",
-        help="Stop when N rows, or N%, have failed. Without it, after 20 equal rejections.",
+        help="Stop when N rows, or P% of them, have failed. Without it, when the first 20 are "
+        "rejected for the same reason.",
         panel=MONEY,
     ),
     click.option(
-        "--until", metavar="TIME", help="Stop in time to end by then, such as 06:00.", panel=MONEY
+        "--until",
+        metavar="TIME",
+        help="Stop early enough to be done by TIME, such as 06:00.",
+        panel=MONEY,
     ),
-    click.option("--not-before", metavar="TIME", help="Send nothing before then.", panel=MONEY),
+    click.option(
+        "--not-before", metavar="TIME", help="Send nothing before TIME, such as 22:00.", panel=MONEY
+    ),
 )
 _DIALECT = (
     click.option(
@@ -247,13 +254,13 @@ _CONNECTION = (
     click.option(
         "--base-url",
         metavar="URL",
-        help="The address of another server or gateway. Without it, $VIMMERSE_BASE_URL.",
+        help="The address of another server or gateway. Without it, the one in $VIMMERSE_BASE_URL.",
         panel=SERVER,
     ),
     click.option(
         "--api-key-file",
         metavar="FILE",
-        help="The file that holds the API key. Without it, $VIMMERSE_API_KEY.",
+        help="The file that holds the API key. Without it, the key is in $VIMMERSE_API_KEY.",
         panel=SERVER,
     ),
     click.option("--api-key", hidden=True, expose_value=False, callback=_refuse_key),
@@ -274,27 +281,36 @@ _CONNECTION = (
         "--timeout",
         type=click.FloatRange(0.1, 86_400),
         metavar="SECONDS",
-        help="How long to wait for an answer. Without it, 120; 600 for a silent server.",
+        help="Wait so long for an answer, and so long for a server that gives none at all. Without "
+        "it, 120 and 600.",
         panel=SERVER,
     ),
     click.option(
         "--patience",
         callback=seconds_typed,
         metavar="TIME",
-        help="How long to wait for a server that refuses for now, such as 15m. Without it, 10m.",
+        help="Keep trying so long while the server refuses, such as 15m. Without it, 10m.",
         panel=SERVER,
     ),
     click.option(
         "--trust-env",
         is_flag=True,
-        help="Go through the proxy that $HTTPS_PROXY names, but for $NO_PROXY.",
+        help="Use the proxy in $HTTPS_PROXY, but not for the hosts in $NO_PROXY.",
         panel=SERVER,
     ),
 )
 
 _READING = (
-    click.option("--source", metavar="FILE", help="Where the catalog is now, if it has moved."),
     click.option(
-        "--answers", is_flag=True, help="Questions and answers only, without the catalog."
+        "--source",
+        metavar="FILE",
+        help="Where the catalog is now, if it has moved.",
+        panel=OUTPUT,
+    ),
+    click.option(
+        "--answers",
+        is_flag=True,
+        help="Questions and answers only, without the catalog.",
+        panel=OUTPUT,
     ),
 )

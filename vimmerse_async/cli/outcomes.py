@@ -128,5 +128,4 @@ class Record:
 
 def _reason(row: CatalogRow, error: VimmerseError) -> str:
     """Return in one line which row failed, and why."""
-    invalid = isinstance(error, InvalidRequestError)
-    return reason(place_of(row), type(error).__name__, error.message if invalid else str(error))
+    return reason(place_of(row), error.in_words())

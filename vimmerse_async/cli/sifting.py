@@ -66,4 +66,4 @@ def _refused(askers: Askers, row: Asked) -> bytes:
 
 
 def _told(row: Asked, finding: Finding) -> str:
-    return reason(place_of(row.row), finding[2] or "", finding[3] or "")
+    return reason(place_of(row.row), finding[3] or "")

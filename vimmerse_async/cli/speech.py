@@ -19,22 +19,25 @@ def speech_options() -> list[click.Option]:
             "-v",
             "--verbose",
             count=True,
+            metavar="",
             callback=_verbose,
-            help="Say what the library logs; -vv: every request.",
+            help="Say more; -vv says every request.",
         ),
-        _option("--log-file", metavar="FILE", callback=_log, help="Keep all that is said in FILE."),
+        _option(
+            "--log-file", metavar="FILE", callback=_log, help="Write all messages into FILE, too."
+        ),
         _option(
             "--json",
             "as_events",
             is_flag=True,
             callback=_events,
-            help="Speak to programs: JSON objects on stderr, a line each.",
+            help="Write messages as JSON, an object a line, for programs that read stderr.",
         ),
         _option(
             "--color",
             type=click.Choice(("auto", "always", "never")),
             callback=_color,
-            help="Colour what is said. Without it, on a terminal where $NO_COLOR is not set.",
+            help="Use colours. Without it, on a terminal, unless $NO_COLOR is set.",
         ),
     ]
 

@@ -1,7 +1,8 @@
 """`vimmerse status OUT`: what became of a catalog so far, what it cost, and how to go on."""
 
+import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from vimmerse_async.catalog.export import opened_again, recipe_of
@@ -19,7 +20,22 @@ from vimmerse_async.journal.place import is_held
 from vimmerse_async.journal.reader import JournalReader
 
 _REASONS = 5
+_LONGEST = 200
 _DAYS = 7
+_OUTCOMES: Mapping[str, str] = {
+    "auth": "stopped, as the key was refused,",
+    "permission": "stopped, as the key may not ask this,",
+    "credits": "stopped, as the account was empty,",
+    "throttled": "stopped, as it was refused for too long,",
+    "unavailable": "stopped, as the service did not answer,",
+    "connection": "stopped, as no connection could be made,",
+    "max_calls": "stopped at its ceiling on calls or money",
+    "failures": "stopped, as too many rows failed,",
+    "time": "stopped, as its time was over,",
+    "input": "stopped, as the catalog could not be read on,",
+    "internal": "stopped by a fault of this package",
+}
+"""What ended a run, in words."""
 _DAY = 86_400.0
 
 
@@ -50,8 +66,8 @@ def _rows(journal: JournalReader, recipe: Recipe | None) -> Iterator[str]:
     counts = journal.counts()
     failed = counts["rejected"] + counts["unfinished"]
     yield _line("questions", f"{counts['answered']:,} answered, {failed:,} failed")
-    for error_class, count in list(journal.errors().items())[:_REASONS]:
-        yield _line("", f"{count:,} {error_class}")
+    for count, example in itertools.islice(journal.examples(), _REASONS):
+        yield _line("", f"{count:,}  {' '.join(example.split())[:_LONGEST]}")
 
 
 def _catalog(journal: JournalReader, recipe: Recipe) -> Iterator[str]:
@@ -71,7 +87,7 @@ def _catalog(journal: JournalReader, recipe: Recipe) -> Iterator[str]:
     yield _line("captioned", f"{done:,}")
     yield _line("failed", f"{failed:,}")
     for reason in list(reasons)[:_REASONS]:
-        yield _line("", f"{reason.count:,}  {reason.example[:200]}")
+        yield _line("", f"{reason.count:,}  {reason.example[:_LONGEST]}")
     yield _line("not asked yet", f"{rows - done - failed:,}")
 
 
@@ -94,7 +110,9 @@ def _runs(last: RunRecord, *, goes_on: bool) -> Iterator[str]:
         yield _line("run", f"number {last.run} goes on since {began}")
         return
     took = "" if last.ended_at is None else f" after {clock(last.ended_at - last.started_at)}"
-    yield _line("last run", f"number {last.run} of {began}: {outcome}{took}")
+    yield _line(
+        "last run", f"number {last.run} of {began}: {_OUTCOMES.get(outcome, outcome)}{took}"
+    )
     given = last.options.get(WORDS)
     words = [str(word) for word in given] if isinstance(given, list) else []
     ended = outcome == "finished"

@@ -32,6 +32,16 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(lambda found: ascii(found.group())[1:-1], text)
 
 
+def several(count: int, thing: str) -> str:
+    """Return a count with what is counted.
+
+    Example:
+        >>> several(1, "row"), several(2_000, "row")
+        ('1 row', '2,000 rows')
+    """
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 @attrs.define
 class Voice:
     """How the command speaks to people and programs.

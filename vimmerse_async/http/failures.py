@@ -111,7 +111,7 @@ def _name_unsent(error: Exception, place: str) -> Cause:
             return name(error)
     if (cause := _cause(error, place)) is not None:
         return cause
-    return "connect", f"no connection to {place} ({type(error).__name__})"
+    return "connect", f"no connection to {place} ({_reason(error)})"
 
 
 def _name_proxy(error: aiohttp.ClientHttpProxyError, place: str) -> Cause:
@@ -147,7 +147,7 @@ def _name_handshake(error: aiohttp.ClientConnectorSSLError) -> Cause:
     cause, place = error.os_error, _place(error)
     if isinstance(cause, (tls.SSLEOFError, tls.SSLZeroReturnError)):
         return "tls", f"{place} ended the TLS handshake"
-    reason = getattr(cause, "reason", None) or type(cause).__name__
+    reason = getattr(cause, "reason", None) or _reason(cause)
     return handshake_fault(cause, place) or ("tls", f"no TLS with {place} ({reason})")
 
 

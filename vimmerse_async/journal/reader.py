@@ -111,6 +111,11 @@ class JournalReader:
             found[name] = found.get(name, 0) + count
         return dict(sorted(found.items(), key=lambda each: -each[1]))
 
+    def examples(self) -> Iterator[tuple[int, str]]:
+        """Yield how many questions failed in each way, and what was said of one of them."""
+        for count, example in self._all("SELECT questions, example FROM errors"):
+            yield count, example or "cancelled"
+
     def samples(self) -> list[Sample]:
         """Return the timelines of all runs, one after another, the oldest first."""
         names = ", ".join(field.name for field in attrs.fields(Sample))

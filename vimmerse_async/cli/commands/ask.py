@@ -7,14 +7,21 @@ import rich_click as click
 
 from vimmerse_async.cli.configured import ConfiguredCommand
 from vimmerse_async.cli.given import given_text
-from vimmerse_async.cli.options import MODES, OPTIONS, Connection, choice, connection_options
+from vimmerse_async.cli.options import (
+    MODES,
+    OPTIONS,
+    QUESTION,
+    Connection,
+    choice,
+    connection_options,
+)
 
 
 @click.command(
     "refine",
     cls=ConfiguredCommand,
     short_help="Refine texts into prompts.",
-    help="Refine each TEXT into a prompt and print it; - is all of stdin.",
+    help="Refine each TEXT into a prompt and print it. With - the text is read from stdin.",
 )
 @click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
 @connection_options
@@ -36,7 +43,13 @@ def refine_command(*, texts: Sequence[str], connection: Connection) -> int:
     help="Suggest a prompt and print it.",
 )
 @click.option(
-    "-n", "--count", type=click.IntRange(1, 1_000), default=1, metavar="N", help="How many."
+    "-n",
+    "--count",
+    type=click.IntRange(1, 1_000),
+    default=1,
+    metavar="N",
+    help="How many.",
+    panel=QUESTION,
 )
 @connection_options
 def suggest_command(*, count: int, connection: Connection) -> int:
@@ -57,20 +70,41 @@ def suggest_command(*, count: int, connection: Connection) -> int:
 )
 @click.argument("prompt", required=False, metavar="[TEXT]")
 @click.option(
-    "--image", "--image-url", "image", metavar="URL|FILE", help="The picture; a file is uploaded."
+    "--image",
+    "--image-url",
+    "image",
+    metavar="URL|FILE",
+    help="The picture; a file is uploaded.",
+    panel=QUESTION,
 )
-@click.option("--image2", "--image2-url", "image2", metavar="URL|FILE", help="A second picture.")
 @click.option(
-    "--video", "--video-url", "video", metavar="URL|FILE", help="A video, if there is no picture."
+    "--image2",
+    "--image2-url",
+    "image2",
+    metavar="URL|FILE",
+    help="A second picture.",
+    panel=QUESTION,
+)
+@click.option(
+    "--video",
+    "--video-url",
+    "video",
+    metavar="URL|FILE",
+    help="A video, if there is no picture.",
+    panel=QUESTION,
 )
 @click.option(
     "--option",
     **choice(OPTIONS),
-    help="What to do. Without it, it is found by what is given.",
+    help="What to do. Without it, what is given decides.",
+    panel=QUESTION,
 )
-@click.option("--mode", **choice(MODES), help="What it is for.")
+@click.option("--mode", **choice(MODES), help="What the prompt is for.", panel=QUESTION)
 @click.option(
-    "--convert", is_flag=True, help="Convert files that the API does not take, such as HEIC."
+    "--convert",
+    is_flag=True,
+    help="Convert files that the API does not take, such as HEIC.",
+    panel=QUESTION,
 )
 @connection_options
 def prompt_command(

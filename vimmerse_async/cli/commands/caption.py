@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from vimmerse_async.catalog.forms import READ, WRITTEN
+from vimmerse_async.catalog.forms import READ, WRITTEN, form_named
 from vimmerse_async.cli.configured import ConfiguredCommand
 from vimmerse_async.cli.options import (
     CATALOG,
@@ -34,9 +34,18 @@ def _no_source(
 ) -> str | None:
     if given is not None and given != EVERY and Path(given).exists():
         raise click.UsageError(
-            f"--retry-errors took {given!r} for a class of errors: put it behind SOURCE"
+            f"--retry-errors took {given!r} for a status of errors: put it behind SOURCE"
         )
     return given
+
+
+def _check_sources(sources: Sequence[str], output: str) -> None:
+    """Raise `UsageError` where the last source is meant as the output."""
+    last = sources[-1]
+    if len(sources) < 2 or output != "-" or set("*?[:") & set(last) or Path(last).exists():
+        return
+    if form_named(last) is not None:
+        raise click.UsageError(f"there is no {last!a:.200} to read: the output is named by -o")
 
 
 @click.command(
@@ -61,7 +70,8 @@ def _no_source(
     default="-",
     callback=output_typed,
     metavar="FILE",
-    help="The file to write, by its ending, or a folder/ for parts. Without it, stdout.",
+    help="The file to write; its ending says the format. folder/ gets a file for each file of "
+    "SOURCE. Without it, the rows are printed.",
     panel=CATALOG,
 )
 @click.option(
@@ -187,28 +197,35 @@ def _no_source(
 @click.option(
     "--fresh", is_flag=True, help="Begin anew; an older journal is kept aside.", panel=MONEY
 )
-@click.option("--overwrite", is_flag=True, help="Replace FILE, whoever wrote it.", panel=CATALOG)
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace FILE, even if another program wrote it.",
+    panel=CATALOG,
+)
 @click.option(
     "--retry-errors",
     is_flag=False,
     flag_value=EVERY,
-    metavar="[CLASS,...]",
+    metavar="[STATUS,...]",
     callback=_no_source,
     is_eager=True,  # before SOURCE is missed
-    help="Also ask again what was rejected, with any error or with these; stands behind SOURCE.",
+    help="Also ask again what was rejected: all of it, or only what was answered with these HTTP "
+    "statuses, such as 422,404. Type it after SOURCE.",
     panel=MONEY,
 )
 @click.option(
     "--again",
     metavar="WHERE",
-    help="Ask once more, with another --prompt or --mode, what is marked (bad), flagged, failed, "
-    "or meant by an expression of SQL.",
+    help="Ask again, with another --prompt or --mode, about rows that are marked (as bad), flagged "
+    "or failed, or that an SQL condition picks.",
     panel=MONEY,
 )
 @click.option(
     "--check",
     is_flag=True,
-    help="Look at all answers for what is wrong with them; they get a column `check`.",
+    help="Look for answers that are too short, too long, refusals or all the same, and say so in a "
+    "column `check`.",
     panel=MONEY,
 )
 @click.option(
@@ -253,6 +270,7 @@ def caption_command(
     **asked: Any,
 ) -> int:
     """Caption, and return the exit code."""
+    _check_sources(sources, output)
     if journal is not None and no_journal:
         raise click.UsageError("--journal and --no-journal exclude each other")
     if asked["template"] is not None and (asked["prompt"] or asked["prompt_column"]):

@@ -10,6 +10,7 @@ _FLAGS = (
     click.option(
         "--port",
         type=click.IntRange(0, 65535),
+        metavar="N",
         help="Listen on this port. Without it, on a free one.",
     ),
     click.option("--expose", is_flag=True, help="Allow an address that others can reach."),

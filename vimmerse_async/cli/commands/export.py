@@ -6,7 +6,7 @@ import rich_click as click
 
 from vimmerse_async.catalog.forms import WRITTEN
 from vimmerse_async.cli.configured import ConfiguredCommand
-from vimmerse_async.cli.options import choice, output_typed, reading_options
+from vimmerse_async.cli.options import OUTPUT, choice, output_typed, reading_options
 
 
 @click.command(
@@ -27,17 +27,29 @@ from vimmerse_async.cli.options import choice, output_typed, reading_options
     default="-",
     callback=output_typed,
     metavar="FILE",
-    help="The file to write; its ending says the format. Without it, stdout.",
+    help="The file to write; its ending says the format. Without it, the rows are printed.",
+    panel=OUTPUT,
 )
-@click.option("--overwrite", is_flag=True, help="Replace FILE, whoever wrote it.")
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace FILE, even if another program wrote it.",
+    panel=OUTPUT,
+)
 @click.option(
     "--to",
     "write_as",
     **choice(WRITTEN),
     help="The format to write. Without it, the ending of the output file says it.",
+    panel=OUTPUT,
 )
-@click.option("--versions", is_flag=True, help="Every answer that a row has or had, a line each.")
-@click.option("--failed", is_flag=True, help="Rows without a prompt that were asked, only.")
+@click.option(
+    "--versions",
+    is_flag=True,
+    help="Every answer that a row has or had, a line each.",
+    panel=OUTPUT,
+)
+@click.option("--failed", is_flag=True, help="Only rows that failed.", panel=OUTPUT)
 @reading_options
 def export_command(*, write_as: Any, versions: bool, failed: bool, **given: Any) -> int:
     """Export, and return the exit code."""

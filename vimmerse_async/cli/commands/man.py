@@ -9,8 +9,9 @@ from vimmerse_async.cli.errors import OK
     "man",
     short_help="Print the manual page, made of these help pages.",
     help="""
-    Print the manual page, which says what the help pages say: `vimmerse man | man -l -` shows it,
-    and `vimmerse man > ~/.local/share/man/man1/vimmerse.1` keeps it for `man vimmerse`.
+    Print the manual page, which says what the help pages say. `man vimmerse` finds it where the
+    package was installed into an environment that is active; `vimmerse man | man -l -` shows it
+    anywhere.
     """,
 )
 @click.pass_context

@@ -9,11 +9,10 @@ from vimmerse_async.cli.errors import OK
     "mark",
     short_help="Mark answers as good or bad, edit or note them.",
     help="""
-    Mark the rows of JOURNAL that are meant by WHERE: `caption … --again marked` asks the bad ones
-    once more.
+    Mark rows of JOURNAL as good or bad. `caption … --again marked` asks the bad ones once more.
 
-    WHERE is failed, flagged, marked, good, answered or all, or an expression of SQL over the
-    columns of the catalog and prompt, error, state, mark, note, edited and check, such as
+    WHERE says which rows: failed, flagged, marked, good, answered, all, or an SQL condition over
+    the columns of the catalog and prompt, error, state, mark, note, edited and check, such as
     "words(prompt) < 5 AND category = 'Shoes'". The name of a run's output stands for the journal
     beside it. `vimmerse view` does the same by hand.
     """,

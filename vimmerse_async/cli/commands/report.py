@@ -5,7 +5,7 @@ from typing import Any
 import rich_click as click
 
 from vimmerse_async.cli.configured import ConfiguredCommand
-from vimmerse_async.cli.options import reading_options
+from vimmerse_async.cli.options import OUTPUT, reading_options
 
 
 @click.command(
@@ -22,13 +22,25 @@ from vimmerse_async.cli.options import reading_options
 )
 @click.argument("journal")
 @click.option(
-    "-o", "--output", default="report.html", metavar="FILE", show_default=True, help="The page."
+    "-o",
+    "--output",
+    default="report.html",
+    metavar="FILE",
+    show_default=True,
+    help="The page.",
+    panel=OUTPUT,
 )
-@click.option("--title", metavar="TEXT", help="The page's title. Without it, the catalog's name.")
+@click.option(
+    "--title",
+    metavar="TEXT",
+    help="The page's title. Without it, the catalog's name.",
+    panel=OUTPUT,
+)
 @click.option(
     "--pictures",
     metavar="FOLDER",
     help="Where the pictures of a folder are now, if they have moved.",
+    panel=OUTPUT,
 )
 @click.option(
     "--map",
@@ -36,9 +48,13 @@ from vimmerse_async.cli.options import reading_options
     multiple=True,
     metavar="PREFIX=FOLDER",
     help="Show pictures of URLs with this beginning from a folder.",
+    panel=OUTPUT,
 )
 @click.option(
-    "--embed", is_flag=True, help="Put small copies of local pictures into the page, to send it."
+    "--embed",
+    is_flag=True,
+    help="Put small copies of local pictures into the page, to send it.",
+    panel=OUTPUT,
 )
 @reading_options
 def report_command(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import rich_click as click
 
 from vimmerse_async.cli.configured import ConfiguredCommand
-from vimmerse_async.cli.options import Connection, connection_options
+from vimmerse_async.cli.options import QUESTION, Connection, connection_options
 
 
 @click.command(
@@ -21,7 +21,10 @@ from vimmerse_async.cli.options import Connection, connection_options
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
-    "--convert", is_flag=True, help="Convert files that the API does not take, such as HEIC."
+    "--convert",
+    is_flag=True,
+    help="Convert files that the API does not take, such as HEIC.",
+    panel=QUESTION,
 )
 @connection_options
 def upload_command(*, files: Sequence[str], convert: bool, connection: Connection) -> int:
