@@ -5,6 +5,7 @@ import gzip
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,8 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 def listed(folder: Path) -> list[str]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(str(path.relative_to(folder)) for path in files)
+    files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(str(path) for path in files if not path.parts[0].startswith("."))
 
 
 def prompts(folder: Path) -> dict[str, str]:
@@ -200,3 +201,85 @@ def test_a_killed_run_leaves_the_parts_of_before(
     assert vimmerse("caption", "parts", "-o", "out/").code == 0
     assert not left.exists()
     assert sorted(prompts(place / "out")) == ["1", "2", "3", "5"]
+
+
+def test_a_journal_is_exported_part_for_part(
+    vimmerse: Vimmerse, place: Path, parts: Path, emulator: Emulator
+) -> None:
+    """An export writes the folder that the run would, follows its source, and spares others."""
+    assert vimmerse("caption", "parts", "-o", "out/", "--max-calls", "2").code == 3
+    for name in ("copy/", "copy"):
+        ended = vimmerse("export", "out/", "-o", name)
+        assert ended.code == 0, ended.err
+        assert "copy/; 1 have no answer yet" in ended.err
+        assert listed(place / "copy") == ["day=1/a.csv", "day=1/none.csv", "day=2/b.csv.gz"]
+    assert vimmerse("caption", "parts", "-o", "out/").code == 0
+    (parts / "day=2/b.csv.gz").unlink()
+    assert vimmerse("export", "out/", "-o", "copy/").code == 0
+    assert listed(place / "copy") == ["day=1/a.csv", "day=1/none.csv"]
+    assert prompts(place / "copy") == {sku: prompts(place / "out")[sku] for sku in "12"}
+    assert vimmerse("export", "out/", "-o", "texts/", "--to", "jsonl").code == 0
+    assert listed(place / "texts") == ["day=1/a.jsonl", "day=1/none.jsonl"]
+    calls = len(emulator.requests)
+    for words, said in (
+        (("-o", "out/"), "is the output of a run"),
+        (("-o", "parts/", "--overwrite"), "would be written over"),
+        (("-o", "copy/", "--failed"), "a folder takes a catalog's rows"),
+    ):
+        ended = vimmerse("export", "out/", *words)
+        assert ended.code == 2, words
+        assert said in ended.err
+    (place / "copy/day=1/a.csv").write_text("theirs")
+    assert "--overwrite replaces it" in vimmerse("export", "out/", "-o", "copy/").err
+    assert (place / "copy/day=1/a.csv").read_text() == "theirs"
+    assert vimmerse("export", "out/", "-o", "copy/", "--overwrite").code == 0
+    assert sorted(prompts(place / "copy")) == ["1", "2"]
+    assert len(emulator.requests) == calls
+
+
+KILLED = """
+import os, pathlib, sys
+move, moved = pathlib.Path.replace, []
+def replace(self, target):
+    if ".vimmerse-" in str(self) and ".vimmerse-" not in str(target):
+        if len(moved) == AFTER:
+            os.kill(os.getpid(), 9)
+        moved.append(self)
+    return move(self, target)
+pathlib.Path.replace = replace
+from vimmerse_async.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "after", [pytest.param(0, marks=pytest.mark.full), 1, pytest.param(2, marks=pytest.mark.full)]
+)
+def test_a_kill_between_two_parts_loses_nothing(
+    vimmerse: Vimmerse,
+    place: Path,
+    parts: Path,
+    emulator: Emulator,
+    environment: dict[str, str],
+    after: int,
+) -> None:
+    """Each part is the one before or the one to come, whole; the next run mends it, unpaid."""
+    assert vimmerse("caption", "parts", "-o", "out/", "--prompt", "A").code == 0
+    before = prompts(place / "out")
+    words = ("caption", "parts", "-o", "out/", "--prompt", "B")
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED.replace("AFTER", str(after)), *words],
+        env=environment, capture_output=True, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    calls = len(emulator.requests)
+    between = prompts(place / "out")
+    assert between.keys() == before.keys()
+    assert all(between.values())
+    ended = vimmerse(*words)
+    assert ended.code == 0, ended.err
+    assert "3 known already" in ended.err
+    assert len(emulator.requests) == calls
+    assert listed(place / "out") == ["day=1/a.csv", "day=1/none.csv", "day=2/b.csv.gz"]
+    assert not (place / "out.partial").exists()
+    assert not list((place / "out").glob(".vimmerse-*"))

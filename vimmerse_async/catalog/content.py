@@ -160,7 +160,9 @@ class Text:
     """
 
     def __init__(self, content: Content, encoding: Encoding) -> None:
-        self._bytes = content.unpacked()
+        self._content = content
+        self._bytes: Bytes | None = content.unpacked()
+        self._pieces = 0
         self._decoder = encoding.decoder()
         self._begun = False
         self.ended: bool = False
@@ -170,16 +172,26 @@ class Text:
     @property
     def waits(self) -> bool:
         """True when `next_piece` may have to wait."""
-        return self._bytes.waits
+        return self._bytes is not None and self._bytes.waits
 
     @property
     def whole(self) -> bool:
         """True when all was read, and nothing is missing behind it."""
         return self.ended and self.cut is None
 
+    def rest(self) -> None:
+        """Give up what unpacking remembers, megabytes perhaps, until the next piece is read."""
+        if self._content.regular and self._content.packing is not None:
+            self._bytes = None
+
     def next_piece(self) -> str:
         """Return some text, without the mark at the beginning; at the end `ended` is true."""
+        if self._bytes is None:
+            self._bytes = self._content.unpacked()
+            for _ in range(self._pieces):
+                self._bytes.read()
         piece = self._bytes.read()
+        self._pieces += 1
         self.ended = self._bytes.ended
         self.cut = self._bytes.cut
         self.damaged = self._bytes.damaged

@@ -19,6 +19,8 @@ from vimmerse_async.errors import InvalidRequestError
 _PIECE = 1 << 16
 _GZIP = 31
 """Says to zlib that what it gets has a header and a checksum of gzip."""
+_WINDOW = 20
+"""So many bits of what is behind zstd looks into: half its usual memory, and 4 % more bytes."""
 CUT = "the archive is cut off here"
 
 
@@ -140,6 +142,12 @@ class Unpacked:
 
     def read(self) -> bytes:
         """Return some bytes, or none."""
+        piece = self._piece()
+        if self.ended:  # what it remembers may be megabytes
+            self._member = self._packing.unpacker()
+        return piece
+
+    def _piece(self) -> bytes:
         try:
             if self._member.eof:
                 self._next_member()
@@ -185,7 +193,8 @@ def _zstd() -> Any:
 
 def _packed_zstd(stream: IO[bytes]) -> IO[bytes]:
     zstd = _zstd()
-    options = {zstd.CompressionParameter.checksum_flag: 1}
+    parameter = zstd.CompressionParameter
+    options = {parameter.checksum_flag: 1, parameter.window_log: _WINDOW}
     packed: IO[bytes] = zstd.ZstdFile(stream, "wb", options=options)
     return packed
 

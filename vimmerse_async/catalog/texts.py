@@ -200,6 +200,7 @@ class TextReader:
         while not self._ahead and not self._text.ended:
             self._ahead += self._fed()
         self.sample = self._ahead[:SAMPLE]
+        self._text.rest()
 
     def _new_table(self) -> Table:
         if self.beginning is not None:

@@ -35,6 +35,7 @@ from vimmerse_async.catalog.versions import versions
 from vimmerse_async.catalog.weave import Woven, weave, woven
 from vimmerse_async.catalog.write import output_form, writer_for
 from vimmerse_async.cli.errors import OK
+from vimmerse_async.cli.export_folder import export_target, names_folder, write_folder
 from vimmerse_async.cli.journaling import ENDING, beside
 from vimmerse_async.cli.output import Output, fault, kinds_of_output, output_of
 from vimmerse_async.cli.terminal import note, several
@@ -83,19 +84,26 @@ def export(given: Given, write_as: OutputForm | None, which: Which = "rows") -> 
         OutputError: The rows cannot be written.
         ClosedError: Nobody reads the output any more.
     """
-    form = write_as or ("csv" if given.output == PIPE else output_form(given.output))
+    into_folder = names_folder(given.output)
+    if into_folder and (given.answers or which != "rows"):
+        raise InvalidRequestError(
+            "a folder takes a catalog's rows, all of them: give -o FILE", field="output"
+        )
     _spare(given)
     with JournalReader(journal_of(given.journal)) as journal:
         recipe = None if given.answers else recipe_of(journal)
         if recipe is None and which == "versions":
             raise InvalidRequestError("the journal is of no catalog, whose rows have versions")
-        if recipe is None:
-            path, done, left_out = _write_answers(journal, given, form, which)
+        if recipe is not None and into_folder:
+            path, done, left_out = _write_folder(journal, recipe, given, write_as)
+        elif recipe is None:
+            path, done, left_out = _write_answers(journal, given, _form(given, write_as), which)
         elif which == "versions":
-            path, done, left_out = _write_versions(journal, recipe, given, form)
+            path, done, left_out = _write_versions(journal, recipe, given, _form(given, write_as))
         else:
+            form = _form(given, write_as)
             path, done, left_out = _write_catalog(journal, recipe, given, form, which)
-    place = "" if path is None else f" to {path}"
+    place = "" if path is None else f" to {path}{'/' if into_folder else ''}"
     missing = f"; {done.missing:,} have no answer yet" if done.missing else ""
     note(f"wrote {several(done.rows, 'row')}{place}{missing}")
     if left_out:
@@ -151,6 +159,21 @@ def journal_of(name: str) -> Path:
     if path.is_file() and not _is_database(path):
         raise JournalError(f"{name!a:.200} is no journal, and none is beside it", kind="mismatch")
     return path
+
+
+def _form(given: Given, write_as: OutputForm | None) -> OutputForm:
+    return write_as or ("csv" if given.output == PIPE else output_form(given.output))
+
+
+def _write_folder(
+    journal: JournalReader, recipe: Recipe, given: Given, write_as: OutputForm | None
+) -> tuple[Path | None, Woven, Sequence[str]]:
+    outputs = Outputs(journal_of(given.journal))
+    with opened_again(recipe, given.source) as source:
+        target = export_target(
+            given.output, source, write_as, outputs, EXPORTED, overwrite=given.overwrite
+        )
+        return write_folder(journal, source, recipe.questions, target)
 
 
 def _write_catalog(
@@ -209,9 +232,9 @@ def _again(recipe: Recipe, given: Given) -> Iterator[CatalogSource]:
 def _spare(given: Given) -> None:
     """Refuse to write over a journal, or over what runs wrote: it may be more than is asked for."""
     path = Path(given.output)
-    if given.output == PIPE or not path.is_file():
+    if given.output == PIPE or not path.exists():
         return
-    if _is_database(path):
+    if path.is_file() and _is_database(path):
         raise InvalidRequestError("the output is a journal; give it another name", field="output")
     known = Outputs(journal_of(given.journal)).about(path)
     if any(record.asked != EXPORTED for record in known):

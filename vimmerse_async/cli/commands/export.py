@@ -27,7 +27,8 @@ from vimmerse_async.cli.options import OUTPUT, choice, output_typed, reading_opt
     default="-",
     callback=output_typed,
     metavar="FILE",
-    help="The file to write; its ending says the format. Without it, the rows are printed.",
+    help="The file to write; its ending says the format. A folder gets a file for each part of "
+    "the catalog. Without it, the rows are printed.",
     panel=OUTPUT,
 )
 @click.option(
