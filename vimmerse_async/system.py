@@ -3,7 +3,6 @@
 A module that only some systems have is looked for when it is used first, never at import.
 """
 
-import asyncio
 import contextlib
 import errno
 import io
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 if TYPE_CHECKING:
+    import asyncio
     import subprocess
 
 Shell = Literal["sh", "cmd", "powershell", "pwsh"]
@@ -164,7 +164,9 @@ def endings() -> tuple[signal.Signals, ...]:
     return tuple(getattr(signal, name) for name in names if hasattr(signal, name))
 
 
-def hear(loop: asyncio.AbstractEventLoop, number: signal.Signals, call: Callable[..., Any]) -> None:
+def hear(
+    loop: "asyncio.AbstractEventLoop", number: signal.Signals, call: Callable[..., Any]
+) -> None:
     """Have a function called in a loop with a signal that comes."""
     try:
         loop.add_signal_handler(number, call, number)

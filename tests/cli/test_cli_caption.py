@@ -303,7 +303,7 @@ def test_possible_charges_are_told(
     write_urls(place / "in.txt", 3)
     ended = vimmerse("caption", "in.txt")
     assert ended.code == 0
-    assert "1 requests may have been charged" in ended.err
+    assert "1 request may have been charged" in ended.err
 
 
 def test_control_codes_do_not_reach_people(vimmerse: Callable[..., Any], place: Path) -> None:

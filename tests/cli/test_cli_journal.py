@@ -457,11 +457,11 @@ def test_possible_charges_are_summed(vimmerse: Vimmerse, place: Path, emulator: 
     """What may have been charged without an answer is told for the run and for all runs."""
     write_urls(place / "in.txt", 3)
     emulator.reset(faults=[Fault("truncated", nth=1)])
-    assert "1 requests may have been charged" in vimmerse("caption", "in.txt", "-o", "out.csv").err
+    assert "1 request may have been charged" in vimmerse("caption", "in.txt", "-o", "out.csv").err
     write_urls(place / "in.txt", 6)
     emulator.reset(faults=[Fault("truncated", nth=1)])
     said = vimmerse("caption", "in.txt", "-o", "out.csv").err
-    assert "1 requests may have been charged although no answer came, 2 in all runs" in said
+    assert "1 request may have been charged although no answer came, 2 in all runs" in said
 
 
 def test_order_under_unequal_latencies(vimmerse: Vimmerse, place: Path, emulator: Emulator) -> None:

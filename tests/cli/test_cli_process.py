@@ -56,15 +56,18 @@ def test_version_imports_next_to_nothing() -> None:
 
 
 def test_help_needs_no_client() -> None:
-    """The help of every command is shown without loading the HTTP library."""
+    """The help of every command is shown without a library of HTTP, a loop or a database."""
     commands = ["caption", "refine", "prompt", "suggest", "upload", "export", "report", "emulator"]
     ended = python(
-        "import sys; from vimmerse_async.cli.app import run\n"
+        "import sys; before = set(sys.modules); from vimmerse_async.cli.app import run\n"
         f"codes = [run([command, '--help']) for command in {commands}]\n"
-        "print(sum(codes), 'aiohttp' in sys.modules)"
+        "print(sum(codes), *sorted(set(sys.modules) - before))"
     )
-    assert ended.stdout.splitlines()[-1] == "0 False"
+    code, *modules = ended.stdout.splitlines()[-1].split()
+    assert code == "0"
     assert all(f"Usage: vimmerse {command}" in ended.stdout for command in commands)
+    assert not {"aiohttp", "asyncio", "ssl", "sqlite3", "yarl", "PIL"} & set(modules)
+    assert len(modules) <= 300
 
 
 @pytest.mark.parametrize("missing", ["rich_click", "click"])

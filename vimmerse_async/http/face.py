@@ -6,7 +6,7 @@ says of its own code.
 """
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from operator import attrgetter, is_
 from pathlib import Path
@@ -73,11 +73,11 @@ class Look:
         return False
 
 
-is_touched = Look(_NAMES).is_changed
+is_touched: Callable[[], bool] = Look(_NAMES).is_changed
 """Whether aiohttp's public face is changed at this moment."""
-is_opening_touched = Look(_OPENING).is_changed
+is_opening_touched: Callable[[], bool] = Look(_OPENING).is_changed
 """Whether somebody has a say in how aiohttp connects."""
-is_reading_touched = Look(["ClientResponse", "ClientResponse.read"]).is_changed
+is_reading_touched: Callable[[], bool] = Look(["ClientResponse", "ClientResponse.read"]).is_changed
 """Whether a reply's body is another's."""
 
 
