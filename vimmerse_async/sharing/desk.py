@@ -96,7 +96,7 @@ class Desk:
         self._pid = pid
         self._turns = Turns(Queue(None, 0))
         self._lingering = Lingering()
-        self._awaited, self._closed_until = 0, -math.inf
+        self._awaited, self._closed_until, self._expected = 0, -math.inf, 0
         self._told: list[Member] = []
         self._handlers: dict[int, Callable[[Member, Record], None]] = {
             Kind.HELLO: self._hello,
@@ -121,10 +121,10 @@ class Desk:
         """
         now = self._clock()
         self.limit.resume(standing.limit, now)
-        own = [self.limit.hold("text", now) for _ in range(standing.leaders_own)]
-        self._lingering.inherit(own, now, standing.limit.latency)
+        self._inherit(standing.untold, standing.limit.latency)
         if awaited > 0:
             self._awaited, self._closed_until = awaited, until
+            self._expected = standing.limit.in_flight - standing.untold
 
     def take(self, member: Member, records: list[Record]) -> None:
         """Do what a member says; `serve` and `outbox` come after it.
@@ -156,9 +156,23 @@ class Desk:
 
     def serve(self) -> float:
         """Admit whose turn it is; return the seconds after which to do so again, or `inf`."""
-        if self._awaited and self._clock() < self._closed_until:
-            return self._closed_until - self._clock()
-        self._awaited = 0
+        now = self._clock()
+        if self._awaited and now < self._closed_until:
+            return self._closed_until - now
+        if self._awaited:  # who has not come died with the leader
+            told = sum(len(each.permits) for each in self.members)
+            self._inherit(max(0, self._expected - told), self.limit.snapshot().latency)
+            self._awaited = 0
+        for permit in self._lingering.done(now):
+            self.limit.release(permit, now, Outcome.CANCEL, 0.0)
+        return min(self._admit(), max(0.0, self._lingering.next_end() - now))
+
+    def _inherit(self, count: int, latency: float) -> None:
+        now = self._clock()
+        permits = [self.limit.hold("text", now) for _ in range(count)]
+        self._lingering.inherit(permits, now, latency)
+
+    def _admit(self) -> float:
         turns = self._turns
         while (turn := turns.next(_head(turns.calls), _head)) is not None:
             lane, (member, route) = turn
@@ -176,10 +190,7 @@ class Desk:
         return math.inf
 
     def beat(self) -> None:
-        """Tell all members how it stands, and take back what lingered long enough."""
-        now = self._clock()
-        for permit in self._lingering.done(now):
-            self.limit.release(permit, now, Outcome.CANCEL, 0.0)
+        """Tell all members how it stands."""
         standing = tell(self.standing())
         for member in self.members:
             self._send(member, standing)
@@ -199,7 +210,7 @@ class Desk:
         limit = self.limit.snapshot(self._clock())
         own = sum(len(each.permits) for each in self.members if each.pid == self._pid)
         processes = len({each.pid for each in self.members})
-        return Standing(limit, self.waiting, processes, self._pid, own)
+        return Standing(limit, self.waiting, processes, self._pid, own + len(self._lingering))
 
     def _send(self, member: Member, data: bytes) -> None:
         if not member.out:
@@ -260,7 +271,19 @@ class Desk:
         outcome, now = OUTCOMES[record.flag], self._clock()
         if outcome is Outcome.OK:
             self._lingering.note(record.a)
+        elif outcome is Outcome.THROTTLE and not (permit.probe or record.b) and self._excuse(now):
+            self.limit.withdraw(permit, now)
+            return
         self.limit.release(permit, now, outcome, record.a, record.b or None)
+
+    def _excuse(self, now: float) -> bool:
+        """Return whether a refusal may be for a dead member's request, and count that again."""
+        sent = self._lingering.mistaken(now)
+        if sent is None:
+            return False
+        permit = self.limit.hold("text", sent)
+        self._lingering.stay([permit], now, self.limit.snapshot().latency)
+        return True
 
     def _unused(self, member: Member, record: Record) -> None:
         permit = member.permits.pop(record.number, None)

@@ -139,14 +139,15 @@ class Standing(NamedTuple):
         waiting: Requests that wait, everybody's.
         processes: How many share.
         leader: The process that leads.
-        leaders_own: Requests in flight of the leader's own process.
+        untold: Requests in flight that no member tells of when this leader has died: those of its
+            own process, and of the dead.
     """
 
     limit: LimitSnapshot
     waiting: int
     processes: int
     leader: int
-    leaders_own: int
+    untold: int
 
 
 def tell(standing: Standing) -> bytes:
@@ -160,7 +161,7 @@ def tell(standing: Standing) -> bytes:
     gate = min(limit.gate, 1e9)  # a probe is out: nobody knows
     crowd = Record(
         Kind.CROWD, lane=standing.waiting, number=limit.in_flight, a=gate,
-        b=float(standing.leaders_own),
+        b=float(standing.untold),
     )  # fmt: skip
     return pack(learned) + pack(answers) + pack(crowd)
 
