@@ -66,7 +66,7 @@ async def test_without_ray_an_actor_goes_on_alone(
     sharing = actor.session.statistics().sharing
     assert sharing is not None
     assert (sharing.scope, sharing.processes, sharing.leader) == ("ray", 1, None)
-    assert caplog.text.count("the limit is not shared with other processes of this ray") == 1
+    assert caplog.text.count("the limit is not shared with other processes of this Ray run") == 1
     assert len(server.requests) == 16
     await actor.session.aclose()
 

@@ -58,6 +58,13 @@ class Redis:
         self._process.kill()
         self._process.wait()
 
+    def let(self, user: str, rights: str) -> None:
+        """Let a user do something."""
+        import redis as client
+
+        with client.Redis.from_url(self.url) as connection:
+            connection.execute_command("ACL", "SETUSER", user, "on", *rights.split())
+
     def _answers(self) -> bool:
         with contextlib.suppress(OSError), socket.socket() as sock:
             sock.connect(("127.0.0.1", self.port))
@@ -177,5 +184,30 @@ async def test_without_a_server_each_is_alone(
     async with server.session(share=url) as session:
         assert await refine_prompt(session, "a fox")
     assert caplog.text.count("the limit is not shared") == 1
+    assert "at this Redis server: Error 111 connecting to 127.0.0.1:1" in caplog.text
     assert KEY not in caplog.text
     assert KEY not in repr(session)
+
+
+@pytest.mark.parametrize(
+    ("rights", "said"),
+    [
+        (">another-one", "password"),
+        (f">{KEY} ~* +@all resetchannels", "channels"),
+        (f">{KEY} ~* &* +@all -eval", "eval"),
+    ],
+    ids=["password", "channels", "scripts"],
+)
+async def test_what_the_server_refuses_is_told(
+    server: ScriptedServer, redis: Redis, caplog: pytest.LogCaptureFixture, rights: str, said: str
+) -> None:
+    """A wrong password or a missing right is said in the server's words, once."""
+    await asyncio.to_thread(redis.let, "sharer", rights)
+    async with server.session(share=redis.url.replace("//", f"//sharer:{KEY}@")) as session:
+        assert await refine_prompt(session, "a fox")
+        async with asyncio.timeout(10):
+            while "not shared" not in caplog.text:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    assert caplog.text.count("the limit is not shared") == 1
+    assert said in caplog.text
+    assert KEY not in caplog.text

@@ -1,6 +1,7 @@
 """Sessions that share their limit: in one process, with real sockets and threads."""
 
 import asyncio
+import errno
 import logging
 import math
 import os
@@ -24,6 +25,7 @@ from vimmerse_async import (
 )
 from vimmerse_async.control import FixedLimit, LimitSnapshot
 from vimmerse_async.sharing.folder import find_place
+from vimmerse_async.sharing.host import HostMeeting
 from vimmerse_async.sharing.records import LAYOUT, VERSION, Kind, Record, pack
 
 KEY = "sharing-key-of-nobody"
@@ -149,7 +151,7 @@ async def test_what_nobody_foresaw_is_no_end(
     """A meeting place that fails in a way of its own leaves a process alone, and nobody waiting."""
 
     class Broken:
-        scope, patience = "host", 1.0
+        scope, patience, starting = "host", 1.0, 1.0
 
         async def claim(self) -> None:
             raise RuntimeError("no idea")
@@ -163,6 +165,29 @@ async def test_what_nobody_foresaw_is_no_end(
         assert await refine_prompt(session, "a fox")
     assert len(warnings()) == 1
     assert "RuntimeError: no idea" in warnings()[0]
+
+
+async def test_a_meeting_place_that_hangs_holds_nobody_up(
+    server: ScriptedServer, place: Path, warnings: Callable[[], list[str]]
+) -> None:
+    """Who asks for the right to lead and gets no answer goes on alone meanwhile, and says so."""
+
+    class Hanging:
+        scope, patience, starting = "redis", 0.1, 0.1
+
+        async def claim(self) -> None:
+            await asyncio.Event().wait()
+
+        connect = overthrow = claim
+
+        def holder(self) -> object:
+            return None
+
+    async with server.session(share=Hanging()) as session:
+        assert await refine_prompt(session, "a fox")
+        assert await refine_prompt(session, "a hare")
+    assert len(warnings()) == 1
+    assert "at this Redis server: whoever leads does not answer" in warnings()[0]
 
 
 async def test_who_leaves_lets_another_lead(server: ScriptedServer, place: Path) -> None:
@@ -236,6 +261,32 @@ async def test_a_full_disk_is_told_once(
     assert not list((place / "vimmerse").iterdir())
 
 
+@pytest.mark.parametrize("error", [OSError(errno.EMFILE, "no files"), RuntimeError("no thread")])
+async def test_who_cannot_lead_lets_others(
+    server: ScriptedServer, place: Path, monkeypatch: pytest.MonkeyPatch, error: Exception,
+    warnings: Callable[[], list[str]],
+) -> None:  # fmt: skip
+    """Without a descriptor or thread for a leader one goes on alone, holds no lock, and mends."""
+
+    class Thread(threading.Thread):
+        def start(self) -> None:
+            raise error
+
+    monkeypatch.setattr("vimmerse_async.sharing.membership.LATER", 0.1)
+    async with server.session(share="host") as session:
+        with monkeypatch.context() as patch:
+            patch.setattr("vimmerse_async.sharing.leader.threading.Thread", Thread)
+            assert await refine_prompt(session, "a fox")
+            while not warnings():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            claim = await HostMeeting(lambda: find_place(server.url, SERVER_KEY), "other").claim()
+            assert claim is not None
+            claim.close()
+        await joined(session)
+    assert warnings()[0].count("nobody can lead here") == 1
+    assert warnings()[1:] == ["the limit is shared again"]
+
+
 class Impostor:
     """Holds the right to lead, and answers what it is told to."""
 
@@ -243,8 +294,6 @@ class Impostor:
         self._answer = answer
 
     async def __aenter__(self) -> Self:
-        from vimmerse_async.sharing.host import HostMeeting
-
         self.met = 0
         claim = await HostMeeting(self._find, "impostor").claim()
         assert claim is not None

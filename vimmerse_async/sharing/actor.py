@@ -37,6 +37,7 @@ class RayMeeting:
 
     scope: str = "ray"
     patience: float = 5.0
+    starting: float = STARTING
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -39,6 +39,7 @@ class HostMeeting:
 
     scope: str = "host"
     patience: float = 1.0
+    starting: float = 1.0
 
     def __init__(self, find: Callable[[], Place], about: str) -> None:
         self._find = find

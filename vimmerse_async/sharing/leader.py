@@ -18,13 +18,21 @@ class Leader:
     Args:
         claim: The right to lead; closed in the end.
         before: What the leader before it told last; None: there was none.
+
+    Raises:
+        OSError: There is no descriptor left for it.
+        RuntimeError: There is no thread left for it.
     """
 
     def __init__(self, claim: Claim, before: Standing | None) -> None:
         self._loop = asyncio.SelectorEventLoop()
         self._office = Office(claim, before, self._loop.stop)
         self._thread = threading.Thread(target=self._run, name="vimmerse-leader", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except (OSError, RuntimeError):
+            self._loop.close()
+            raise
 
     def stop(self) -> None:
         """Let another lead, and wait until nothing of this one is left."""

@@ -51,15 +51,18 @@ class Meeting(Protocol):
     Attributes:
         scope: What is shared: `host`, `redis` or `ray`.
         patience: Seconds without a word of the leader after which it hangs.
+        starting: The same for the first leader, who may have to be started.
     """
 
     scope: str
     patience: float
+    starting: float
 
     async def claim(self) -> Claim | None:
         """Return the right to lead; None while another has it.
 
         Raises:
+            OSError: It cannot be asked for right now; its words say why.
             CannotShareError: Processes cannot meet here.
         """
         ...
@@ -68,7 +71,7 @@ class Meeting(Protocol):
         """Return a channel to the leader.
 
         Raises:
-            OSError: Nobody leads right now.
+            OSError: Nobody leads right now; its words, if any, say why.
             CannotShareError: Processes cannot meet here.
         """
         ...

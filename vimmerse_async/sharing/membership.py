@@ -36,11 +36,15 @@ ALONE = 0.5
 ANSWER = 0.3
 """Seconds in which a leader answers that does not hang."""
 LOOK = 0.25
-"""Seconds between two looks whether it hangs, and, alone, whether there is one again."""
+"""Seconds between two looks whether it hangs, and, at first, alone, whether there is one."""
 PULSE = 1.0
 """Seconds after which a member says that it is there."""
+RARELY, RARER = 2.0, 1.2
+"""Seconds between two looks of one that has been alone for long, and how much rarer each is."""
 LATER = 5.0
 """Seconds after which a folder is tried again that had no room."""
+WITH = {"host": "of this host", "redis": "at this Redis server", "ray": "of this Ray run"}
+"""Whom the limit is shared with, by the meeting's scope."""
 _rng = Random()  # noqa: S311 - spreads processes, hides nothing
 
 
@@ -99,6 +103,10 @@ class Membership:
         self._telling: list[Record] = []
         self._changed = asyncio.Event()
         self._refused = False
+        self._why = ""  # a try failed
+        self._holder: object = None
+        self._since, self._tries = 0.0, 0
+        self._timer: asyncio.TimerHandle | None = None
         self._heard = self._loop.time()
         self._pulsed = 0.0
         self._task = self._loop.create_task(self._stay())
@@ -136,27 +144,55 @@ class Membership:
                 self._drop()
 
     async def _join(self) -> None:
-        holder, since, tries = self._meeting.holder(), 0.0, 0
-        while True:
-            pause = _rng.uniform(0.002, 0.01)
-            mute = self._loop.time() - max(since, self._heard)
-            try:
-                if await self._try(holder if tries and mute > self._meeting.patience else None):
-                    return
-                tries += 1
-                if self._meeting.holder() != holder:
-                    holder, since, tries = self._meeting.holder(), self._loop.time(), 0
-                elif mute > self._meeting.patience + ALONE:
-                    self._go_alone("whoever leads does not answer")
-            except CannotShareError as error:
-                if error.lasting:
-                    raise
-                self._go_alone(str(error))
-                pause = LATER
-            await asyncio.sleep(max(pause, LOOK) if self.reason else pause)
+        self._holder, self._since, self._tries = self._meeting.holder(), 0.0, 0
+        self._give_up_in_time()
+        look = LOOK
+        try:
+            while (pause := await self._tried()) is not None:
+                if self.reason:
+                    pause = max(pause, look * _rng.uniform(0.8, 1.0))
+                    look = min(RARELY, look * RARER)
+                await asyncio.sleep(pause)
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+
+    async def _tried(self) -> float | None:
+        """Try to take a place; return None, or the seconds after which to try again."""
+        hangs = self._tries and self._mute() > self._meeting.patience
+        try:
+            if await self._try(self._holder if hangs else None):
+                return None
+        except CannotShareError as error:
+            if error.lasting:
+                raise
+            self._go_alone(str(error))
+            return LATER
+        self._tries += 1
+        if self._meeting.holder() != self._holder:
+            self._holder, self._since, self._tries = self._meeting.holder(), self._loop.time(), 0
+        return _rng.uniform(0.002, 0.01)
+
+    def _mute(self) -> float:
+        return self._loop.time() - max(self._since, self._heard)
+
+    def _give_up_in_time(self) -> None:
+        """Go alone when it is time to, though a try may be under way: a server may hang."""
+        meeting = self._meeting
+        patience = meeting.starting if self._standing is None else meeting.patience
+        left = patience + ALONE - self._mute()
+        self._timer = None
+        if left > 0.0:
+            self._timer = self._loop.call_later(left, self._give_up_in_time)
+        elif not self.is_joined:
+            self._go_alone(self._why or "whoever leads does not answer")
 
     async def _try(self, hanging: object) -> bool:
-        claim = await self._meeting.claim()
+        claim = None
+        try:
+            claim = await self._meeting.claim()
+        except OSError as error:
+            self._why = str(error)
         if claim is None and hanging is not None:
             claim = await self._meeting.overthrow(hanging)
         if claim is not None:
@@ -166,7 +202,8 @@ class Membership:
         self._changed.clear()
         try:
             self._channel = await self._meeting.connect(self._on_records, self._drop)
-        except OSError:
+        except OSError as error:
+            self._why = str(error) or self._why
             return False
         self._channel.send(self._hello)
         self._part.joins(self._channel.send)
@@ -183,7 +220,12 @@ class Membership:
     def _lead(self, claim: Claim) -> None:
         if self._leader is not None:
             self._leader.stop()
-        self._leader = Leader(claim, self._standing)
+            self._leader = None
+        try:
+            self._leader = Leader(claim, self._standing)
+        except (OSError, RuntimeError) as error:  # no descriptor, or no thread, is left
+            claim.close()
+            raise CannotShareError(f"nobody can lead here: {error}", lasting=False) from None
 
     def _on_records(self, records: list[Record]) -> None:
         self._heard = self._loop.time()
@@ -208,7 +250,7 @@ class Membership:
             self.is_joined = True
             if self.reason:
                 logger.info("the limit is shared again")
-            self.reason = ""
+            self.reason = self._why = ""
             self._part.joined()
             self._changed.set()
         if self._heard > self._pulsed + PULSE and self._channel is not None:
@@ -228,7 +270,7 @@ class Membership:
             return
         self.reason = reason
         logger.warning(
-            "the limit is not shared with other processes of this %s: %s; this one goes on with "
-            "a limit of its own", self._meeting.scope, reason,
+            "the limit is not shared with other processes %s: %s; this one goes on with a limit "
+            "of its own", WITH.get(self._meeting.scope, ""), reason,
         )  # fmt: skip
         self._part.alone()

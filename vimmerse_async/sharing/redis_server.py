@@ -25,6 +25,7 @@ RENEWED = 0.3
 TIMEOUT = 1.0
 """Seconds in which a server answers that is there."""
 _ID = 16
+_TAKE = "return redis.call('set',KEYS[1],ARGV[1],'nx','px',ARGV[2]) and 1 or 0"
 _RENEW = "return redis.call('get',KEYS[1])==ARGV[1] and redis.call('pexpire',KEYS[1],ARGV[2]) or 0"
 _GIVE = "return redis.call('get',KEYS[1])==ARGV[1] and redis.call('del',KEYS[1]) or 0"
 
@@ -42,6 +43,7 @@ class RedisMeeting:
 
     scope: str = "redis"
     patience: float = 1.0
+    starting: float = 1.0
 
     def __init__(self, url: str, base_url: str, key: str) -> None:
         try:
@@ -63,16 +65,17 @@ class RedisMeeting:
         self._name = f"vimmerse:{account}"
 
     async def claim(self) -> Claim | None:
-        """Return the right to lead; None while another has it, or the server is away."""
+        """Return the right to lead; None while another has it."""
         token = os.urandom(_ID)
         lease = round(1000 * LEASE)
         server = self._make()
         try:
             async with asyncio.timeout(TIMEOUT):
-                if not await server.set(f"{self._name}:leader", token, nx=True, px=lease):
+                # As a script, too: who may run none could not renew it.
+                if not await server.eval(_TAKE, 1, f"{self._name}:leader", token, lease):
                     return None
-        except self._errors:
-            return None
+        except self._errors as error:
+            raise _said(error) from None
         finally:
             await _close(server)
         return RedisClaim(self._make, self._give, self._errors, self._name, token)
@@ -82,17 +85,18 @@ class RedisMeeting:
         server, me = self._make(), os.urandom(_ID)
         try:
             async with asyncio.timeout(TIMEOUT):
-                channel = server.pubsub(ignore_subscribe_messages=True)
-                await channel.subscribe(f"{self._name}:{me.hex()}")
+                channel = await _subscribed(server, f"{self._name}:{me.hex()}")
                 count = (await server.pubsub_numsub(f"{self._name}:desk"))[0][1]
-            if not count:
-                raise ConnectionError  # noqa: TRY301 - as where the server is away
         except self._errors as error:
             await _close(server)
-            raise OSError(str(error)) from None
+            raise _said(error) from None
         except BaseException:
             await _close(server)
             raise
+        if not count:
+            await _close(channel)
+            await _close(server)
+            raise OSError
         line = Line(server, channel, self._errors)
         return RedisChannel(line, f"{self._name}:desk", me, on_records, on_lost)
 
@@ -257,8 +261,7 @@ class RedisClaim:
         server = self._make()
         try:
             async with asyncio.timeout(TIMEOUT):
-                channel = server.pubsub(ignore_subscribe_messages=True)
-                await channel.subscribe(f"{self._name}:desk")
+                channel = await _subscribed(server, f"{self._name}:desk")
             self._line = Line(self._make(), channel, self._errors)
             self._line.start(lambda data: self._hear(data, on_member), self._lose, self._miss)
             while self._held:
@@ -342,6 +345,19 @@ class DeskChannel:
         if not self._is_closed:
             self._is_closed = True
             self._forget()
+
+
+async def _subscribed(server: Any, where: str) -> Any:
+    """Return what hears a channel, once the server has said that it does."""
+    channel = server.pubsub(ignore_subscribe_messages=True)
+    await channel.subscribe(where)
+    await channel.get_message(timeout=TIMEOUT)
+    return channel
+
+
+def _said(error: Exception) -> OSError:
+    """Return what a server or its client said, for people; neither tells a password."""
+    return OSError(str(error) or "it does not answer")
 
 
 async def _close(connection: Any) -> None:
