@@ -217,10 +217,11 @@ def speak(*streams: TextIO, environment: Mapping[str, str] = os.environ) -> None
             continue
         fixed = stream.isatty() or bool(environment.get("PYTHONIOENCODING"))
         strict = stream.errors == "strict" and stream.writable()
-        stream.reconfigure(
-            encoding=stream.encoding if fixed else "utf-8",
-            errors="backslashreplace" if strict else stream.errors,
-        )
+        with contextlib.suppress(OSError, ValueError):  # it became another file, or was read from
+            stream.reconfigure(
+                encoding=stream.encoding if fixed else "utf-8",
+                errors="backslashreplace" if strict else stream.errors,
+            )
 
 
 def be_nice() -> None:

@@ -134,6 +134,7 @@ def test_a_key_in_the_keyring(
     keyring.set_keyring(PlaintextKeyring())
     monkeypatch.delenv("VIMMERSE_API_KEY")
     assert "keep it with `vimmerse login`" in vimmerse("refine", "a fox").err
+    assert "no key was given" in vimmerse("login", stdin="\n").err
     ended = vimmerse("login", stdin=f"{emulator.key}\n")
     assert (ended.code, emulator.key in ended.err + ended.out) == (0, False)
     assert vimmerse("refine", "a fox").code == 0

@@ -49,7 +49,7 @@ def _install(context: click.Context, _parameter: click.Parameter, shell: str | N
     path = place_of_script(shell, Path.home())
     script = _script(context, shell)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(script)
+    path.write_text(script, "utf-8", newline="\n")
     more = {
         "bash": "it needs the package bash-completion",
         "zsh": "~/.zshrc needs: fpath+=~/.zfunc; autoload -Uz compinit && compinit",

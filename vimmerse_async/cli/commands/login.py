@@ -29,6 +29,8 @@ def login_command(*, base_url: str | None) -> int:
         key = Secret(click.prompt("API key", hide_input=True, err=True))
     else:
         key = Secret(standard_input().partition("\n")[0].strip())
+    if not key:
+        raise click.UsageError("no key was given: it is typed, or the first line of stdin")
     build_config(key, base_url, None, None, None)
     click.echo(f"the key for {keep(key, base_url)} is in the keyring", err=True)
     return 0
