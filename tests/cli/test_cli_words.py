@@ -1,6 +1,7 @@
 """What the command says is for people: no names of routes, classes, fields or rows of a list."""
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,3 +91,23 @@ def test_rejected_rows_are_asked_again_by_status(
     assert vimmerse("caption", source, "-o", out, "--retry-errors", "404").code == 1
     assert vimmerse("caption", source, "-o", out, "--retry-errors", "404,422").code == 0
     assert len(emulator.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("missing", "extra"), [("PIL.Image", "emulator"), ("av", "video")], ids=["pictures", "videos"]
+)
+def test_a_missing_extra_stops_before_the_first_row(
+    vimmerse: Callable[..., Any],
+    photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    missing: str,
+    extra: str,
+) -> None:
+    """What the emulator cannot look at is said once, before anything is uploaded or written."""
+    (photos / "walk.mp4").write_bytes(b"\0\0\0\x18ftypisom")
+    monkeypatch.setitem(sys.modules, missing, None)
+    ended = vimmerse("caption", photos, "-o", photos.parent / "out.csv", "--emulator")
+    assert ended.code == 2
+    assert ended.err.count("pip install") == 1
+    assert f'pip install "vimmerse-async[{extra}]"' in ended.err
+    assert not (photos.parent / "out.csv").exists()

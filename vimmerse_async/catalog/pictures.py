@@ -5,6 +5,7 @@ import io
 import os
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -14,11 +15,14 @@ import attrs
 from vimmerse_async.catalog.colour import shown
 from vimmerse_async.catalog.convert import opener_of
 from vimmerse_async.catalog.folder import FILE_COLUMN
+from vimmerse_async.catalog.rows import CatalogRow
+from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.errors import InvalidRequestError
-from vimmerse_async.kinds import kind_of
+from vimmerse_async.kinds import AVI, MOV, MP4, WEBM, kind_of
 from vimmerse_async.parts import read_head
 from vimmerse_async.readers import open_regular
 
+_VIDEOS = frozenset(ending for kind in (AVI, MOV, MP4, WEBM) for ending in kind.endings)
 _SIZE = (480, 360)
 _REDUCIBLE = frozenset(("CMYK", "L", "LA", "RGB", "RGBA", "YCbCr"))
 _ASKED = ("image_url", "video_url", "image2_url")
@@ -86,6 +90,28 @@ def require(option: str) -> None:
             f'{option} needs Pillow: pip install "vimmerse-async[emulator]"',
             field=option.strip("-").replace("-", "_"),
         ) from None
+
+
+def require_eyes(source: CatalogSource) -> None:
+    """See to it that the emulator can look at a catalog's own files, before the first is uploaded.
+
+    Raises:
+        InvalidRequestError: It cannot; the message says what to install.
+    """
+    if source.folder is None and source.locals is None:
+        return
+    require("--emulator")
+    if source.folder is None or find_spec("av") is not None:
+        return
+    if any(map(_is_video, source.folder.rows())):
+        raise InvalidRequestError(
+            '--emulator looks at videos with PyAV: pip install "vimmerse-async[video]"',
+            field="emulator",
+        )
+
+
+def _is_video(row: CatalogRow) -> bool:
+    return row.path is not None and row.path.suffix.lower() in _VIDEOS
 
 
 def thumbnail(path: Path) -> str | None:

@@ -18,6 +18,7 @@ from vimmerse_async.catalog.again import DETAIL as AGAIN
 from vimmerse_async.catalog.convert import require
 from vimmerse_async.catalog.keys import Ask, asker_of, check_keys
 from vimmerse_async.catalog.pictures import require as require_pillow
+from vimmerse_async.catalog.pictures import require_eyes
 from vimmerse_async.catalog.recipe import DETAIL, PIPE, Recipe
 from vimmerse_async.catalog.source import CatalogSource
 from vimmerse_async.catalog.stored import is_stored
@@ -73,6 +74,8 @@ def start(job: CaptionOrder) -> int:
         job.recipe.open() as source,
         contextlib.closing(Captioning(job, source)) as captioning,
     ):
+        if job.connection.emulator:
+            require_eyes(source)
         if job.journal is None:
             job.check_output(captioning.recipe, source, captioning.count)
             with job.reader_awaited():
