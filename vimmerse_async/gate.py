@@ -86,7 +86,8 @@ class Gate:
         """Return for people what goes on: how many are in flight and wait, and what is allowed."""
         now = self.snapshot()
         rate = f", {now.rate:.3g}/s" if now.suspect == "rate" else ""
-        shut = f", shut for {now.gate:.0f} s" if now.gate else ""
+        until = "until a probe is answered" if now.gate == math.inf else f"for {now.gate:.0f} s"
+        shut = f", shut {until}" if now.gate else ""
         busy = f"{now.in_flight} of {now.window:.0f} in flight{rate}"
         return f"{busy}, {self._waiting} waiting{shut}"
 

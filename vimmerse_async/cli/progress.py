@@ -115,9 +115,15 @@ def under_way(limit: LimitSnapshot) -> str:
     return f"{limit.in_flight}{most} in flight"
 
 
+_UNKNOWN = 1e9
+"""Seconds: a probe is out, and nobody knows when it is answered."""
+
+
 def held_by(limit: LimitSnapshot) -> str:
     """Return what holds the run back; empty when nothing does."""
     if limit.binding == "gate" or (limit.gate and not limit.in_flight):
+        if limit.gate >= _UNKNOWN:
+            return "waiting for the server"
         return f"waiting up to {math.ceil(limit.gate)} s for the server"
     if limit.binding == "window":
         return "held by that limit"

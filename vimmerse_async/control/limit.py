@@ -39,7 +39,7 @@ class LimitSnapshot:
         window: Requests allowed in flight.
         rate: Requests allowed per second; `inf` when nothing is paced.
         in_flight: Requests admitted and not yet released.
-        gate: Seconds until the gate opens; 0.0 when it is open.
+        gate: Seconds until the gate opens; 0.0 when it is open, inf while only a probe is out.
         refused: Share of the sends so far that were refused, 0.0 to 1.0.
         binding: What holds requests back; None when nothing does.
         suspect: The limit that was found to bind last, from which a warm start goes on; None while
