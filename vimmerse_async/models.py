@@ -293,7 +293,7 @@ class SharingStatistics:
     Attributes:
         scope: Where they are: `host`, `redis` or `ray`.
         processes: How many share it; 1 while this one is alone.
-        leader: The process that leads; None while this one is alone.
+        leader: The id of the process that leads, there; None while this one is alone.
         alone: Why this process goes on with a limit of its own; empty while it shares, or is about
             to.
     """

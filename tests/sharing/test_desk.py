@@ -26,7 +26,7 @@ class Office:
     def __init__(self, window: float = 4.0) -> None:
         self.now = 100.0
         self.limit = AdaptiveLimit()
-        self.desk = Desk(self.limit, lambda: self.now, pid=1)
+        self.desk = Desk(self.limit, lambda: self.now, process=1)
         self.limit.resume(LimitSnapshot(window, 1e6, 0, suspect="window", latency=2.0))
 
     def member(self, pid: int, number: int = 0) -> Member:
@@ -78,7 +78,7 @@ def test_calls_of_all_members_go_three_to_one_before_batches() -> None:
     for _ in range(8):
         for member in (first, second, third):
             for grant in [each for each in office.told(member) if each.kind == Kind.GRANT]:
-                order.append((member.pid, grant.lane))
+                order.append((member.process, grant.lane))
                 holder, number = member, grant.number
         office.now += 2.0
         office.done(holder, number)
@@ -97,7 +97,7 @@ def test_batches_of_members_take_turns() -> None:
     for _ in range(6):
         for member in (first, second):
             for grant in [each for each in office.told(member) if each.kind == Kind.GRANT]:
-                order.append(member.pid)
+                order.append(member.process)
                 holder, number = member, grant.number
         office.now += 2.0
         office.done(holder, number)
@@ -174,6 +174,16 @@ def test_who_died_with_the_leader_counts_too() -> None:
     office.now += 1.0
     office.desk.serve()
     assert office.in_flight == 20
+
+
+def test_processes_of_one_id_are_several() -> None:
+    """In containers each process may be number 1: they count as many, and only one leads."""
+    office = Office()
+    here, there = office.member(1), office.member(7 << 32 | 1)
+    office.ask(here, 1, 1)
+    office.ask(there, 1, 2)
+    standing = office.desk.standing()
+    assert (standing.processes, standing.untold) == (2, 1)
 
 
 def test_a_leader_tells_of_the_dead() -> None:

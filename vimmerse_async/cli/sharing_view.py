@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from vimmerse_async.cli.terminal import visible
+from vimmerse_async.sharing.identity import pid_of
 from vimmerse_async.sharing.records import Standing
 from vimmerse_async.sharing.watch import SharedAccount, shared_accounts
 
@@ -34,13 +35,13 @@ def _account(account: SharedAccount) -> Iterator[str]:
         yield f"{'led by':<15}a process that does not answer"
         return
     yield f"{'shared by':<15}{_counted(standing.processes, 'process')}"
-    yield f"{'led by':<15}process {standing.leader}"
+    yield f"{'led by':<15}process {pid_of(standing.leader)}"
     yield from _figures(standing)
     yield ""
     yield f"{'process':>10}{'in flight':>12}{'waiting':>10}"
     for each in account.sharers:
-        mark = "  leads" if each.pid == standing.leader else ""
-        yield f"{each.pid:>10}{each.in_flight:>12,}{each.waiting:>10,}{mark}"
+        mark = "  leads" if each.process == standing.leader else ""
+        yield f"{pid_of(each.process):>10}{each.in_flight:>12,}{each.waiting:>10,}{mark}"
 
 
 def _figures(standing: Standing) -> Iterator[str]:

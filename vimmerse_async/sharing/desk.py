@@ -52,7 +52,7 @@ class Member:
     """One gate of one process, as the leader sees it.
 
     Attributes:
-        pid: Its process; 0 until it has said HELLO.
+        process: Its process; 0 until it has said HELLO.
         number: The most requests in flight that it wants for all together; 0: any number.
         heard: When it said something last, on the desk's clock.
         waiting: Requests that it asks for.
@@ -61,10 +61,10 @@ class Member:
         out: What it is to be told.
     """
 
-    __slots__ = ("heard", "lanes", "last", "number", "out", "permits", "pid", "waiting")
+    __slots__ = ("heard", "lanes", "last", "number", "out", "permits", "process", "waiting")
 
     def __init__(self, now: float) -> None:
-        self.pid: int = 0
+        self.process: int = 0
         self.number: int = 0
         self.heard: float = now
         self.waiting: int = 0
@@ -80,7 +80,7 @@ class Desk:
     Args:
         limit: What decides.
         clock: Seconds, of the leader's loop.
-        pid: The leader's own process.
+        process: The leader's own.
 
     Attributes:
         limit: What decides.
@@ -88,12 +88,12 @@ class Desk:
         waiting: Requests that wait, of all of them.
     """
 
-    def __init__(self, limit: AdaptiveLimit, clock: Callable[[], float], pid: int) -> None:
+    def __init__(self, limit: AdaptiveLimit, clock: Callable[[], float], process: int) -> None:
         self.limit = limit
         self.members: set[Member] = set()
         self.waiting: int = 0
         self._clock = clock
-        self._pid = pid
+        self._process = process
         self._turns = Turns(Queue(None, 0))
         self._lingering = Lingering()
         self._awaited, self._closed_until, self._expected = 0, -math.inf, 0
@@ -135,7 +135,7 @@ class Desk:
         member.heard = self._clock()
         for record in records:
             handler = self._handlers.get(record.kind)
-            if handler is None or not (member.pid or record.kind in (Kind.HELLO, Kind.LOOK)):
+            if handler is None or not (member.process or record.kind in (Kind.HELLO, Kind.LOOK)):
                 raise ProtocolError
             handler(member, record)
 
@@ -208,9 +208,9 @@ class Desk:
     def standing(self) -> Standing:
         """Return how it stands."""
         limit = self.limit.snapshot(self._clock())
-        own = sum(len(each.permits) for each in self.members if each.pid == self._pid)
-        processes = len({each.pid for each in self.members})
-        return Standing(limit, self.waiting, processes, self._pid, own + len(self._lingering))
+        own = sum(len(each.permits) for each in self.members if each.process == self._process)
+        processes = len({each.process for each in self.members})
+        return Standing(limit, self.waiting, processes, self._process, own + len(self._lingering))
 
     def _send(self, member: Member, data: bytes) -> None:
         if not member.out:
@@ -221,9 +221,9 @@ class Desk:
         if record.flag != VERSION:
             self._send(member, pack(Record(Kind.REFUSED, flag=VERSION)))
             return
-        if member.pid or not record.number:
+        if member.process or not record.number:
             raise ProtocolError
-        member.pid, member.number = record.number, record.lane
+        member.process, member.number = record.number, record.lane
         self.members.add(member)
         self._set_cap()
         self._awaited = max(0, self._awaited - 1)
@@ -304,9 +304,9 @@ class Desk:
 
     def _look(self, member: Member, _record: Record) -> None:
         answer = bytearray(tell(self.standing()))
-        for each in sorted(self.members, key=lambda one: one.pid):
+        for each in sorted(self.members, key=lambda one: one.process):
             under_way = float(len(each.permits))
-            answer += pack(Record(Kind.MEMBER, lane=each.waiting, number=each.pid, a=under_way))
+            answer += pack(Record(Kind.MEMBER, lane=each.waiting, number=each.process, a=under_way))
         self._send(member, bytes(answer) + pack(Record(Kind.END)))
 
 

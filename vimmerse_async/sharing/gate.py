@@ -5,7 +5,6 @@ turn; which request of a queue goes is decided here, as in any gate. Alone it is
 """
 
 import math
-import os
 from collections.abc import Callable
 
 from vimmerse_async.control.answer_times import expected_wait
@@ -13,6 +12,7 @@ from vimmerse_async.control.limit import Limit, LimitSnapshot, Permit
 from vimmerse_async.gate import Gate
 from vimmerse_async.lanes import Lane, Waiter
 from vimmerse_async.models import SharingStatistics
+from vimmerse_async.sharing.identity import pid_of, this_process
 from vimmerse_async.sharing.meeting import Meeting
 from vimmerse_async.sharing.membership import Membership
 from vimmerse_async.sharing.permits import SharedLimit
@@ -50,7 +50,7 @@ class SharedGate(Gate):
         self._lanes: dict[int, Lane] = {0: self._calls}
         self._asked: dict[int, int] = {}
         self._opened = 0
-        self._membership = Membership(meeting, self, os.getpid(), number)
+        self._membership = Membership(meeting, self, this_process(), number)
 
     @property
     def standing(self) -> Standing | None:
@@ -78,7 +78,7 @@ class SharedGate(Gate):
         standing, alone = self.standing, self._membership.reason
         if standing is None:
             return SharingStatistics(self.scope, alone=alone)
-        return SharingStatistics(self.scope, standing.processes, standing.leader)
+        return SharingStatistics(self.scope, standing.processes, pid_of(standing.leader))
 
     def expected_wait(self) -> float:
         """Return the seconds that a request made now has to wait for its turn."""

@@ -82,7 +82,7 @@ class Membership:
     Args:
         meeting: Where they meet.
         part: Who is told.
-        pid: This process.
+        process: This one's number.
         number: The most requests in flight that it wants for all together; 0: any number.
 
     Attributes:
@@ -90,12 +90,12 @@ class Membership:
         reason: Why it is alone; empty while it is not.
     """
 
-    def __init__(self, meeting: Meeting, part: Part, pid: int, number: int) -> None:
+    def __init__(self, meeting: Meeting, part: Part, process: int, number: int) -> None:
         self.is_joined: bool = False
         self.reason: str = ""
         self._meeting = meeting
         self._part = part
-        self._hello = pack(Record(Kind.HELLO, flag=VERSION, lane=number, number=pid))
+        self._hello = pack(Record(Kind.HELLO, flag=VERSION, lane=number, number=process))
         self._loop = asyncio.get_running_loop()
         self._channel: Channel | None = None
         self._leader: Leader | None = None

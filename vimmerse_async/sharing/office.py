@@ -5,12 +5,12 @@ It tells all members every so often how the limit stands; while nobody asks for 
 
 import asyncio
 import math
-import os
 from collections.abc import Callable
 from functools import partial
 
 from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.sharing.desk import Desk, Member
+from vimmerse_async.sharing.identity import this_process
 from vimmerse_async.sharing.meeting import Channel, Claim, OnLost, OnRecords
 from vimmerse_async.sharing.records import Record, Standing
 
@@ -57,7 +57,7 @@ class Office:
     def open(self) -> None:
         """Let members come."""
         self._loop = asyncio.get_running_loop()
-        self._desk = Desk(AdaptiveLimit(), self._loop.time, os.getpid())
+        self._desk = Desk(AdaptiveLimit(), self._loop.time, this_process())
         if self._before is not None:
             awaited = self._before.processes - 1
             self._desk.follow(self._before, awaited, self._loop.time() + COMING)

@@ -28,12 +28,12 @@ class Sharer:
     """One gate of one process.
 
     Attributes:
-        pid: The process.
+        process: Its number; `pid_of` tells people's.
         in_flight: Its requests under way.
         waiting: Its requests that wait.
     """
 
-    pid: int
+    process: int
     in_flight: int
     waiting: int
 
