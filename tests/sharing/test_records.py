@@ -2,10 +2,13 @@
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.control.limit import LimitSnapshot
+from vimmerse_async.sharing.desk import Desk, Member
 from vimmerse_async.sharing.records import (
     BINDINGS,
     LAYOUT,
@@ -13,6 +16,7 @@ from vimmerse_async.sharing.records import (
     ROUTES,
     SUSPECTS,
     TELLING,
+    VERSION,
     Kind,
     ProtocolError,
     Reader,
@@ -24,13 +28,14 @@ from vimmerse_async.sharing.records import (
 )
 
 figures = st.floats(min_value=0.0, allow_nan=False)
+finite = st.floats(min_value=0.0, allow_nan=False, allow_infinity=False)
 numbers = st.integers(0, 2**32 - 1)
 standings = st.builds(
     Standing,
     st.builds(
-        LimitSnapshot, figures, figures, numbers, st.floats(0.0, 1e6) | st.just(math.inf),
+        LimitSnapshot, finite, finite, numbers, st.floats(0.0, 1e6) | st.just(math.inf),
         st.floats(0.0, 1.0), st.sampled_from(BINDINGS), st.sampled_from(SUSPECTS),
-        st.floats(0.0, 1e6),
+        st.floats(0.0, 1e6), figures,
     ),
     numbers, numbers, numbers, numbers,
 )  # fmt: skip
@@ -63,6 +68,48 @@ def test_a_standing_arrives_as_it_was(standing: Standing, size: int) -> None:
     ]
     assert [record.kind for record in records] == list(TELLING)
     assert told(records) == standing
+
+
+@given(
+    st.lists(
+        st.builds(
+            Record,
+            st.sampled_from(Kind),
+            st.integers(0, 2),
+            st.integers(0, 3),
+            st.integers(0, 3),
+            st.integers(0, 5),
+            figures,
+            figures,
+            figures,
+        )
+    )
+)
+def test_a_leader_survives_whatever_members_say(records: list[Record]) -> None:
+    """Records in any order and with any figures are understood, or end one connection."""
+    now = 100.0
+    desk, reader = Desk(AdaptiveLimit(), lambda: now, 1), Reader()
+    member = Member(now)
+    for record in [Record(Kind.HELLO, flag=VERSION, number=2), *records]:
+        try:
+            desk.take(member, reader.feed(pack(record)))
+        except ProtocolError:
+            desk.leave(member)
+            member = Member(now)
+        now += 0.1
+        desk.serve()
+        desk.beat()
+        assert desk.waiting == sum(each.waiting for each in desk.members) >= 0
+
+
+@pytest.mark.parametrize("figure", ["a", "c"])
+def test_a_standing_without_end_is_none(figure: str) -> None:
+    """Nobody goes on from a window or a time that is infinite."""
+    records = Reader().feed(tell(Standing(LimitSnapshot(4.0, math.inf, 0), 0, 1, 1, 0)))
+    place = 0 if figure == "a" else 1
+    records[place] = records[place]._replace(**{figure: math.inf})
+    with pytest.raises(ProtocolError):
+        told(records)
 
 
 def test_a_record_is_small() -> None:

@@ -300,6 +300,8 @@ class Desk:
 
     def _warm(self, _member: Member, record: Record) -> None:
         suspect = SUSPECTS[record.route]
+        if not math.isfinite(record.b if suspect == "rate" else record.a):
+            raise ProtocolError
         self.limit.warm_up(LimitSnapshot(record.a, record.b, 0, suspect=suspect))
 
     def _look(self, member: Member, _record: Record) -> None:

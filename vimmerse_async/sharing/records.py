@@ -175,6 +175,11 @@ def told(records: Sequence[Record]) -> Standing:
     if tuple(each.kind for each in records) != TELLING:
         raise ProtocolError
     learned, answers, crowd = records
+    figures = [learned.a, answers.a, answers.b, answers.c, crowd.b]
+    if SUSPECTS[learned.route] == "rate":
+        figures.append(learned.b)
+    if not all(map(math.isfinite, figures)):
+        raise ProtocolError
     limit = LimitSnapshot(
         window=learned.a,
         rate=learned.b,
