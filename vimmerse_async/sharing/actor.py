@@ -18,6 +18,8 @@ from vimmerse_async.sharing.office import Office
 from vimmerse_async.sharing.outbox import Outbox
 from vimmerse_async.sharing.records import ProtocolError, Reader
 
+NAMESPACE = "vimmerse"
+"""A run's own is anonymous mostly, and Ray warns of actors that outlive one of these."""
 BEAT = 0.25
 """Seconds between two tellings: each is a call of Ray's."""
 HEARING = 2.0
@@ -56,8 +58,8 @@ class RayMeeting:
             raise CannotShareError("Ray does not run here")
         # A pool's actors are gone before the run is over: the limit belongs to none of them.
         options = {
-            "name": self._name, "get_if_exists": True, "lifetime": "detached", "num_cpus": 0,
-            "max_restarts": -1, "max_concurrency": 10_000,
+            "name": self._name, "namespace": NAMESPACE, "get_if_exists": True,
+            "lifetime": "detached", "num_cpus": 0, "max_restarts": -1, "max_concurrency": 10_000,
         }  # fmt: skip
         try:
             async with asyncio.timeout(STARTING):
