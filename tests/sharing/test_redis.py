@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripted_server import KEY as SERVER_KEY
 from scripted_server import Answer, ScriptedServer
 from sharing_kit import KEY, wait_for
 from test_sharing_sessions import Thread
@@ -100,6 +101,7 @@ async def test_sessions_share_through_a_server(server: ScriptedServer, redis: Re
         async with server.session(share=redis.url) as session:
             await shares(session)
             await asyncio.to_thread(wait_for, lambda: other.session.statistics().sharing.leader)
+            heard = Ear(redis)
             texts = [f"a fox no. {number}" for number in range(30)]
             there = other.run(gather_prompts(other.session, texts, option="RefinePrompt"))
             here = await gather_prompts(session, texts, option="RefinePrompt")
@@ -109,10 +111,34 @@ async def test_sessions_share_through_a_server(server: ScriptedServer, redis: Re
             assert (sharing.scope, sharing.processes) == ("redis", 1)
             names = await asyncio.to_thread(_keys, redis)
             assert len(names) == 1
-            assert server.url.encode() not in b"".join(names)
+            said = b" ".join(names) + await asyncio.to_thread(heard.all)
+            assert len(said) > 40 * 60, "no record was heard"
+            for secret in (SERVER_KEY, "a fox", "127.0.0.1"):
+                assert secret.encode() not in said
     finally:
         await other.close()
     assert server.most_in_flight <= 3
+
+
+class Ear:
+    """Hears all that goes through a server."""
+
+    def __init__(self, redis: Redis) -> None:
+        import redis as client
+
+        self._client: Any = client.Redis.from_url(redis.url)
+        self._channel: Any = self._client.pubsub()
+        self._channel.psubscribe("*")
+
+    def all(self) -> bytes:
+        """Return what was said, and on which channels."""
+        found = []
+        while (message := self._channel.get_message(timeout=0.1)) is not None:
+            if message["type"] == "pmessage":
+                found += [message["channel"], message["data"]]
+        self._channel.close()
+        self._client.close()
+        return b" ".join(found)
 
 
 def _keys(redis: Redis) -> list[bytes]:
