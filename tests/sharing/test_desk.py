@@ -281,7 +281,8 @@ def test_nobody_speaks_out_of_turn(record: Record) -> None:
 def test_another_version_is_told() -> None:
     """A member that speaks another version is told so, and is no member."""
     office, member = Office(), Member(0.0)
-    office.say(member, Record(Kind.HELLO, flag=VERSION + 1, number=5))
+    under_way = Record(Kind.HOLD, number=1, a=1.0)
+    office.say(member, Record(Kind.HELLO, flag=VERSION + 1, number=5), under_way)
     assert [each.kind for each in office.told(member)] == [Kind.REFUSED]
     assert not office.desk.members
 

@@ -9,6 +9,7 @@ import resource
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
 
@@ -319,19 +320,23 @@ class Impostor:
 
 
 async def test_another_version_leads(
-    server: ScriptedServer, place: Path, warnings: Callable[[], list[str]]
-) -> None:
-    """Beside processes of another version one goes on alone, says so once, and asks no more."""
+    server: ScriptedServer, place: Path, warnings: Callable[[], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Beside another version one goes on alone, says so once, asks rarely, and shares after it."""
     refusal = pack(Record(Kind.REFUSED, flag=VERSION + 1))
-    async with (
-        Impostor(refusal).of(server) as leader,
-        server.session(share="host") as session,
-    ):
-        assert await refine_prompt(session, "a fox")
-        await asyncio.sleep(0.6)
-        assert leader.met == 1
-    assert len(warnings()) == 1
+    monkeypatch.setattr("vimmerse_async.sharing.membership.LATER", 1.5)
+    async with AsyncExitStack() as old:
+        leader = await old.enter_async_context(Impostor(refusal).of(server))
+        async with server.session(share="host") as session:
+            assert await refine_prompt(session, "a fox")
+            await asyncio.sleep(0.6)
+            assert leader.met == 1
+            assert len(warnings()) == 1
+            await old.aclose()
+            await joined(session)
     assert "another version" in warnings()[0]
+    assert warnings()[1:] == ["the limit is shared again"]
 
 
 @pytest.mark.parametrize("answer", [None, b"", b"\xff" * LAYOUT.size], ids=["mute", "deaf", "wild"])

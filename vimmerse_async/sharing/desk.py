@@ -53,6 +53,7 @@ class Member:
 
     Attributes:
         process: Its process; 0 until it has said HELLO.
+        refused: Whether it speaks another version; nothing that it says then is understood.
         number: The most requests in flight that it wants for all together; 0: any number.
         heard: When it said something last, on the desk's clock.
         waiting: Requests that it asks for.
@@ -61,10 +62,21 @@ class Member:
         out: What it is to be told.
     """
 
-    __slots__ = ("heard", "lanes", "last", "number", "out", "permits", "process", "waiting")
+    __slots__ = (
+        "heard",
+        "lanes",
+        "last",
+        "number",
+        "out",
+        "permits",
+        "process",
+        "refused",
+        "waiting",
+    )
 
     def __init__(self, now: float) -> None:
         self.process: int = 0
+        self.refused: bool = False
         self.number: int = 0
         self.heard: float = now
         self.waiting: int = 0
@@ -134,6 +146,8 @@ class Desk:
         """
         member.heard = self._clock()
         for record in records:
+            if member.refused:
+                return
             handler = self._handlers.get(record.kind)
             if handler is None or not (member.process or record.kind in (Kind.HELLO, Kind.LOOK)):
                 raise ProtocolError
@@ -219,6 +233,7 @@ class Desk:
 
     def _hello(self, member: Member, record: Record) -> None:
         if record.flag != VERSION:
+            member.refused = True
             self._send(member, pack(Record(Kind.REFUSED, flag=VERSION)))
             return
         if member.process or not record.number:

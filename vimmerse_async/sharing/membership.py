@@ -7,7 +7,8 @@
     JOINED  -- the leader goes away, or says nothing for 1 s ---> JOINING
     ALONE   -- the leader answers again ------------------------> JOINED
 
-What cannot mend (another version, an unsafe folder) is told once and never tried again.
+What cannot mend (an unsafe folder) is told once and never tried again; another version that leads
+is, now and then: it may be the old one of a deployment.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ PULSE = 1.0
 RARELY, RARER = 2.0, 1.2
 """Seconds between two looks of one that has been alone for long, and how much rarer each is."""
 LATER = 5.0
-"""Seconds after which a folder is tried again that had no room."""
+"""Seconds after which a folder is tried again that had no room, or a leader of another version."""
 WITH = {"host": "of this host", "redis": "at this Redis server", "ray": "of this Ray run"}
 """Whom the limit is shared with, by the meeting's scope."""
 _rng = Random()  # noqa: S311 - spreads processes, hides nothing
@@ -212,7 +213,8 @@ class Membership:
                 await self._changed.wait()
         if self._refused:
             self._drop()
-            raise CannotShareError("a process with another version of vimmerse-async leads")
+            reason = "a process with another version of vimmerse-async leads"
+            raise CannotShareError(reason, lasting=False)
         if not self.is_joined:
             self._drop()
         return self.is_joined
