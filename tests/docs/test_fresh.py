@@ -9,7 +9,7 @@ import pytest
 from test_blocks import NOT_RUN, PAGES, SLOW, blocks, run_page
 
 WHEELS = os.environ.get("WHEELS")
-HERE = ("pip install '.[",)
+HERE = ('pip install ".[',)
 """What is typed in a clone; the pages' folder is none."""
 
 pytestmark = pytest.mark.skipif(WHEELS is None, reason="`make test-pages` builds the wheel")
