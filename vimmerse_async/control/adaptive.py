@@ -37,11 +37,12 @@ Here is the way of one request, in and out; `suspicion` has the states above.
 from random import Random
 from typing import Any, Final
 
+from vimmerse_async.control.blame import Suspect
 from vimmerse_async.control.breaker import RETRY_AFTER_MAX, SILENCE, CircuitBreaker
 from vimmerse_async.control.levels import LearnedPermit
 from vimmerse_async.control.limit import Binding, LimitSnapshot, Outcome
 from vimmerse_async.control.pace import Pace
-from vimmerse_async.control.suspicion import Suspect, Suspicion
+from vimmerse_async.control.suspicion import Suspicion
 
 IDLE = 60.0  # s without traffic after which a probe goes first
 START = 16  # requests in flight

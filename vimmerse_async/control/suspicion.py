@@ -1,38 +1,28 @@
 """Which limit is suspected, and where it is: the states that `adaptive` tells of."""
 
 import math
-from enum import Enum
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
+from vimmerse_async.control.blame import Blame, Suspect
 from vimmerse_async.control.breaker import SILENCE, CircuitBreaker
 from vimmerse_async.control.ceiling import Ceiling
 from vimmerse_async.control.evidence import Evidence
 from vimmerse_async.control.levels import LearnedPermit, Levels
 from vimmerse_async.control.limit import LimitSnapshot, Outcome
-from vimmerse_async.control.meter import LATELY, Bin, Meter
+from vimmerse_async.control.meter import Bin, Meter
+from vimmerse_async.control.periods import period_of
 from vimmerse_async.control.queueing import QueueDetector
+from vimmerse_async.control.ramp import FEW, FIRST_REFUSAL, blind_room, explained_room
 
 if TYPE_CHECKING:
     from collections import deque
 
-PERIOD = 70.0  # s x sqrt(requests/s): back at the peak; CUBIC's own takes seconds, but pays nothing
-PROBE = 150.0  # requests that a period lasts at least where nobody else is: a refusal or two each
-SHARED = 60.0  # s that a period lasts at most where others are: the same for all who have little
-AFTER_COST = 30.0  # periods per announced Retry-After: a probe that costs a minute is made rarely
 SLACK = 2.5  # x Little's law: the ceiling that is not suspected
 SLACK_SLOW = 1.2  # the same where a refusal takes as long as an answer
 SLOW = 0.5  # of an answer's time, from which on a refusal is slow
-ON_THE_WIRE = 1 + 1 / 64  # x the level: answers under way are still in flight here, but not there
-RAMP = 3.0  # x Little's law: where the start stops growing, as refusals come before answers do
-RAMP_QUICK = 2.0  # the same where answers are quick: a refusal may be slower than they are
-RAMP_SECONDS = 2.5  # s that answers take longer for each one more
-SPAN = 3.0  # answers' time over which the start measures them, where they are quick
-BLIND = 16.0  # x the first window: the same while there are too few answers for Little's law
-FEW = 16  # answers
 EASE = 0.25  # of the first pace, for the first request: who comes last meets a full server
 EASED = 12  # requests in flight from which on, and a few less, the pace of the start is full
-FIRST_REFUSAL = 0.06  # s a refusal is thought to take before there was one: a network's round trip
 ERODE = 0.85  # of the highest accepted level, when the rate is blamed: the next blame may differ
 LONG = 1.5  # x the mean, after which the server is done with what was cancelled
 RISE = 1 / 16  # share of the way to a higher level, while the window is suspected: one may be luck
@@ -44,24 +34,12 @@ RESTART = 1.25  # x the peak, and 2: nothing here explains that any more
 STALE = 1 / 64  # weight of the newest latency, as in a mean of 64
 RATE_STEEPNESS = 2.0  # as a ceiling's: what goes over a rate was saved, and is missed later
 RATE_ALONE = 0.4  # share of a request that a period adds to a rate where nobody else is
-TRUST = 2  # refusals that spoke for the window which outweigh as many that do not
-KNOWN = 100  # answers; a level that was refused before so many is looked beyond sooner:
-THIN = 0.5  # of a period
+KNOWN = 100  # answers; a level that was refused before so many is looked beyond sooner
 BANNED = 0.94  # of the rate before a ban: another one costs more than what the rest could earn
 BANNED_LEAST = 0.85  # of the least that it can have been, where it is not known: the ban came soon
 BANNED_HALF = 0.5  # of the pace that was banned so soon, at least: what was measured may be chance
-AFTER_SLOW = 60.0  # refusal times that a period lasts: all that is sent meanwhile is refused, too
-AFTER_BAN = 15.0  # bans that a period lasts, for a guess
 LOWEST_RATE = 1 / 60  # requests/s
 STEP = 5.0  # s between answers that count as growth; more is idling, which grows nothing
-
-
-class Suspect(Enum):
-    """Which limit is thought to bind."""
-
-    NONE = None
-    WINDOW = "window"
-    RATE = "rate"
 
 
 _NONE: Final = Suspect.NONE  # an enum's member takes 75 ns to look up in Python 3.11
@@ -100,13 +78,13 @@ class Suspicion:
         self._window = Ceiling(float(start), 1.0)
         self._rate = Ceiling(math.inf, LOWEST_RATE, RATE_STEEPNESS, RATE_ALONE)
         self._levels = Levels(FIRST_REFUSAL)
+        self._blamed = Blame(self._levels)
         self.young: deque[LearnedPermit] = self._levels.young
         self._lanes: dict[str, QueueDetector] = {}
         self._evidence, self._answered = Evidence(), Meter()
         self._latency = self._announced = self._work = self._answered_at = 0.0
         self._banned = 0.0  # the pace that was refused last, if that was a ban
         self._lined = self._is_first_guess = self._is_thin = False
-        self._trust = 0
         self._slower = 1.0  # times that refusals take longer than at first: with load, they do
         self._tie()
 
@@ -313,24 +291,12 @@ class Suspicion:
         window = self._window.value
         if 2 * self.in_flight < window:
             return
-        room = BLIND * self._start
-        if self.answers >= FEW:
-            room = self._ramp() * self._answered_lately() * (self._work or self._latency)
+        if self.answers < FEW:
+            room = blind_room(self._start)
+        else:
+            room = explained_room(self._latency, self._work, self._answered, self._answered_at)
         if window < room:
             self._window.value = min(self.cap, window + 1)
-
-    def _answered_lately(self) -> float:
-        """Return answers/s, of a quick server over a few answers' time: more lags behind."""
-        answered, now = self._answered, self._answered_at
-        if self._latency > LATELY / SPAN:
-            return answered.lately
-        return max(answered.lately, answered.over(now - SPAN * self._latency, now))
-
-    def _ramp(self) -> float:
-        """Return how far the start may go: silence is believed less, the less an answer takes."""
-        if self._latency < FIRST_REFUSAL:
-            return RAMP  # answers come before silence is believed
-        return min(RAMP, RAMP_QUICK + self._latency / RAMP_SECONDS)
 
     def _look_at_guess(self) -> None:
         """Raise a guess to what is served already: a crowd is refused before its first answers."""
@@ -339,13 +305,13 @@ class Suspicion:
 
     def _period(self, ceiling: Ceiling) -> float:
         """Return the seconds that a ceiling takes back to its peak."""
-        accepted = self._evidence.accepted.lately + 0.01
-        period = PERIOD / math.sqrt(accepted)
-        period = min(period, SHARED) if ceiling.yields else max(period, PROBE / accepted)
-        if self._is_thin:
-            period *= THIN
-        after = AFTER_COST if ceiling.peak < math.inf else AFTER_BAN
-        return max(period, after * self._announced, AFTER_SLOW * self._breaker.refusal)
+        return period_of(
+            ceiling,
+            self._evidence.accepted.lately,
+            announced=self._announced,
+            refusal=self._breaker.refusal,
+            is_thin=self._is_thin,
+        )
 
     def _look_at_queue(self, lane: QueueDetector, now: float) -> None:
         whole = lane.wait + lane.work
@@ -366,7 +332,7 @@ class Suspicion:
         level = permit.level if self._is_first_guess else self._levels.beside(permit)
         if not self._evidence.is_enough(now):
             return
-        if self._speaks_for_window(level):
+        if self._blamed.is_for_window(level, self.suspect):
             self.suspect, self._is_first_guess = _WINDOW, False
             self._window.cut(permit.level - 1)
             self._evidence.spent = False
@@ -375,19 +341,6 @@ class Suspicion:
             self.suspect = _RATE
             self._levels.top *= ERODE
         self._levels.refused = level
-
-    def _speaks_for_window(self, level: int) -> bool:
-        """Return whether a refusal at a level blames the window; one alone may be chance."""
-        novel = level * ON_THE_WIRE > self._levels.top + 0.5
-        again = level <= self._levels.refused + 1
-        if self.suspect is _NONE:
-            return False
-        if novel and again:
-            self._trust = min(TRUST, self._trust + 1) if self.suspect is _WINDOW else 0
-            return True
-        is_trusted = self.suspect is _WINDOW and self._trust > 0
-        self._trust = max(0, self._trust - 1)
-        return is_trusted
 
     def _has_grown(self) -> bool:
         """Return whether the rate was climbing alone, so that what was measured lags behind it."""
