@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from vimmerse_async.control.adaptive import AdaptiveLimit
-from vimmerse_async.control.answer_times import AnswerTimes, expected_wait
+from vimmerse_async.control.answer_times import UNKNOWN, AnswerTimes, expected_wait
 from vimmerse_async.control.fixed import FixedLimit
 from vimmerse_async.control.limit import Limit, LimitSnapshot, Outcome, Permit
 from vimmerse_async.control.patience import Patience
@@ -86,7 +86,7 @@ class Gate:
         """Return for people what goes on: how many are in flight and wait, and what is allowed."""
         now = self.snapshot()
         rate = f", {now.rate:.3g}/s" if now.suspect == "rate" else ""
-        until = "until a probe is answered" if now.gate == math.inf else f"for {now.gate:.0f} s"
+        until = "until a probe is answered" if now.gate >= UNKNOWN else f"for {now.gate:.0f} s"
         shut = f", shut {until}" if now.gate else ""
         busy = f"{now.in_flight} of {now.window:.0f} in flight{rate}"
         return f"{busy}, {self._waiting} waiting{shut}"
@@ -221,7 +221,8 @@ class Gate:
         is_open = status not in {None, 429} or (kind == "lost" and not attempts.reused)
         if is_open and attempts.doubted < DOUBTED:
             now, oldest = self._clock(), next(iter(self._departures.values()), math.inf)
-            scene = Scene(self.known.get(operation.latency), now - self.accepted_at, now - oldest)
+            known, others = self.known.get(operation.latency), len(self._departures) > 1
+            scene = Scene(known, now - self.accepted_at, now - oldest, others)
             answers = sum(each.answers for each in self.known.values())
             error.refused = self._reader.is_refusal(status, operation.name, took, scene, answers)
         return rule_of(error).outcome

@@ -76,7 +76,8 @@ class RetryPolicy:
         max_attempts: Requests per call at most; 1 means one request, whatever it meets.
         backoff_base: Seconds; before retry k (from 0) it waits up to `backoff_base * 2**k`.
         backoff_cap: Seconds; the longest wait between attempts.
-        ambiguous_resends: How often a request that may have been charged is sent again.
+        ambiguous_resends: How often a request that may have been charged is sent again; 0: never,
+            not even where a reset stands for a refusal, which waits for its turn otherwise.
         max_throttle_wait: Seconds a call may wait for 429s; 0 raises the first; None: its total.
             A batch stops when nothing was accepted for so long, 600 at least.
         budget: Retries a session may spend in a row; each success gives a fifth of one back.

@@ -141,7 +141,8 @@ class Client:
         if reply.status == 429:
             self._reader.hear(now - sent)
             return Outcome.THROTTLE
-        scene = Scene(self._known.get(route), now - self._accepted_at, now - oldest)
+        known, others = self._known.get(route), bool(self._departures)
+        scene = Scene(known, now - self._accepted_at, now - oldest, others)
         status, answers = reply.status or None, len(self.finished)
         if self._reader.is_refusal(status, route, now - sent, scene, answers):
             return Outcome.THROTTLE

@@ -12,6 +12,7 @@ from vimmerse_async import (
     APIConnectionError,
     BatchError,
     BatchStoppedError,
+    PermissionDeniedError,
     RateLimitError,
     RetryPolicy,
     Timeouts,
@@ -332,6 +333,95 @@ async def test_a_slow_first_answer_is_a_contact(server: ScriptedServer) -> None:
         server.script = echo
         await server.listen()
         assert len(await batch) == 4  # an outage after the first contact is waited out
+
+
+def four_places(server: ScriptedServer) -> Callable[[Request], Answer]:
+    """Let in four connections at a time, and reset the fifth, as gateways that count them do."""
+    let_in: set[int] = set()
+
+    def script(request: Request) -> Answer:
+        if request.connection not in let_in and len(server.connections) > 4:
+            return LOST
+        let_in.add(request.connection)
+        return slow(1.0)(request)
+
+    return script
+
+
+async def test_every_reset_is_told(server: ScriptedServer) -> None:
+    """Whether a reset stands for a refusal or not, what it may have cost is told, row by row."""
+    server.script = four_places(server)
+    async with server.session() as session:
+        async with stream_prompts(session, urls(80)) as results:
+            rows = [row async for row in results]
+        told = session.statistics()
+    resets = len(server.requests) - sum(row.ok for row in rows)
+    assert resets > 0
+    assert told.possibly_charged == sum(row.possibly_charged for row in rows) == resets
+
+
+async def test_no_reset_is_sent_again_where_nothing_is(server: ScriptedServer) -> None:
+    """Where nothing may be charged twice, each row is sent once, whatever a reset stands for."""
+    server.script = four_places(server)
+    policy = RetryPolicy(ambiguous_resends=0)
+    async with (
+        server.session(retry=policy) as session,
+        stream_prompts(session, urls(60)) as results,
+    ):
+        rows = [row async for row in results]
+    assert sorted(server.names, key=int) == [str(number) for number in range(60)]
+    assert 0 < sum(not row.ok for row in rows) == sum(row.possibly_charged for row in rows)
+
+
+async def test_a_reset_counts_against_a_ceiling(server: ScriptedServer) -> None:
+    """What may have been charged is among the calls that are allowed, whatever it stands for."""
+    server.script = four_places(server)
+    async with server.session() as session:
+        with pytest.raises(BatchStoppedError) as caught:
+            await gather_prompts(session, urls(80), max_calls=60)
+    assert caught.value.reason == "max_calls"
+    assert len(server.requests) == 60
+
+
+@pytest.mark.parametrize("way", [0.005, 0.1, 0.3])
+async def test_a_far_gateway_that_forbids_what_is_too_much(
+    server: ScriptedServer, way: float
+) -> None:
+    """Before the first answer a 403 blames no key while others are under way, however far it is."""
+    busy: list[float] = []
+
+    def script(request: Request) -> Answer:
+        busy[:] = [until for until in busy if until > request.time]
+        if len(busy) >= 2:
+            return Answer(403, body=b"<title>Forbidden</title>", delay=way)
+        busy.append(request.time + 0.6)
+        return slow(0.6 + way)(request)
+
+    server.script = script
+    async with server.session() as session:
+        assert len(await gather_prompts(session, urls(40))) == 40
+
+
+@pytest.mark.parametrize("way", [0.0, 0.3])
+async def test_a_forbidden_key_is_told_soon(server: ScriptedServer, way: float) -> None:
+    """Where nothing else ever comes the key is to blame: three rows say so, and few are asked."""
+    server.script = lambda _: Answer(403, {"message": "no"}, delay=way)
+    async with server.session() as session:
+        with pytest.raises(BatchStoppedError) as caught:
+            await gather_prompts(session, urls(100))
+        assert caught.value.reason == "permission"
+        assert "check its permissions" in (caught.value.resume_hint or "")
+        assert len(server.requests) <= 24
+
+
+async def test_calls_with_a_forbidden_key_are_few(server: ScriptedServer) -> None:
+    """Calls that begin together are asked twice at most until it is known to be the key."""
+    server.script = lambda _: Answer(403, {"message": "no"}, delay=0.1)
+    async with server.session() as session:
+        asked = [refine_prompt(session, str(number)) for number in range(16)]
+        errors = await asyncio.gather(*asked, return_exceptions=True)
+    assert {type(error) for error in errors} == {PermissionDeniedError}
+    assert len(server.requests) <= 32
 
 
 async def test_the_last_cause_is_told(server: ScriptedServer) -> None:

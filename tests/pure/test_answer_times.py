@@ -58,6 +58,8 @@ def test_nothing_known_is_no_evidence():
         (8.0, math.inf, 0.0, 15, 0.2),  # 16 requests on 8 places, each 0.1 s
         (8.0, 10.0, 0.0, 19, 2.0),  # the rate is the tighter one
         (8.0, 10.0, 3.0, 19, 5.0),  # and the breaker is open
+        (8.0, 10.0, 1e9, 19, 2.1),  # the same, as another process tells it
+        (8.0, 10.0, math.inf, 19, 2.1),  # until a probe is answered, which takes an answer's time
     ],
 )
 def test_expected_wait(window, rate, gate, waiting, seconds):

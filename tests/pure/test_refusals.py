@@ -35,7 +35,7 @@ def test_a_quick_fault_while_others_are_accepted_is_a_refusal(status):
     assert not reads(status, None)
 
 
-@pytest.mark.parametrize("status", [403, 500, 503])
+@pytest.mark.parametrize("status", [None, 500, 503])
 def test_before_the_first_answer_silence_speaks_for_the_others(status):
     """Who was let in is being worked on, who was not hears so at once: the server has a limit."""
     assert told(status, known(), pending=0.3)
@@ -55,6 +55,15 @@ def test_forbidden_after_an_answer_is_a_refusal():
     assert told(403, took=5.0), "a tarpit takes its time"
     assert not told(403, known())
     assert not told(403, known("image_2_prompt")), "another route is another permission"
+
+
+def test_forbidden_before_the_first_answer_is_open_while_others_are_under_way():
+    """However far the server is, who was let in has not been answered yet; alone, it is the key."""
+    reader, beside = RefusalReader(), Scene(None, 9.0, 0.2, others=True)
+    assert reader.is_refusal(403, "x", 0.2, beside, 0)
+    assert not reader.is_refusal(403, "x", 0.2, Scene(None, 9.0, 0.2), 0)
+    assert not reader.is_refusal(403, "x", 0.2, beside, 0), "nobody asks again for its sake"
+    assert reader.is_refusal(403, "x", 0.2, Scene(known("x"), 9.0, 0.2), 1)
 
 
 def test_a_quick_end_without_words():

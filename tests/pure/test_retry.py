@@ -191,6 +191,32 @@ def test_max_attempts(most):
     assert (attempts.count, attempts.possibly_charged) == (most, 0)
 
 
+def reset_as_refusal():
+    error = of_kind("lost")
+    error.refused = True
+    return error
+
+
+def test_a_reset_that_stands_for_a_refusal_may_have_been_charged():
+    """The limit learns from it as from a 429, and each is told; a loss has its own resends."""
+    assert as_tuple(rule_of(reset_as_refusal())) == ("maybe", "throttle", "throttle")
+    attempts = Attempts()
+    assert [decide(attempts, reset_as_refusal()) for _ in range(5)] == [0.0] * 5
+    assert (attempts.possibly_charged, attempts.refused, attempts.count) == (5, 5, 0)
+    assert [decide(attempts, of_kind("lost")) is None for _ in range(2)] == [False, True]
+    assert attempts.possibly_charged == 7
+
+
+def test_a_reset_that_stands_for_a_refusal_is_not_sent_again_where_nothing_is():
+    """Who wants nothing sent twice that may have been charged is asked before any evidence."""
+    never = RetryPolicy(ambiguous_resends=0)
+    assert decide(Attempts(), reset_as_refusal(), policy=never) is None
+    assert decide(Attempts(), reset_as_refusal(), resend=False) is None
+    free = Attempts()
+    assert decide(free, reset_as_refusal(), policy=never, safe=True) == 0.0
+    assert free.possibly_charged == 0
+
+
 @pytest.mark.parametrize("resends", [0, 1, 3])
 def test_ambiguous_resends(resends):
     """What may have been charged is repeated that often, and each send is counted."""

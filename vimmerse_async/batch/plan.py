@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 class Allowance:
     """Counts requests: before they are sent, so that no number in flight exceeds what is allowed.
 
-    A request that was refused with 429 is not counted: it is sent again on the same count.
+    A request that was refused in words is not counted: it is sent again on the same count.
 
     Args:
         most: Requests that may be sent; None for any number.
 
     Attributes:
         denied: True once a request was wanted for which none was left.
-        calls: Requests of rows that have ended, those refused with 429 aside.
-        refused: Requests of rows that have ended that were answered with 429.
+        calls: Requests of rows that have ended, those refused in words aside.
+        refused: Requests of rows that have ended that were refused.
         possibly_charged: Requests that may have been billed although no answer arrived.
 
     Example:
@@ -72,7 +72,7 @@ class Allowance:
 
     def settle(self, attempts: Attempts) -> None:
         """Count what a row that has ended did use, and give back what it did not."""
-        calls = attempts.sends - attempts.refused
+        calls = attempts.sends - attempts.refused + attempts.reset
         self.calls += calls
         self.refused += attempts.refused
         self.possibly_charged += attempts.possibly_charged

@@ -10,6 +10,7 @@ MEAN = 1 / 8  # weight of the newest answer in the mean, and below in its deviat
 DEVIATION = 1 / 4
 SPREAD = 4.0  # deviations above the mean within which an answer is expected, RFC 6298's too
 FAIR = 3.0  # mean answers after which silence tells of the server, and not of the caller's haste
+UNKNOWN = 1e9  # s of an open breaker, and more: only the return of its probe can tell
 STALE = 5.0  # s without an answer after which one call may find out whether it became quicker
 
 
@@ -87,4 +88,5 @@ def expected_wait(limit: LimitSnapshot, waiting: int, known: Iterable[AnswerTime
     answers = sum(each.answers for each in routes)
     mean = sum(each.mean * each.answers for each in routes) / answers if answers else 0.0
     each_takes = max(mean / max(limit.window, 1.0), 1.0 / limit.rate)
-    return limit.gate + (waiting + 1) * each_takes
+    shut = limit.gate if limit.gate < UNKNOWN else mean
+    return shut + (waiting + 1) * each_takes

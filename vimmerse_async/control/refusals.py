@@ -38,11 +38,13 @@ class Scene:
         known: The answers of the route's latency class; None: none came yet.
         accepted_ago: Seconds since the server last accepted anything.
         pending: Seconds for which the oldest of the other requests has been under way.
+        others: Whether others are under way.
     """
 
     known: AnswerTimes | None
     accepted_ago: float
     pending: float
+    others: bool = False
 
     @property
     def has_answers(self) -> bool:
@@ -67,6 +69,7 @@ class RefusalReader:
         self._answers = 0
         self._often, self._last = 0.0, -math.inf
         self._named = math.inf  # s that a 429 takes
+        self._is_barred = False  # by a 403 that came when nobody else could be answered
 
     def hear(self, took: float) -> None:
         """Take note of a 429 that came after `took` seconds."""
@@ -78,10 +81,11 @@ class RefusalReader:
     ) -> bool:
         """Return whether the server spoke to the limit, with another status than 429.
 
-        A 403 does, where the same key was answered before. A 5xx does, while other requests are
-        being accepted, when it came so quickly that nothing can have been worked on, or as if by a
-        timer: a line that is too long, or a tarpit. Before the first answer both do while others
-        have been under way for much longer without a word.
+        A 403 does, where the same key was answered before; before the first answer it is open while
+        others are under way, as the network alone may take as long as they do. A 5xx does, while
+        other requests are being accepted, when it came so quickly that nothing can have been worked
+        on, or as if by a timer: a line that is too long, or a tarpit. Before the first answer it
+        does while others have been under way for much longer without a word.
 
         Args:
             status: Of the reply; None: the connection ended without one.
@@ -91,8 +95,7 @@ class RefusalReader:
             answers: How many requests it has answered so far.
         """
         if status == 403:
-            answered = scene.known is not None and operation in scene.known.operations
-            return answered or scene.accepts_others(took)
+            return self._is_open(operation, scene)
         if status is not None and not _is_transient(status):
             return False
         alike = sum(_as_long(each, took) for each in self._took)
@@ -109,6 +112,13 @@ class RefusalReader:
             self._often = max(0.0, self._often - since / SELDOM) + weight
         self._last = took
         return self._often <= TOO_MANY
+
+    def _is_open(self, operation: str, scene: Scene) -> bool:
+        """Return whether a 403 may be a limit's: the key may not be what forbids it."""
+        if scene.known is not None and scene.has_answers:
+            return operation in scene.known.operations
+        self._is_barred = self._is_barred or not scene.others
+        return not self._is_barred
 
 
 def believed_wait(

@@ -71,6 +71,7 @@ class Rule:
 
 _REJECTED = Rule("refused", "never", Outcome.OK, row="rejected")
 _REFUSED = Rule("refused", "throttle", Outcome.THROTTLE)
+_RESET = Rule("maybe", "throttle", Outcome.THROTTLE)
 _TRANSIENT = Rule("refused", "backoff", Outcome.ERROR)
 _GATEWAY = Rule("maybe", "ambiguous", Outcome.ERROR)
 _UNSUPPORTED = Rule("refused", "never", Outcome.ERROR)
@@ -135,8 +136,8 @@ _UNSENT_RULES: dict[str, Rule] = {
 
 def rule_of(error: APIError) -> Rule:
     """Return the table's row for an error."""
-    if error.refused:
-        return _REFUSED
+    if error.refused:  # without a word, nobody can know that it was not charged
+        return _REFUSED if isinstance(error, APIStatusError) else _RESET
     if isinstance(error, APIStatusError):
         return rule_of_status(error.status)
     if error.unreached:
@@ -205,13 +206,14 @@ class Attempts:
     Attributes:
         started: Time of the first send; None before it.
         sends: Requests sent.
-        allowed: Requests that were allowed to be sent, those answered with 429 not counted.
+        allowed: Requests that were allowed to be sent, those refused in words not counted.
         allowance: Asked before a request is sent again; None: nobody has to be.
         deadline: When the call has to end; `inf` while nothing bounds it.
         count: Requests that count as attempts.
         possibly_charged: Sends that may have been billed although no answer arrived.
         refused: Sends that a limit refused.
-        doubted: Those of them that were refused with another status than 429.
+        doubted: Those of them that were refused with another status than 429, or none.
+        reset: Those of them that ended without a word: they may have been billed all the same.
         failed_at: Time of the first failure that was no 429; None when there was none.
         throttled_at: Time of the first 429; None when there was none.
         probe: True when the last send went ahead of the others after a refusal.
@@ -230,6 +232,7 @@ class Attempts:
     possibly_charged: int = 0
     refused: int = 0
     doubted: int = 0
+    reset: int = 0
     failed_at: float | None = None
     throttled_at: float | None = None
     probe: bool = False
@@ -273,7 +276,10 @@ class Attempts:
             if error.refused:  # or it is the call that the server cannot bear
                 self.doubted += 1
                 self.failed_at = now if self.failed_at is None else self.failed_at
-            return self._throttled(now, asked, policy, batch=batch)
+            wait = self._throttled(now, asked, policy, batch=batch)
+            if rule.charge == "maybe" and not self._may_ask_anew(policy, safe=safe, resend=resend):
+                return None
+            return wait
         if rule.resend != "backoff" or self._is_own_fault(now, accepted_at, batch=batch):
             self.count += 1
         allowed = safe or rule.charge != "maybe" or self._may_repeat(policy, resend=resend)
@@ -289,7 +295,8 @@ class Attempts:
 
     def may_send_again(self, error: APIError) -> bool:
         """Return whether the allowance has room for one more request after a failed one."""
-        if self.allowance is None or rule_of(error).is_refusal:
+        rule = rule_of(error)
+        if self.allowance is None or (rule.is_refusal and rule.charge != "maybe"):
             return True
         if not self.allowance.take():
             return False
@@ -306,7 +313,15 @@ class Attempts:
 
     def _may_repeat(self, policy: RetryPolicy, *, resend: bool) -> bool:
         self.possibly_charged += 1
-        return resend and self.possibly_charged <= policy.ambiguous_resends
+        return resend and self.possibly_charged - self.reset <= policy.ambiguous_resends
+
+    def _may_ask_anew(self, policy: RetryPolicy, *, safe: bool, resend: bool) -> bool:
+        """Count a reset that stands for a refusal, and return whether it may be sent again."""
+        if safe:
+            return True
+        self.reset += 1
+        self.possibly_charged += 1
+        return resend and policy.ambiguous_resends > 0
 
     def _backoff(self, policy: RetryPolicy, rng: Random) -> float:
         doublings = min(max(self.count - 1, 0), 60)
