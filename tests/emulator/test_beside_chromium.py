@@ -40,6 +40,9 @@ LOOK = """new Promise((done, fail) => {
     }, 300);
     film.src = %s;
 })"""
+ALIKE, HIGH_RANGE = 12, 60
+"""By so many of 256 levels a clip may be lighter than Chromium shows it. Without a screen of high
+dynamic range Chromium halves the light of such films; here a white sheet is white (BT.2408)."""
 AT_LEAST = 40
 """So many of the clips can be played by a Chromium without the codecs that cost money."""
 
@@ -120,7 +123,10 @@ async def test_what_chromium_shows(tmp_path: Path, chromium: Page) -> None:
         played += 1
         assert size == list(reference.size), name
         difference = brightness(image) - brightness(reference)
-        assert abs(difference) < 12, f"{name}: {difference}"
+        is_high = name.startswith(("pq", "hlg"))
+        assert -ALIKE < difference < (HIGH_RANGE if is_high else ALIKE), f"{name}: {difference}"
+        if is_high:
+            continue
         made = said(measure(image.convert("RGB"), *size))
         statements += len(made)
         if lies := made - true_of(reference):

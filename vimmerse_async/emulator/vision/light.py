@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from math import exp, sqrt
+from math import exp
+from operator import mul
 
 from PIL import Image
 from PIL.ImageFilter import Color3DLUT
@@ -21,7 +22,10 @@ _WHITE = 203.0
 _PEAK = 1000.0
 """Nits of what is shown as bright as the screen can."""
 _TOP = _PEAK / _WHITE
-_DIMMED, _BEND = 0.5, 0.65
+_KNEE = 0.8
+"""The share of white below which nothing is changed; highlights share the rest."""
+_LUMINANCE = (0.2627, 0.6780, 0.0593)
+"""How much red, green and blue of BT.2020 add to it."""
 _STEPS = 33
 _NEARLY = 1e-6
 
@@ -40,56 +44,52 @@ def in_srgb(image: Image.Image, curve: str, gamut: Gamut) -> Image.Image:
 
 @lru_cache(maxsize=8)
 def _tables(curve: str, gamut: Gamut) -> tuple[list[int], Color3DLUT]:
-    """Return how bright a grey of each code is shown, and what makes colours of such codes.
+    """Return where in the table each code belongs, and the table.
 
     Codes of high dynamic range are a third of the light apart: a table of few steps is right
-    between them, too, where it follows the greys' own curve.
+    between them, too, where its steps are even to the eye, highlights among them.
     """
     light = _LINEAR[curve]
 
-    def grey(code: float) -> float:
+    def spread(code: float) -> float:
         value = light(code, code, code)[0]
-        return _coded(value * _gain(value)) if curve in _HIGH else code
+        return _coded(_bent(value, _TOP)) if curve in _HIGH else code
 
-    codes = [_inverse(grey, place / (_STEPS - 1) - _NEARLY) for place in range(_STEPS)]
+    codes = [_inverse(spread, place / (_STEPS - 1) - _NEARLY) for place in range(_STEPS)]
 
     def shown(*places: float) -> tuple[float, float, float]:
         linear = light(*(codes[round(place * (_STEPS - 1))] for place in places))
-        gain = _gain(max(linear)) if curve in _HIGH else 1.0
+        gain = _gain(sum(map(mul, _LUMINANCE, linear))) if curve in _HIGH else 1.0
         r, g, b = (
             gain * sum(weight * part for weight, part in zip(row, linear, strict=True))
             for row in gamut
         )
         return _coded(r), _coded(g), _coded(b)
 
-    return [round(255 * grey(code / 255)) for code in range(256)], Color3DLUT.generate(
-        _STEPS, shown
-    )
+    straight = [round(255 * spread(code / 255)) for code in range(256)]
+    return straight, Color3DLUT.generate(_STEPS, shown)
 
 
-def _inverse(grey: Callable[[float], float], shown: float) -> float:
-    """Return the least code of a grey that is shown so bright."""
+def _inverse(spread: Callable[[float], float], place: float) -> float:
+    """Return the least code that belongs at a place."""
     low, high = 0.0, 1.0
     for _ in range(24):
         middle = (low + high) / 2
-        low, high = (middle, high) if grey(middle) < shown else (low, middle)
-    return high if shown > 0 else 0.0
+        low, high = (middle, high) if spread(middle) < place else (low, middle)
+    return high if place > 0 else 0.0
 
 
 def _gain(light: float) -> float:
-    """Return by how much light of high dynamic range is dimmed: as SMPTE ST 2094-50 (annex D) does.
+    """Return by how much light is dimmed that a screen of sRGB cannot show."""
+    if light <= _KNEE:
+        return 1.0
+    rest = 1 - _KNEE
+    return (_KNEE + rest * _bent((light - _KNEE) / rest, (_TOP - _KNEE) / rest)) / light
 
-    Browsers show it so: all up to a white sheet by one share, and what is brighter along a bent
-    line (a quadratic Bezier curve), at whose end the brightest is as bright as the screen.
-    """
-    if light <= 1:
-        return _DIMMED
-    if light >= _TOP:
-        return 1 / light
-    across, up = 1 - _BEND + _BEND / _DIMMED, (1 - _BEND) * _DIMMED + _BEND
-    run, rise = 1 - 2 * across + _TOP, _DIMMED - 2 * up + 1
-    way = (light - 1) / (across - 1 + sqrt((across - 1) ** 2 + run * (light - 1)))
-    return (_DIMMED + way * (2 * (up - _DIMMED) + way * rise)) / light
+
+def _bent(light: float, most: float) -> float:
+    """Return light brought below 1, which `most` reaches (Reinhard's curve)."""
+    return light * (1 + light / most**2) / (1 + light) if light < most else 1.0
 
 
 def _pq(red: float, green: float, blue: float) -> tuple[float, float, float]:
@@ -106,7 +106,7 @@ def _pq_light(value: float) -> float:
 def _hlg(red: float, green: float, blue: float) -> tuple[float, float, float]:
     """Return light as a share of white, of values of ARIB STD-B67 on a screen of 1,000 nits."""
     r, g, b = _hlg_scene(red), _hlg_scene(green), _hlg_scene(blue)
-    luminance = 0.2627 * r + 0.6780 * g + 0.0593 * b
+    luminance = sum(map(mul, _LUMINANCE, (r, g, b)))
     gain = _PEAK / _WHITE * luminance**0.2
     return r * gain, g * gain, b * gain
 
