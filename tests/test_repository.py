@@ -58,3 +58,9 @@ def test_F12_what_is_not_promised_is_said():
     assert "Memory is not wiped" in not_promised
     assert "core dump" in not_promised
     assert "core dump" not in promised
+
+
+def test_no_two_test_files_have_one_name():
+    """Folders of tests are no packages: pytest can collect one module of a name."""
+    names = sorted(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert names == sorted(set(names))
