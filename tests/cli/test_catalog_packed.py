@@ -1,12 +1,14 @@
 """Compressed catalogs and outputs."""
 
 import bz2
+import contextlib
 import csv
 import gzip
 import io
 import lzma
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -120,6 +122,31 @@ def test_a_damaged_archive_is_refused_before_anything_is_sent(
     assert "the archive is damaged" in ended.err
     assert not emulator.requests
     assert not (place / "out.csv").exists()
+
+
+def test_a_damage_that_runs_off_the_end_is_no_cut(
+    vimmerse: Vimmerse, place: Path, emulator: Emulator
+) -> None:
+    """A wrong byte may turn all behind it into text without an end: none of it is asked."""
+    (place / "in.csv.gz").write_bytes(endless(gzip.compress(lines(60), mtime=0)))
+    ended = vimmerse("caption", "in.csv.gz", "-o", "out.csv")
+    assert ended.code == 2
+    assert "the archive is damaged (gzip: its last bytes are there" in ended.err
+    assert not emulator.requests
+
+
+def endless(packed: bytes) -> bytes:
+    """Return an archive with one wrong bit that gzip finds nothing in but that it has no end."""
+    for place in range(len(packed) - 9, 20, -1):
+        for bit in range(8):
+            wrong = bytearray(packed)
+            wrong[place] ^= 1 << bit
+            unpacker = zlib.decompressobj(31)
+            with contextlib.suppress(zlib.error):
+                unpacker.decompress(bytes(wrong))
+                if not unpacker.eof:
+                    return bytes(wrong)
+    raise AssertionError("each wrong bit is found")
 
 
 def test_a_damaged_pipe_ends_at_its_place(
