@@ -12,12 +12,7 @@ from vimmerse_async.control.limit import Outcome, Permit
 from vimmerse_async.control.retry import Attempts, rule_of
 from vimmerse_async.deadlines import Deadline
 from vimmerse_async.decode import error_of
-from vimmerse_async.endings import (
-    is_late,
-    learned,
-    too_late,
-    toucher,
-)
+from vimmerse_async.endings import is_late, learned, too_late, toucher
 from vimmerse_async.errors import APIError, OverloadedError
 from vimmerse_async.gate import Gate
 from vimmerse_async.lanes import Lane

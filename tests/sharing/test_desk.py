@@ -126,8 +126,8 @@ def refused(office: Office, member: Member) -> None:
     office.done(member, member.last, Outcome.THROTTLE)
 
 
-def test_a_refusal_for_the_deads_sake_teaches_nothing() -> None:
-    """Places that are given away too soon cost as many refusals, and no limit is cut for them."""
+def after_a_death() -> tuple[Office, Member]:
+    """Return an office of four places, and who has what a member that died held all of."""
     office = Office(window=4.0)
     dead, alive = office.member(1), office.member(2)
     office.ask(dead, 1, 4)
@@ -135,6 +135,12 @@ def test_a_refusal_for_the_deads_sake_teaches_nothing() -> None:
     office.desk.leave(dead)
     office.ask(alive, 1, 9)
     office.pass_by(1.0)
+    return office, alive
+
+
+def test_a_refusal_for_the_deads_sake_teaches_nothing() -> None:
+    """Places that are given away too soon cost as many refusals, and no limit is cut for them."""
+    office, alive = after_a_death()
     given = alive.last
     assert 0 < given <= 4
     for _ in range(given):
@@ -150,13 +156,7 @@ def test_a_refusal_for_the_deads_sake_teaches_nothing() -> None:
 
 def test_a_refusal_that_asks_to_wait_is_never_excused() -> None:
     """`Retry-After` is obeyed by all, also just after a member died."""
-    office = Office(window=4.0)
-    dead, alive = office.member(1), office.member(2)
-    office.ask(dead, 1, 4)
-    office.pass_by(1.0)
-    office.desk.leave(dead)
-    office.ask(alive, 1, 9)
-    office.pass_by(1.0)
+    office, alive = after_a_death()
     throttle = OUTCOME_NUMBERS[Outcome.THROTTLE]
     record = Record(Kind.DONE, flag=throttle, number=alive.last, a=0.01, b=30.0)
     office.desk.take(alive, [record])
