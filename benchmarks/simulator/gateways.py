@@ -127,6 +127,36 @@ class Line(Concurrency):
         return start + seconds - now
 
 
+class Polled(Concurrency):
+    """@fastify/under-pressure: whether there is room is looked at now and then, and holds so long.
+
+    Within a look any number is let in, or turned away.
+    """
+
+    def __init__(self, places: int, every: float) -> None:
+        super().__init__(places)
+        self.every, self.look, self.is_full = every, -1, False
+
+    def wait(self, now: float) -> float:
+        look = int(now / self.every)
+        if look != self.look:
+            self.look, self.is_full = look, super().wait(look * self.every) > 0.0
+        return 1.0 if self.is_full else 0.0
+
+
+class Blocked(Bucket):
+    """Varnish's vsthrottle with a block: who finds the bucket empty is out for a while."""
+
+    def __init__(self, rate: float, burst: float, block: float) -> None:
+        super().__init__(rate, burst)
+        self.block, self.until = block, -math.inf
+
+    def wait(self, now: float) -> float:
+        if now >= self.until and super().wait(now) > 0.0:
+            self.until = now + self.block
+        return max(0.0, self.until - now)
+
+
 def always(seconds: float) -> RetryAfter:
     """The same figure, whatever the truth."""
     return lambda _wait, _rng: seconds
@@ -173,13 +203,14 @@ GATEWAYS = (
     gateway("places-reset", places, 0),
     gateway("places-429+1", places, 429, always(1.0)),
     gateway("varnish-503+5", places, 503, always(5.0)),
-    gateway("pressure-503+10", places, 503, always(10.0)),
+    gateway("pressure-503+10", lambda: Polled(8, 0.02), 503, always(10.0)),
     gateway("haproxy-403", lambda: Stick(*TEN_SECONDS), 403),
     gateway("haproxy-429", lambda: Stick(*TEN_SECONDS)),
     gateway("tarpit-500", lambda: Stick(*TEN_SECONDS), 500, refusal=2.0),
     gateway("tarpit-429", lambda: Stick(*TEN_SECONDS), refusal=2.0),
     gateway("queue-503", lambda: Line(8, 1.0), 503, refusal=1.0),
     gateway("vsthrottle", lambda: Bucket(20, 200), 429, always(5.0)),
+    gateway("vsthrottle-block", lambda: Blocked(20, 200, 10.0), 429, always(5.0)),
     gateway("traefik-10", lambda: Bucket(20, 10), 429, always(1.0)),
     gateway("traefik-1", lambda: Bucket(20, 1), 429, always(1.0)),
     gateway("traefik-20", lambda: Bucket(20, 20), 429, always(1.0)),

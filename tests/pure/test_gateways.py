@@ -48,6 +48,21 @@ def test_a_window_is_not_given_up_for_one_refusal_below_it():
     assert play("S8a", 100).goodput >= 97.0, "nor for a minute of faults"
 
 
+@pytest.mark.parametrize(
+    ("key", "seeds"), [("nginx-strict-429", [0, 4, 9]), ("nginx-strict-503", [0, 4])]
+)
+def test_a_limit_without_a_burst_is_found_however_the_start_is_met(key, seeds):
+    """A window that the first refusals seem to speak for, and a rate that doubles, mislead."""
+    goodputs = [play(key, seed).goodput for seed in seeds]
+    assert fmean(goodputs) >= 75.0
+    assert min(goodputs) >= 60.0
+
+
+def test_a_constant_wait_is_not_believed_of_a_place_that_is_taken():
+    """A probe beside others under way is told the same, where all places are in use."""
+    assert fmean(play("pressure-503+10", seed).goodput for seed in range(4)) >= 60.0
+
+
 def test_where_a_refusal_takes_a_second_it_is_risked_seldom():
     """All that is sent until it comes back is refused, too: ten a second, and 64 in flight."""
     assert play("O6", 100).goodput >= 90.0

@@ -113,9 +113,14 @@ def test_who_has_said_429_says_nothing_else_more_slowly():
 
 
 def test_a_wait_is_believed_when_a_probe_is_told_so():
-    """A constant `Retry-After` beside accepted requests is meant for one request, if for any."""
+    """A constant `Retry-After` beside accepted requests is meant for one request, if for any.
+
+    While others are under way they may have the places that a probe wants.
+    """
     assert believed_wait(5.0, by_evidence=True, probe=False, others=True) is None
-    assert believed_wait(5.0, by_evidence=True, probe=True, others=True) == 5.0
+    assert believed_wait(5.0, by_evidence=True, probe=False, others=False) is None
+    assert believed_wait(5.0, by_evidence=True, probe=True, others=True) is None
+    assert believed_wait(5.0, by_evidence=True, probe=True, others=False) == 5.0
     assert believed_wait(5.0, by_evidence=False, probe=False, others=True) == 5.0
     assert believed_wait(None, by_evidence=False, probe=False, others=True) is None
 

@@ -57,7 +57,11 @@ class Evidence:
 
         What was refused before may be under way for as long as a `refusal` takes.
         """
-        return sent - self._opened_at < max(SHORTEST, refusal)
+        return self.since_block(sent) < max(SHORTEST, refusal)
+
+    def since_block(self, sent: float) -> float:
+        """Return the seconds from the end of the last block until a request left."""
+        return sent - self._opened_at
 
     def first_rate(self, sent: float) -> float:
         """Return what the ramp had reached when the first request left that was refused."""

@@ -127,7 +127,8 @@ def believed_wait(
     """Return the seconds of a `Retry-After` that everybody has to wait; None: it is open.
 
     Who says "unavailable for ten seconds" while others are being accepted may mean one request
-    alone, and is believed when a probe is told so, too. A second is what milliseconds are rounded
+    alone, and is believed when a probe is told so, too, beside which nothing is under way that may
+    have the place which it wants. A second is what milliseconds are rounded
     up to: while others are under way, the limit finds out.
 
     Args:
@@ -136,7 +137,7 @@ def believed_wait(
         probe: Whether the request went ahead of the others.
         others: Whether others are under way.
     """
-    if by_evidence and not probe:
+    if by_evidence and (others or not probe):
         return None
     return None if after == LEAST_WAIT and others else after
 

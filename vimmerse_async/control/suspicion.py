@@ -5,7 +5,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 from vimmerse_async.control.blame import Blame, Suspect
-from vimmerse_async.control.breaker import SILENCE, CircuitBreaker
+from vimmerse_async.control.breaker import HOLD, SILENCE, CircuitBreaker
 from vimmerse_async.control.ceiling import Ceiling
 from vimmerse_async.control.evidence import Evidence
 from vimmerse_async.control.levels import LearnedPermit, Levels
@@ -38,6 +38,8 @@ KNOWN = 100  # answers; a level that was refused before so many is looked beyond
 BANNED = 0.94  # of the rate before a ban: another one costs more than what the rest could earn
 BANNED_LEAST = 0.85  # of the least that it can have been, where it is not known: the ban came soon
 BANNED_HALF = 0.5  # of the pace that was banned so soon, at least: what was measured may be chance
+HELD = 3.0  # s without a refusal after which a window that few answers spoke for was too small
+DOUBLED = 1.5  # s of doubling after which what was measured meanwhile lags far behind
 LOWEST_RATE = 1 / 60  # requests/s
 STEP = 5.0  # s between answers that count as growth; more is idling, which grows nothing
 
@@ -342,10 +344,13 @@ class Suspicion:
             self._levels.top *= ERODE
         self._levels.refused = level
 
-    def _has_grown(self) -> bool:
+    def _has_grown(self, sent: float) -> bool:
         """Return whether the rate was climbing alone, so that what was measured lags behind it."""
         rate = self._rate
-        return rate.peak < math.inf and not rate.yields and not self._evidence.spent
+        if rate.yields or self._evidence.spent:
+            return False
+        has_doubled = self._evidence.since_block(sent) > DOUBLED and self._breaker.refusal < HOLD
+        return rate.peak < math.inf or has_doubled
 
     def _cut_rate(self, permit: LearnedPermit) -> None:
         sent = permit.sent
@@ -355,7 +360,10 @@ class Suspicion:
             return
         known = self._rate.value if self.suspect is _RATE else math.inf
         rate = min(self._evidence.rate(sent), known)
-        if permit.paced and known < math.inf and self._has_grown():
+        if self.suspect is _WINDOW and self._is_thin and self._evidence.since_block(sent) > HELD:
+            self._rate.guess(rate)  # the window held back what there is
+            return
+        if permit.paced and known < math.inf and self._has_grown(sent):
             rate = (rate + known) / 2.0  # less was accepted before, and more was refused
         if self.suspect is _RATE and self._evidence.is_early(sent, self._breaker.refusal):
             self._rate.retreat(rate)
