@@ -26,7 +26,7 @@ def journal(origin: str, *, quick: bool, rounds: int | None = None) -> Result:
 def discovery(origin: str, *, quick: bool, rounds: int | None = None) -> Result:
     """Who finds the limit of a real gateway, whatever its refusal is called."""
     only = ["--only", "nginx"] if quick else []
-    said = _said("benchmarks.discovery", ["--seconds", "20" if quick else "50", *only])
+    said = _said("benchmarks.discovery", ["--seconds", "20" if quick else "40", *only])
     header, rows = parse_table(said)
     return Result(
         title="Discovery",

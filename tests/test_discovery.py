@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.discovery.__main__ import line
 from benchmarks.discovery.contest import CLIENTS, Score, oracle
 from benchmarks.discovery.gateways import GATEWAYS
+from benchmarks.discovery.picture import draw
+from benchmarks.discovery.table import measured, merged, parsed, placed, written
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,7 +20,7 @@ def test_a_line_tells_share_refusals_failures_and_stops():
     """Shares are of what the limit allows in the time; what was refused is a share of the sends."""
     gateway = next(each for each in GATEWAYS if len(each.statuses) > 1)
     scores = dict.fromkeys(CLIENTS, Score(answered=150, sends=200, failed=3, stopped="throttled"))
-    default, other = (line(gateway, status, scores, 10.0) for status in gateway.statuses)
+    default, other = (str(measured(gateway, status, scores, 10.0)) for status in gateway.statuses)
     share = round(100 * 150 / gateway.allowed / 10.0)
     assert f"{gateway.statuses[0]} (default)" in default
     assert "(default)" not in other
@@ -39,6 +40,36 @@ def test_at_least_ten_gateways_are_run_as_they_come_and_with_429():
     assert len({each.name for each in GATEWAYS}) == len(GATEWAYS) >= 10
     assert sum(each.statuses[0] != 429 for each in GATEWAYS) >= 8
     assert sum(429 in each.statuses for each in GATEWAYS) >= 10
+
+
+def test_what_is_measured_anew_takes_its_place_in_the_table():
+    """The other lines stay, the order is the gateways', and the means and the page follow."""
+    old = [
+        measured(gateway, status, dict.fromkeys(CLIENTS, Score(100, 200)), 10.0)
+        for gateway in GATEWAYS
+        for status in gateway.statuses
+    ]
+    again = GATEWAYS[1]
+    scores = dict.fromkeys(CLIENTS, Score(150, 150, failed=2))
+    new = measured(again, again.statuses[-1], scores, 10.0)
+    lines = merged(parsed(written(reversed(old))), [new], GATEWAYS)
+    assert [(each.gateway, each.refusal) for each in lines] == [
+        (each.gateway, each.refusal) for each in old
+    ]
+    assert [each for each in lines if each not in old] == [new]
+    assert merged(old, [], GATEWAYS[:1]) == old[: len(GATEWAYS[0].statuses)], "the rest is gone"
+    assert f"| mean of {len(lines)} | | " in written(lines)
+    page = f"# Before\n\n{written(old)}\nAfter\n"
+    assert placed(page, written(lines)) == f"# Before\n\n{written(lines)}\nAfter\n"
+    assert draw(lines).count("<circle") == len(CLIENTS) * (len(lines) + 1)
+
+
+def test_the_page_has_the_table_that_was_kept():
+    """What is said about real gateways is what was measured last."""
+    table = (ROOT / "benchmarks" / "discovery" / "gateways.md").read_text()
+    page = (ROOT / "docs" / "limits.md").read_text()
+    assert table in page
+    assert len(parsed(table)) > 20
 
 
 @pytest.mark.full

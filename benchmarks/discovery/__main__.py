@@ -1,15 +1,16 @@
 """Who finds the limit of a real gateway, whatever its refusal is called?
 
-    python -m benchmarks.discovery [--seconds 50] [--only NAME…] [--write]
+    python -m benchmarks.discovery [--seconds 40] [--only NAME…] [--at-once 3] [--write]
 
 Runs every gateway that is installed, with its default refusal and with 429; three clients side by
 side, each before a gateway of its own. A cell is the share of what the limit allows, cold start
-included, and the share of requests that were refused, in percent. `--write` keeps the table in
-`gateways.md` and draws `docs/gateways.svg`.
+included, and the share of requests that were refused, in percent. Some gateways run beside each
+other: twenty requests a second are little. `--write` puts what was measured into the table in
+`gateways.md` and on `docs/limits.md`, and draws `docs/gateways.svg`; what was not stays.
 
-Debian: apt-get install nginx-light haproxy varnish apache2 libapache2-mod-{qos,evasive}
+Debian: apt-get install nginx-light haproxy varnish{,-modules} apache2 libapache2-mod-{qos,evasive}
 npm:    npm install --prefix benchmarks/discovery/npm
-PyPI:   pip install -r benchmarks/discovery/requirements.txt
+PyPI:   pip install -r benchmarks/discovery/requirements.txt (Caddy and Traefik are there, too)
 
 `python -m benchmarks.discovery.against_peers` sets more peers against nginx alone, with 200/s.
 """
@@ -21,15 +22,25 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from statistics import fmean
 
-from benchmarks.discovery.contest import CLIENTS, Score, contest
+from benchmarks.discovery.contest import CLIENTS, contest
 from benchmarks.discovery.gateways import GATEWAYS, Gateway
 from benchmarks.discovery.picture import draw
+from benchmarks.discovery.table import (
+    HEAD,
+    RULE,
+    Line,
+    mean,
+    measured,
+    merged,
+    parsed,
+    placed,
+    written,
+)
 
 HERE = Path(__file__).parent
-PICTURE = HERE.parent.parent / "docs" / "gateways.svg"
-Row = tuple[Gateway, int, dict[str, Score]]
+DOCS = HERE.parent.parent / "docs"
+TABLE, PAGE, PICTURE = HERE / "gateways.md", DOCS / "limits.md", DOCS / "gateways.svg"
 
 
 @asynccontextmanager
@@ -58,16 +69,23 @@ def rooms() -> Iterator[Path]:
         yield folder
 
 
-def line(gateway: Gateway, status: int, scores: dict[str, Score], seconds: float) -> str:
-    """Return a line of the table."""
-    default = " (default)" if len(gateway.statuses) > 1 and status == gateway.statuses[0] else ""
-    cells = [scores[name].cell(gateway.allowed * seconds) for name in CLIENTS]
-    return f"| {gateway.name} | {status}{default} | {' | '.join(cells)} |"
+async def measure(only: list[str], seconds: float, at_once: int) -> list[Line]:
+    """Run all gateways, or some by name, and print a line for each."""
+    seats = asyncio.Semaphore(at_once)
+    lines: list[Line] = []
 
+    async def one(gateway: Gateway, status: int | str, port: int) -> None:
+        async with seats:
+            with rooms() as folder:
+                try:
+                    scores = await contest(gateway, status, port, seconds, folder)
+                except RuntimeError as error:
+                    print(f"{gateway.name}: {error}", file=sys.stderr)
+                    return
+        lines.append(measured(gateway, status, scores, seconds))
+        print(lines[-1], flush=True)
 
-async def measure(only: list[str], seconds: float) -> AsyncIterator[Row]:
-    """Run all gateways, or some by name, one after the other."""
-    async with upstream() as port:
+    async with upstream() as port, asyncio.TaskGroup() as group:
         for gateway in GATEWAYS:
             if only and not any(gateway.name.startswith(each) for each in only):
                 continue
@@ -75,45 +93,33 @@ async def measure(only: list[str], seconds: float) -> AsyncIterator[Row]:
                 print(f"{gateway.name}: not installed", file=sys.stderr)
                 continue
             for status in gateway.statuses:
-                with rooms() as folder:
-                    try:
-                        scores = await contest(gateway, status, port, seconds, folder)
-                    except RuntimeError as error:
-                        print(f"{gateway.name}: {error}", file=sys.stderr)
-                        continue
-                    yield gateway, status, scores
+                group.create_task(one(gateway, status, port))
+    return merged([], lines, GATEWAYS)
+
+
+def write(new: list[Line]) -> None:
+    """Keep what was measured beside what is known."""
+    lines = merged(parsed(TABLE.read_text()), new, GATEWAYS)
+    TABLE.write_text(written(lines))
+    PAGE.write_text(placed(PAGE.read_text(), written(lines)))
+    PICTURE.write_text(draw(lines))
 
 
 async def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seconds", type=float, default=50.0)
+    parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--at-once", type=int, default=3)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    lines = [
-        "| gateway | refusal | vimmerse_async | naive, 16 at once | told the limit |",
-        "|---|---|---|---|---|",
-    ]
-    print(*lines, sep="\n", flush=True)
-    rows: list[Row] = []
-    async for row in measure(options.only, options.seconds):
-        rows.append(row)
-        lines.append(line(*row, options.seconds))
-        print(lines[-1], flush=True)
-    means = [
-        fmean(
-            100 * scores[name].answered / gateway.allowed / options.seconds
-            for gateway, _, scores in rows
-        )
-        for name in CLIENTS
-    ]
-    lines.append(f"| mean of {len(rows)} | | " + " | ".join(f"{each:.0f}" for each in means) + " |")
-    print(lines[-1])
+    print(HEAD, RULE, sep="\n", flush=True)
+    lines = await measure(options.only, options.seconds, options.at_once)
+    if lines:
+        print(mean(lines))
     if options.write:
-        (HERE / "gateways.md").write_text("\n".join(lines) + "\n")
-        PICTURE.write_text(draw(rows, options.seconds))
+        write(lines)
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def oracle(told: float) -> Crowd:
 
 
 async def contest(
-    gateway: Gateway, status: int, upstream: int, seconds: float, folder: Path
+    gateway: Gateway, status: int | str, upstream: int, seconds: float, folder: Path
 ) -> dict[str, Score]:
     """Let all clients work at once and return what each came to, by its name."""
     async with AsyncExitStack() as stack:

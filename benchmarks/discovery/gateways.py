@@ -5,103 +5,41 @@ import importlib.util
 import os
 import shutil
 import socket
-import sys
-import sysconfig
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import attrs
 
-HERE = Path(__file__).parent
+from benchmarks.discovery.settings import (
+    BLOCKED,
+    CONN,
+    DENY,
+    EVASIVE,
+    HERE,
+    LIBRARY,
+    MODULES,
+    QOS,
+    QOS_CLIENT,
+    REQ,
+    SCRIPTS,
+    THROTTLED,
+    Command,
+    apache,
+    caddy,
+    haproxy,
+    nginx,
+    node,
+    package,
+    traefik,
+    varnish,
+)
+
 SBIN = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 RATE = 20.0
 PLACES = 8
 MEAN = 0.65  # s that an answer takes
 STARTUP = 20.0  # s
-
-NGINX = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log crit;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off; keepalive_requests 1000000; {zone}
-  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
-  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  upstream slow {{ server 127.0.0.1:{upstream}; keepalive 64; }}
-  server {{ listen 127.0.0.1:{port}; location / {{
-    {rule}
-    proxy_pass http://slow; proxy_http_version 1.1; proxy_set_header Connection "";
-  }} }}
-}}
-"""
-REQ = "limit_req_zone $http_x_api_key zone=z:1m rate=20r/s; limit_req_status {status};"
-CONN = "limit_conn_zone $http_x_api_key zone=z:1m; limit_conn_status {status};"
-
-HAPROXY = """
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-  timeout queue 1s
-  timeout tarpit 2s
-frontend in
-  bind 127.0.0.1:{port}
-  stick-table type string len 64 size 1k expire 60s store http_req_rate(10s)
-  http-request track-sc0 req.hdr(x-api-key)
-  {rule}
-  default_backend slow
-backend slow
-  server one 127.0.0.1:{upstream} {server}
-"""
-DENY = "http-request {verb} deny_status {{status}} if {{{{ sc_http_req_rate(0) gt 200 }}}}"
-
-VARNISH = """
-vcl 4.1;
-backend slow {{ .host = "127.0.0.1"; .port = "{upstream}"; {backend} }}
-sub vcl_recv {{ return (pass); }}
-"""
-
-APACHE = """
-ServerName localhost
-ServerRoot {folder}
-PidFile {folder}/pid
-ErrorLog {folder}/error.log
-LogLevel crit
-Listen 127.0.0.1:{port}
-LoadModule mpm_event_module {modules}/mod_mpm_event.so
-LoadModule authz_core_module {modules}/mod_authz_core.so
-LoadModule proxy_module {modules}/mod_proxy.so
-LoadModule proxy_http_module {modules}/mod_proxy_http.so
-StartServers 1
-ServerLimit 1
-ThreadsPerChild 64
-MaxRequestWorkers 64
-MaxKeepAliveRequests 0
-{rule}
-ProxyPass / http://127.0.0.1:{upstream}/ keepalive=On
-"""
-QOS = """
-LoadFile {library}/libpcre.so.3
-LoadModule qos_module {modules}/mod_qos.so
-QS_LocRequestLimit / 8
-QS_ErrorResponseCode {status}
-"""
-EVASIVE = """
-LoadModule evasive20_module {modules}/mod_evasive20.so
-DOSHashTableSize 97
-DOSPageCount 20
-DOSPageInterval 1
-DOSSiteCount 1000
-DOSSiteInterval 1
-DOSBlockingPeriod 10
-DOSLogDir {folder}
-DOSHTTPResponseCode {status}
-"""
-MODULES = "/usr/lib/apache2/modules"
-LIBRARY = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH') or 'x86_64-linux-gnu'}"
-
-Command = Callable[[Path, int, int, int], list[str]]
 
 
 @attrs.frozen
@@ -115,14 +53,16 @@ class Gateway:
         command: How it is started, from a folder, its port, the upstream's and the status.
         needs: What has to be installed.
         oracle: Places in flight (an int), or requests per second, of a client that was told.
+        settles: Seconds from when it listens until its rules hold.
     """
 
     name: str
-    statuses: tuple[int, ...]
+    statuses: tuple[int | str, ...]
     allowed: float
     command: Command
     needs: str
     oracle: float | int = RATE
+    settles: float = 0.0
 
     @property
     def is_installed(self) -> bool:
@@ -139,68 +79,15 @@ def modules() -> Path:
     return Path(os.environ.get("DISCOVERY_NODE_MODULES") or HERE / "npm" / "node_modules")
 
 
-def _written(folder: Path, name: str, text: str) -> str:
-    path = folder / name
-    path.write_text(text)
-    return str(path)
-
-
-def nginx(zone: str, rule: str) -> Command:
-    def command(folder: Path, port: int, upstream: int, status: int) -> list[str]:
-        said = zone.format(status=status)
-        text = NGINX.format(folder=folder, port=port, upstream=upstream, zone=said, rule=rule)
-        config = _written(folder, "nginx.conf", text)
-        return ["nginx", "-p", str(folder), "-c", config, "-e", "stderr"]
-
-    return command
-
-
-def haproxy(rule: str = "", server: str = "") -> Command:
-    def command(folder: Path, port: int, upstream: int, status: int) -> list[str]:
-        said = rule.format(status=status)
-        text = HAPROXY.format(port=port, upstream=upstream, rule=said, server=server)
-        return ["haproxy", "-db", "-q", "-f", _written(folder, "haproxy.cfg", text)]
-
-    return command
-
-
-def varnish(backend: str) -> Command:
-    def command(folder: Path, port: int, upstream: int, _: int) -> list[str]:
-        config = _written(folder, "gateway.vcl", VARNISH.format(upstream=upstream, backend=backend))
-        listen = ["-a", f"127.0.0.1:{port}", "-T", "none", "-n", str(folder / "work")]
-        return ["varnishd", "-F", "-j", "none", *listen, "-f", config, "-s", "malloc,16m"]
-
-    return command
-
-
-def apache(rule: str) -> Command:
-    def command(folder: Path, port: int, upstream: int, status: int) -> list[str]:
-        said = rule.format(modules=MODULES, library=LIBRARY, status=status, folder=folder)
-        text = APACHE.format(
-            folder=folder, port=port, upstream=upstream, modules=MODULES, rule=said
-        )
-        return ["apache2", "-DFOREGROUND", "-f", _written(folder, "apache.conf", text)]
-
-    return command
-
-
-def node(name: str) -> Command:
-    return lambda _folder, port, _upstream, _status: [
-        "node", str(HERE / "npm" / "limited.cjs"), name, str(port)
-    ]  # fmt: skip
-
-
-def package(name: str) -> Command:
-    return lambda _folder, port, _upstream, status: [
-        sys.executable, str(HERE / "limited.py"), name, str(port), str(status)
-    ]  # fmt: skip
-
-
+CADDY, TRAEFIK = str(SCRIPTS / "caddy"), str(SCRIPTS / "traefik")
+BURSTLESS = "limit_req zone=z;"
 BURST, SLOWED = "limit_req zone=z burst=10 nodelay;", "limit_req zone=z burst=10;"
 SOON = PLACES / MEAN
+VSTHROTTLE = f"{LIBRARY}/varnish/vmods/libvmod_vsthrottle.so"
 GATEWAYS = (
     Gateway("nginx limit_req, burst 10", (503, 429), RATE, nginx(REQ, BURST), "nginx"),
     Gateway("nginx limit_req, delayed", (503, 429), RATE, nginx(REQ, SLOWED), "nginx"),
+    Gateway("nginx limit_req, no burst", (503, 429), RATE, nginx(REQ, BURSTLESS), "nginx"),
     Gateway("nginx limit_conn 8", (503, 429), SOON, nginx(CONN, "limit_conn z 8;"), "nginx", 8),
     Gateway("HAProxy deny, 200 in 10 s", (403, 429), RATE, haproxy(DENY.format(verb="deny")),
             "haproxy"),
@@ -209,23 +96,49 @@ GATEWAYS = (
             8),
     Gateway("Varnish max_connections 8", (503,), SOON, varnish(".max_connections = 8;"),
             "varnishd", 8),
+    Gateway("Varnish vsthrottle, 200 in 10 s", (429,), RATE, varnish(rule=THROTTLED), VSTHROTTLE),
+    Gateway("Varnish vsthrottle, and block 10 s", (429,), RATE, varnish(rule=BLOCKED), VSTHROTTLE),
     Gateway("Apache mod_qos, 8 at once", (500, 429), SOON, apache(QOS), f"{MODULES}/mod_qos.so", 8),
+    Gateway("Apache mod_qos, 8 of a client", ("reset",), SOON, apache(QOS_CLIENT),
+            f"{MODULES}/mod_qos.so", 8),
     Gateway("Apache mod_evasive, ban 10 s", (403, 429), RATE, apache(EVASIVE),
             f"{MODULES}/mod_evasive20.so"),
+    Gateway("Caddy unhealthy_request_count 8", (503,), SOON, caddy(), CADDY, 8),
+    Gateway("Caddy, the same, lb_try_duration 1s", (503,), SOON, caddy("lb_try_duration 1s"), CADDY,
+            8),
+    Gateway("Traefik rateLimit, burst 10", (429,), RATE,
+            traefik({"rateLimit": {"average": 20, "burst": 10}}), TRAEFIK, settles=1.0),
+    Gateway("Traefik inFlightReq 8", (429,), SOON, traefik({"inFlightReq": {"amount": 8}}), TRAEFIK,
+            8, settles=1.0),
     Gateway("express-rate-limit", (429,), RATE, node("express"), "npm:express-rate-limit"),
     Gateway("@fastify/rate-limit", (429,), RATE, node("fastify"), "npm:@fastify/rate-limit"),
+    Gateway("@fastify/rate-limit, ban 3", (429,), RATE, node("fastify-ban"),
+            "npm:@fastify/rate-limit"),
+    Gateway("@fastify/under-pressure", (503,), SOON, node("under-pressure"),
+            "npm:@fastify/under-pressure", 8),
     Gateway("koa-ratelimit", (429,), RATE, node("koa"), "npm:koa-ratelimit"),
-    Gateway("hapi-rate-limit, 200 in 10 s", (429,), RATE, node("hapi"), "npm:hapi-rate-limit"),
+    Gateway("hapi-rate-limit, 200 in 10 s", (429,), RATE, node("hapi", 200, 10_000),
+            "npm:hapi-rate-limit"),
+    Gateway("rate-limiter-flexible", (429,), RATE, node("flexible"), "npm:rate-limiter-flexible"),
+    Gateway("hono-rate-limiter", (429,), RATE, node("hono"), "npm:hono-rate-limiter"),
+    Gateway("@nestjs/throttler", (429,), RATE, node("nest"), "npm:@nestjs/throttler"),
     Gateway("slowapi", (429,), RATE, package("slowapi"), "pip:slowapi"),
     Gateway("django-ratelimit", (403, 429), RATE, package("django"), "pip:django_ratelimit"),
     Gateway("Flask-Limiter", (429,), RATE, package("flask"), "pip:flask_limiter"),
+    Gateway("Django REST framework", (429,), RATE, package("drf"), "pip:rest_framework"),
+    Gateway("fastapi-limiter", (429,), RATE, package("fastapi"), "pip:fastapi_limiter"),
+    Gateway("quart-rate-limiter", (429,), RATE, package("quart"), "pip:quart_rate_limiter"),
+    Gateway("litestar", (429,), RATE, package("litestar"), "pip:litestar"),
+    Gateway("granian --backpressure 8", ("queue",), SOON, package("granian"), "pip:granian", 8),
     Gateway("uvicorn --limit-concurrency 8", (503,), SOON, package("uvicorn"), "pip:uvicorn", 8),
 )  # fmt: skip
 """20 requests a second, 200 in 10 s, or 8 in flight before answers that take 0.3 to 1 s."""
 
 
 @asynccontextmanager
-async def running(gateway: Gateway, status: int, upstream: int, folder: Path) -> AsyncIterator[str]:
+async def running(
+    gateway: Gateway, status: int | str, upstream: int, folder: Path
+) -> AsyncIterator[str]:
     """Start a gateway and give its address."""
     port = _free_port()
     environment = {
@@ -239,6 +152,7 @@ async def running(gateway: Gateway, status: int, upstream: int, folder: Path) ->
     )  # fmt: skip
     try:
         await _listening(port, process)
+        await asyncio.sleep(gateway.settles)
         yield f"http://127.0.0.1:{port}"
     finally:
         if process.returncode is None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from html import escape
 
-from benchmarks.discovery.contest import CLIENTS, Score
-from benchmarks.discovery.gateways import Gateway
+from benchmarks.discovery.contest import CLIENTS
+from benchmarks.discovery.table import Line
 
 COLOURS = {"vimmerse_async": "#27c", "naive": "#e80", "oracle": "#888"}
 NAMES = {
@@ -16,9 +16,9 @@ LEFT, WIDTH, HIGH, TOP = 250, 420, 22, 34
 MOST = 120.0  # %
 
 
-def draw(rows: Iterable[tuple[Gateway, int, dict[str, Score]]], seconds: float) -> str:
+def draw(lines: Iterable[Line]) -> str:
     """Return the picture as SVG: a line for each gateway, a point for each client."""
-    rows = list(rows)
+    rows = list(lines)
     height = TOP + HIGH * len(rows) + 30
     parts = []
     for number, name in enumerate(CLIENTS):
@@ -29,13 +29,12 @@ def draw(rows: Iterable[tuple[Gateway, int, dict[str, Score]]], seconds: float) 
         x = LEFT + WIDTH * share / MOST
         parts.append(f'<line x1="{x}" x2="{x}" y1="{TOP - 8}" y2="{height - 24}" stroke="#8884"/>')
         parts.append(f'<text x="{x}" y="{height - 8}" text-anchor="middle">{share} %</text>')
-    for number, (gateway, status, scores) in enumerate(rows):
+    for number, line in enumerate(rows):
         y = TOP + HIGH * number + 6
-        label = escape(f"{gateway.name}: {status}")
+        label = escape(f"{line.gateway}: {line.refusal.removesuffix(' (default)')}")
         parts.append(f'<text x="{LEFT - 10}" y="{y + 4}" text-anchor="end">{label}</text>')
-        for name in reversed(CLIENTS):
-            share = min(MOST, 100 * scores[name].answered / gateway.allowed / seconds)
-            x = LEFT + WIDTH * share / MOST
+        for name, share in reversed(list(zip(CLIENTS, line.shares, strict=True))):
+            x = LEFT + WIDTH * min(MOST, share) / MOST
             parts.append(f'<circle cx="{x:.1f}" cy="{y}" r="5" fill="{COLOURS[name]}"/>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 30} {height}" '
