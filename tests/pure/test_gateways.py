@@ -5,7 +5,7 @@ from statistics import fmean
 import pytest
 
 from benchmarks.simulator.__main__ import OURS, PEER, play
-from benchmarks.simulator.gateways import GATEWAYS, Banning, gateway
+from benchmarks.simulator.gateways import GATEWAYS, Anchored, Banning, gateway
 from benchmarks.simulator.measure import run
 
 SEED = 100
@@ -40,6 +40,12 @@ def test_a_ban_is_left_and_not_met_again_soon(phase: float) -> None:
     """
     scene = gateway("ban", lambda: Banning(20, 1.0, 10.0, phase), seconds=110.0)
     assert fmean(run(OURS, scene, seed).goodput for seed in range(200, 203)) >= 60.0
+
+
+def test_a_window_of_20_s_that_a_silence_outlasted_once_is_no_ban():
+    """Its next end is looked for by asking, as the second silence did not end it."""
+    scene = gateway("window", lambda: Anchored(200, 20.0))
+    assert fmean(run(OURS, scene, seed).goodput for seed in range(4)) >= 84.0
 
 
 def test_a_window_is_not_given_up_for_one_refusal_below_it():

@@ -15,7 +15,7 @@ Refusals take milliseconds and answers seconds, so silence soon means "accepted"
 different: its faults may take as long as answers, so only an answer ends it. Some gateways ban who
 is refused, and begin the ban anew with every request: until a block has ended in spite of probes, a
 hold now and then is a long silence, and once one has ended a block, the first probe that is refused
-begins another.
+begins another. If that one ends nothing, it is no ban of that kind, and is looked for as at first.
 
 No state is dead: whenever there is no time at which the block ends, the probe is in flight.
 """
@@ -193,8 +193,8 @@ class CircuitBreaker:
             longest -= SLOW
         if not self._may_ban or not doublings:
             return 0.0
-        if self.ban:
-            return min(SILENT_MOST, self.ban * 2.0 ** min(doublings - 1, 10))
+        if self.ban and doublings == 1:
+            return self.ban
         if longest and (longest <= 1 or longest % SILENT_EVERY != 1):
             return 0.0
         return min(SILENT_MOST, SILENT * 2.0 ** min(longest // SILENT_EVERY, 10))
