@@ -5,6 +5,7 @@ behind their backs, by a middleware: no tape, span or frame of theirs holds it.
 """
 
 import asyncio
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,7 +18,13 @@ from yarl import URL
 
 from vimmerse_async.config import Config, Secret
 from vimmerse_async.decode import MAX_REPLY
-from vimmerse_async.http.face import is_aiohttps, is_reading_touched, maker
+from vimmerse_async.http.face import (
+    foreign_reader,
+    is_aiohttps,
+    is_foreign,
+    is_resolving_touched,
+    maker,
+)
 from vimmerse_async.http.failures import failure_of
 from vimmerse_async.http.line import ERROR_REPLY_PATIENCE, LEAST_KEEP
 from vimmerse_async.http.multipart import build_form
@@ -37,7 +44,7 @@ class Client:
     """aiohttp's client session over our pool, made anew when its class has been changed.
 
     Args:
-        connector: The pool.
+        connector: The pool: ours, or what somebody has put into the place of aiohttp's.
         config: What requests carry.
         proxy: Address of an HTTP proxy; None for none.
         trace_configs: aiohttp's own tracing.
@@ -52,7 +59,7 @@ class Client:
 
     def __init__(
         self,
-        connector: GuardedConnector,
+        connector: Any,
         config: Config,
         proxy: str | None,
         trace_configs: Sequence[Any],
@@ -66,6 +73,7 @@ class Client:
         )
         self._proxy = proxy
         self._trace_configs = trace_configs
+        self._is_ours = isinstance(connector, GuardedConnector) and not is_resolving_touched()
         self._maker: tuple[object, object] = None, None
         self._session: Any = None
         self.renew()
@@ -88,7 +96,8 @@ class Client:
         # One attempt is one request: aiohttp would repeat a GET by itself, uncounted.
         session._retry_connection = False  # noqa: SLF001 - on the surface
         tracers = getattr(session, "trace_configs", None) or ()
-        self.is_plain = not tracers and session.connector is self._connector
+        is_ours = self._is_ours and session.connector is self._connector
+        self.is_plain = is_ours and not tracers
         self.spans = any(_makes_spans(each) for each in tracers)
 
     def detach(self) -> None:
@@ -133,7 +142,7 @@ class Client:
             lease.renew()
             return await self.request(call, url, wait, lease, place)
         else:
-            return response.status, _as_multi(response.headers), body
+            return _status_of(response), _as_multi(response.headers), body
         finally:
             current_lease.set(outer)  # a trace callback may call within a call
             if response is not None and not whole:
@@ -185,11 +194,33 @@ def _as_multi(headers: Any) -> MultiMapping[str]:
 
 async def _body_of(response: Any) -> tuple[bytes | None, bool]:
     """Return a body, and whether it was read to its end; a mock's is what the mock reads."""
-    stream = response.content
-    if type(stream) is not aiohttp.StreamReader or is_reading_touched():
+    stream, method = response.content, foreign_reader()
+    if method in {"json", "text"} and isinstance(response, aiohttp.ClientResponse):
+        return await _told_by(response, method), True
+    if method or type(stream) is not aiohttp.StreamReader:
         return await response.read(), True
     body = await (read(stream) if response.status < 300 else explanation(stream))
     return body, stream.at_eof() and stream.exception() is None
+
+
+def _status_of(response: Any) -> int:
+    """Return a response's status: what raises for it may be another's, and think differently."""
+    status: int = response.status
+    if status < 300 and is_foreign("raise_for_status"):
+        try:
+            response.raise_for_status()
+        except aiohttp.ClientResponseError as error:
+            return error.status
+    return status
+
+
+async def _told_by(response: aiohttp.ClientResponse, method: str) -> bytes:
+    """Return what a method of a response says that is another's, as the body that it stands for."""
+    try:
+        told = await getattr(response, method)()
+    except (aiohttp.ContentTypeError, ValueError):  # there is none that is JSON
+        return await response.read()
+    return (told if method == "text" else json.dumps(told)).encode()
 
 
 async def read(stream: aiohttp.StreamReader) -> bytes | None:

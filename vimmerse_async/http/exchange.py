@@ -18,7 +18,7 @@ from vimmerse_async.config import Config
 from vimmerse_async.errors import ConfigurationError
 from vimmerse_async.http.causes import SAYS_NOTHING, TALKS_TLS
 from vimmerse_async.http.client import Client
-from vimmerse_async.http.face import is_opening_touched, is_touched
+from vimmerse_async.http.face import foreign_connector, is_touched
 from vimmerse_async.http.failures import failure_of
 from vimmerse_async.http.greeting import speaks_tls
 from vimmerse_async.http.lines import Lines
@@ -65,10 +65,14 @@ class Transport:
         url = URL(config.origin)
         self._host, self._port = url.raw_host or "", url.port or 443
         self._place = f"{url.host_subcomponent}:{self._port}"
-        self._connector = GuardedConnector(**({} if ssl is None else {"ssl": ssl}))
+        options = {} if ssl is None else {"ssl": ssl}
+        self._connector = GuardedConnector(**options)
+        foreign = foreign_connector()
+        self._foreign = None if foreign is None else foreign(limit=0, **options)
         self._replies = Replies(Mask(config.secrets), self._place)
         self._lines = Lines(config.origin, ssl, self._replies)
-        self._client = Client(self._connector, config, proxy, trace_configs)
+        connector = self._connector if self._foreign is None else self._foreign
+        self._client = Client(connector, config, proxy, trace_configs)
         self._is_direct = proxy is None
         self._is_plain = url.scheme == "http"
         self._speaks_tls: bool | None = None
@@ -92,6 +96,8 @@ class Transport:
         self._client.detach()
         await self._lines.close()
         await self._connector.close()
+        if isinstance(self._foreign, aiohttp.BaseConnector):
+            await self._foreign.close()
 
     def drop(self) -> None:
         """Close every connection at once, without a loop's help."""
@@ -127,8 +133,6 @@ class Transport:
             if head is None or lease.headers:
                 head = self._head(operation, lease.headers)
             line = None if lease.fresh else self._lines.take()
-            if line is None and is_opening_touched():
-                return self._request(call, connect, lease)
             if line is None:
                 return self._open(call, head, connect, lease)
             lease.connected = lease.reused = True
