@@ -33,12 +33,13 @@ _DURATION = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|us|µs|ns|s|m|h|d))
 _PART = re.compile(r"([0-9.]+)(ms|us|µs|ns|s|m|h|d)").findall
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0,
           "d": 86_400.0}  # fmt: skip
-_ITEM = re.compile(r"(?:^|[;,])\s*(r|t|remaining|reset)\s*=\s*([0-9.]{1,20})").findall
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_NAMES = {"r": "r", "remaining": "r", "t": "t", "reset": "t"}
 
 
 @attrs.frozen
 class Quota:
-    """What the server tells of a quota.
+    """What the server tells of a quota; of several, of the one that binds.
 
     Attributes:
         remaining: Requests that are left; None when it does not say.
@@ -65,9 +66,9 @@ def quota_of(headers: Mapping[str, str]) -> Quota:
         Quota(remaining=0.0, reset=7.0)
     """
     sent = moment(headers.get("date", ""))
-    items = dict(_ITEM(headers.get("ratelimit", "")))
-    remaining = _number(items.get("r") or items.get("remaining") or "")
-    reset = _until(items.get("t") or items.get("reset") or "", sent)
+    told = [_read(each, sent) for each in _policies(headers.get("ratelimit", ""))]
+    binding = _binding(told)
+    remaining, reset = binding.remaining, binding.reset
     for family in _FAMILIES:
         if remaining is None:
             remaining = _remaining(headers.get(f"{family}remaining", ""))
@@ -76,6 +77,46 @@ def quota_of(headers: Mapping[str, str]) -> Quota:
     if reset is None:
         reset = _until(headers.get("x-retry-in", ""), sent)
     return Quota(remaining, reset)
+
+
+def _policies(text: str) -> list[dict[str, str]]:
+    """Return what each policy of a `RateLimit` says, by what it means; never raises.
+
+    From its eighth draft on the field lists a policy a member, and several lines of it are one
+    list. The seventh spreads one over members, as do examples of later ones: a member without a
+    name of its own goes on with the policy before, until it says something a second time.
+    """
+    found: list[dict[str, str]] = []
+    bare = _STRING.sub("name", text)  # whatever policies are called, commas and all
+    if '"' in bare:
+        return found
+    for member in bare.split(","):
+        parts = [_pair(each) for each in member.split(";")]
+        is_named = "=" not in member.partition(";")[0]
+        if is_named or not found or any(key in found[-1] for key, _ in parts):
+            found.append({})
+        found[-1] |= {key: value for key, value in parts if key}
+    return found
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return _NAMES.get(name.strip(), ""), value.strip()
+
+
+def _read(told: Mapping[str, str], sent: datetime | None) -> Quota:
+    return Quota(_number(told.get("r", "")), _until(told.get("t", ""), sent))
+
+
+def _binding(told: list[Quota]) -> Quota:
+    """Return the policy that holds requests back: of those that are spent, the last to end."""
+    spent = [each for each in told if each.is_spent]
+    if spent:
+        return max(spent, key=lambda each: each.reset or 0.0)
+    known = [each for each in told if each.remaining is not None]
+    if known:
+        return min(known, key=lambda each: each.remaining or 0.0)
+    return told[0] if told else Quota()
 
 
 def wait_asked(headers: Mapping[str, str]) -> float | None:
