@@ -15,6 +15,7 @@ from typing import Final
 
 from vimmerse_async.control.adaptive import AdaptiveLimit
 from vimmerse_async.control.answer_times import UNKNOWN, AnswerTimes, expected_wait
+from vimmerse_async.control.breaker import Passage
 from vimmerse_async.control.fixed import FixedLimit
 from vimmerse_async.control.limit import Limit, LimitSnapshot, Outcome, Permit
 from vimmerse_async.control.patience import Patience
@@ -203,7 +204,12 @@ class Gate:
         return known is not None and known.is_fair(seconds)
 
     def judge(
-        self, error: APIError, operation: Operation, took: float, attempts: Attempts
+        self,
+        error: APIError,
+        operation: Operation,
+        took: float,
+        attempts: Attempts,
+        permit: Permit,
     ) -> Outcome:
         """Return what an error tells the limit, having marked it when a limit is what it meant.
 
@@ -212,6 +218,7 @@ class Gate:
             operation: The route.
             took: Seconds from the request's departure to its end.
             attempts: The call's; a connection that ends as it is used again tells nothing.
+            permit: Its request's, which is marked where an outage may be meant as well.
         """
         status, kind = getattr(error, "status", None), getattr(error, "kind", None)
         if kind == "deadline":
@@ -222,9 +229,11 @@ class Gate:
         if is_open and attempts.doubted < DOUBTED:
             now, oldest = self._clock(), next(iter(self._departures.values()), math.inf)
             known, others = self.known.get(operation.latency), len(self._departures) > 1
-            scene = Scene(known, now - self.accepted_at, now - oldest, others)
+            scene = Scene(known, now - self.accepted_at, now - oldest, others, permit.probe, now)
             answers = sum(each.answers for each in self.known.values())
             error.refused = self._reader.is_refusal(status, operation.name, took, scene, answers)
+            if error.refused and status != 403 and isinstance(permit, Passage):
+                permit.doubted = True
         return rule_of(error).outcome
 
     def wait_of(self, error: APIError, permit: Permit) -> float | None:

@@ -76,7 +76,8 @@ def refused(
     """Return the error that is no 2xx, what it tells the limit, the seconds to wait, no route."""
     gate, error = runtime.gate, error_of(operation, answer)
     attempts.reused = type(answer) is Failure and answer.reused
-    outcome = gate.judge(error, operation, runtime.now() - begun, attempts)
+    took = runtime.now() - begun
+    outcome = gate.judge(error, operation, took, attempts, permit)
     return error, outcome, gate.wait_of(error, permit), None
 
 

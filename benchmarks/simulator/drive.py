@@ -12,6 +12,7 @@ import attrs
 
 from benchmarks.simulator.servers import Reply, Server
 from vimmerse_async.control.answer_times import AnswerTimes
+from vimmerse_async.control.breaker import Passage
 from vimmerse_async.control.limit import Limit, Outcome
 from vimmerse_async.control.refusals import RefusalReader, Scene, believed_wait
 
@@ -131,8 +132,9 @@ class Client:
         self._departures[row] = now
         self.world.exchange(now, row.route, self._answered, (now, row, permit))
 
-    def _read(self, now: float, sent: float, route: str, reply: Reply) -> Outcome:
+    def _read(self, now: float, sent: float, row: Row, permit: Any, reply: Reply) -> Outcome:
         """Return what the limit is told, as a session reads it."""
+        route, probe = row.route, getattr(permit, "probe", False)
         if reply.status == 200:
             self._accepted_at, self._shut_until = now, -math.inf
             self._known.setdefault(route, AnswerTimes()).add(now, now - sent, route)
@@ -142,9 +144,11 @@ class Client:
             self._reader.hear(now - sent)
             return Outcome.THROTTLE
         known, others = self._known.get(route), bool(self._departures)
-        scene = Scene(known, now - self._accepted_at, now - oldest, others)
+        scene = Scene(known, now - self._accepted_at, now - oldest, others, probe, now)
         status, answers = reply.status or None, len(self.finished)
         if self._reader.is_refusal(status, route, now - sent, scene, answers):
+            if status != 403 and isinstance(permit, Passage):
+                permit.doubted = True
             return Outcome.THROTTLE
         return Outcome.ERROR if reply.status else Outcome.TIMEOUT
 
@@ -154,7 +158,7 @@ class Client:
         (sent, row, permit), reply = flight
         self._departures.pop(row, None)
         self.refused += reply.refused
-        outcome = self._read(now, sent, row.route, reply)
+        outcome = self._read(now, sent, row, permit, reply)
         if outcome is Outcome.OK:
             self.finished.append(now)
             self.latencies.append(now - row.first_sent)

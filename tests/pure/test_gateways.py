@@ -5,14 +5,16 @@ from statistics import fmean
 import pytest
 
 from benchmarks.simulator.__main__ import OURS, PEER, play
-from benchmarks.simulator.gateways import GATEWAYS, Anchored, Banning, gateway
+from benchmarks.simulator.gateways import GATEWAYS, UPSTREAM, Anchored, Banning, gateway
 from benchmarks.simulator.measure import run
+from benchmarks.simulator.scenarios import Scenario
+from benchmarks.simulator.servers import Bucket, Concurrency, Fault, Server
 
 SEED = 100
 STRICT = {"nginx-strict-503", "nginx-strict-429", "traefik-1"}
 """No burst at all: two requests that come too close together are one too many."""
-LINES = {"queue-503"}
-"""Eight places and room for eight to wait: the naive client's sixteen happen to be the truth."""
+TARPITS = {"tarpit-500", "tarpit-429"}
+"""Two seconds pass before the start hears that its 200 are used up, and each refusal counts."""
 BANNED = {"ban-429", "ban-403"}
 """Who asked too much is out for ten seconds, and for ten more each time that he asks."""
 
@@ -22,7 +24,7 @@ def test_every_gateway_is_used_as_a_naive_client_uses_it_and_asked_politely():
     goodputs, refused = [], []
     for scene in GATEWAYS:
         ours, naive = (run(player, scene, SEED) for player in (OURS, PEER))
-        least = 0.90 if scene.key in LINES else 0.93
+        least = 0.90 if scene.key in TARPITS else 0.93
         assert ours.goodput >= least * naive.goodput, scene.key
         assert ours.goodput >= (60.0 if scene.key in STRICT | BANNED else 70.0), scene.key
         assert not ours.lost, scene.key
@@ -46,6 +48,42 @@ def test_a_window_of_20_s_that_a_silence_outlasted_once_is_no_ban():
     """Its next end is looked for by asking, as the second silence did not end it."""
     scene = gateway("window", lambda: Anchored(200, 20.0))
     assert fmean(run(OURS, scene, seed).goodput for seed in range(4)) >= 84.0
+
+
+@pytest.mark.parametrize("status", [429, 500])
+@pytest.mark.parametrize(("refusal", "varies"), [(0.05, (0.2, 3.0)), (0.1, (0.1, 4.0))])
+def test_a_ban_is_left_on_a_busy_machine(status, refusal, varies):
+    """However unevenly long refusals take there, a ban is read as one, and left once for all."""
+    server = Server(
+        (Banning(20, 1.0, 10.0, 0.3),), {"text": UPSTREAM}, refusal=refusal, status=status,
+        network=(0.0002, 0.001), varies=varies,
+    )  # fmt: skip
+    scene = Scenario("busy", lambda: server, 10**6, seconds=200.0, settled=0.0)
+    assert run(OURS, scene, 202).goodput >= 70.0
+
+
+def test_a_ban_by_a_fault_s_name_is_left_also_when_it_lasts() -> None:
+    """After half a minute a fault says nothing of limits, but what began as a refusal may end."""
+    scene = gateway("ban", lambda: Banning(20, 1.0, 20.0), 500, seconds=200.0)
+    assert run(OURS, scene, 200).goodput >= 30.0
+
+
+@pytest.mark.parametrize("limiter", [lambda: Concurrency(8), lambda: Bucket(20, 20)])
+@pytest.mark.parametrize("seconds", [(0.001, 0.001), (0.1, 1.0)])
+def test_an_outage_sets_no_rate_however_quickly_it_is_told(limiter, seconds):
+    """Twenty seconds of nothing but 503s cost no more of eight minutes than they last, and a hold.
+
+    They come at once, as a gateway's do whose upstream is gone, or after a while.
+    """
+    server = lambda: Server(  # noqa: E731 - one a seed
+        (limiter(),), {"text": UPSTREAM}, network=(0.0002, 0.001),
+        fault=Fault(90.0, 110.0, seconds=seconds),
+    )  # fmt: skip
+    scene = Scenario("outage", server, 10**6, seconds=500.0, settled=0.0)
+    for seed in (200, 201):
+        ended = run(OURS, scene, seed)
+        assert ended.goodput >= 90.0
+        assert not ended.lost
 
 
 def test_a_window_is_not_given_up_for_one_refusal_below_it():
@@ -73,3 +111,4 @@ def test_where_a_refusal_takes_a_second_it_is_risked_seldom():
     """All that is sent until it comes back is refused, too: ten a second, and 64 in flight."""
     assert play("O6", 100).goodput >= 90.0
     assert play("O5", 100).refused <= 0.9
+    assert play("queue-503", 100).refused <= 13.0, "by then, answers tell what the start found"

@@ -1,5 +1,6 @@
 """What is a refusal, and what a fault: by evidence, not by number."""
 
+import attrs
 import pytest
 
 from vimmerse_async.control.answer_times import AnswerTimes
@@ -91,14 +92,40 @@ def test_faults_that_nothing_stops_are_no_refusals():
     """A limit that is kept refuses seldom; a server that is out of order goes on as before."""
     times = known("x", seconds=1.0)
     scene, reader = Scene(times, 0.1, 0.0), RefusalReader()
-    broken = [reader.is_refusal(503, "x", 0.1 + 0.07 * (n % 5), scene, 5 * n) for n in range(60)]
+    broken = [
+        reader.is_refusal(503, "x", 0.1 + 0.07 * (n % 5), attrs.evolve(scene, now=n), 5 * n)
+        for n in range(60)
+    ]
     assert sum(broken) < 10
     assert not any(broken[10:])
-    assert reader.is_refusal(503, "x", 0.05, scene, 1_000), "it was long ago"
+    late = attrs.evolve(scene, now=90.0)
+    assert reader.is_refusal(503, "x", 0.05, late, 1_000), "it was long ago"
     kept = RefusalReader()
     assert all(kept.is_refusal(503, "x", 0.01, scene, 70 * n) for n in range(60))
     door = RefusalReader()
     assert all(door.is_refusal(503, "x", 0.01, scene, 5 * n) for n in range(9)), "a start"
+
+
+def test_what_left_before_the_first_refusal_came_is_of_one_mistake():
+    """A busy machine hears the refusals of one moment late, and answers between them."""
+    reader = RefusalReader()
+    scenes = [Scene(known("x", seconds=1.0), 0.1, 0.0, now=0.05 * n) for n in range(6)]
+    assert all(
+        reader.is_refusal(503, "x", 0.05 + scene.now, scene, 3 * n)
+        for n, scene in enumerate(scenes)
+    )
+
+
+def test_a_probe_hears_again_what_was_a_refusal_before():
+    """While nothing is accepted the same word means the same, in any time below an answer's."""
+    reader = RefusalReader()
+    block = Scene(known("x"), 8.0, 0.0, probe=True)
+    assert not reader.is_refusal(500, "x", 0.2, block, 9), "an outage"
+    assert reader.is_refusal(500, "x", 0.01, Scene(known("x"), 0.1, 0.0), 9)
+    assert not reader.is_refusal(503, "x", 0.2, block, 9), "another word"
+    assert reader.is_refusal(500, "x", 0.2, block, 9), "a ban, on a busy machine"
+    assert not reader.is_refusal(500, "x", 0.5, block, 9), "it may have been worked on"
+    assert not reader.is_refusal(500, "x", 0.01, attrs.evolve(block, accepted_ago=40.0), 9)
 
 
 def test_who_has_said_429_says_nothing_else_more_slowly():

@@ -151,7 +151,7 @@ class AdaptiveLimit:
         return permit
 
     def _enter_open(self, permit: LearnedPermit, now: float) -> None:
-        holds = 0 if self._breaker.outage else self._breaker.holds
+        holds = self._breaker.refused_holds
         self._breaker.enter(permit, now)
         if holds and not self._breaker.holds:
             self._learned.reopen(now, holds)
@@ -180,7 +180,7 @@ class AdaptiveLimit:
             learned.accept(permit, now, max(latency, SHORTEST))
             learned.confirm(now, ended=1)
             return
-        holds = 0 if breaker.outage else breaker.holds  # an outage tells nothing of a quota
+        holds = breaker.refused_holds  # an outage tells nothing of a quota
         begins = False
         if permit.probe or outcome is not _OK:
             begins = breaker.leave(permit, now, outcome, latency, retry_after)

@@ -37,6 +37,7 @@ SILENT = 11.0  # s, a hold now and then among them: a ban that asking renews end
 SILENT_EVERY = 6  # longest holds: the second ends after a minute's quota does
 SLOW = 2  # holds later, where refusals are slow: a tarpit makes wait, and bans nobody
 SILENT_MOST = 60.0  # s, the longest of these; each is twice the one before
+SILENT_FAULT = 22.0  # s, the same where faults came after refusals, which may as well be an outage
 SILENT_JITTER = 0.1  # share added to these: each second more of them is lost
 JITTER = 0.25  # share by which holds differ, so that clients do not come back together
 RETRY_AFTER_JITTER = 0.05  # share added to the server's own figure, never taken off it
@@ -71,6 +72,7 @@ class Passage:
         sent: When it passed, in seconds on the caller's clock.
         probe: Whether the others waited for its fate.
         after: As a probe, the holds in a row before it, and the seconds of its silence.
+        doubted: Whether it was refused in words, or without any, that may mean an outage.
     """
 
     route: str
@@ -78,6 +80,7 @@ class Passage:
     number: int = 0
     probe: bool = False
     after: tuple[int, float] = (0, 0.0)
+    doubted: bool = False
 
 
 class CircuitBreaker:
@@ -93,6 +96,7 @@ class CircuitBreaker:
         passed: Requests that passed so far.
         refused_at: When a request was refused or failed that opened it last.
         ban: Seconds of silence that ended the last block; 0.0: it ended in spite of probes.
+        doubted: Whether the newest refusal may have meant an outage.
     """
 
     def __init__(self, rng: Random) -> None:
@@ -108,7 +112,9 @@ class CircuitBreaker:
         self._probe: Passage | None = None
         self.refused_at: float = -math.inf
         self.ban: float = 0.0
+        self.doubted: bool = False
         self._may_ban = True
+        self._has_refused = False  # in this block: then what is read as faults may be a ban
         self._silence = 0.0
         self._failed: deque[int] = deque(maxlen=RECENT)
 
@@ -138,6 +144,7 @@ class CircuitBreaker:
             after: The server's `Retry-After` in seconds; None when it sent none.
         """
         if outcome is Outcome.OK:
+            self.outage = self.outage and not self.refused_holds
             if passage.after[0] > 1 and not self.outage:
                 self._may_ban = passage.after[1] > 0.0  # else asking did not make the block longer
             if passage is self._probe:
@@ -152,6 +159,12 @@ class CircuitBreaker:
             self._await_probe(now)
         return False
 
+    @property
+    def refused_holds(self) -> int:
+        """Holds in a row after refusals; 0 in an outage, but where it may be a ban's silence."""
+        is_ban = self._has_refused and self._silence > 0.0
+        return self.holds if is_ban or not self.outage else 0
+
     def ask(self, now: float) -> None:
         """Open for no time: the next request is a probe."""
         if self._state is _CLOSED:
@@ -164,7 +177,7 @@ class CircuitBreaker:
         self.closed = True
         self._probe = None
         self.blocked_until = min(self.blocked_until, now)
-        self.outage = False
+        self.outage = self._has_refused = False
         self.holds = 0
 
     def _await_probe(self, blocked_until: float) -> None:
@@ -176,7 +189,8 @@ class CircuitBreaker:
     def _trip(self, now: float, doublings: int, after: float | None, took: float = 0.0) -> None:
         first = min(HOLD, max(HOLD_MIN, SILENCE * self.refusal))
         hold = min(HOLD_MAX, first * 2.0 ** min(doublings, 60))
-        self._silence = 0.0 if self.outage else self._long_silence(first, doublings)
+        most = SILENT_MOST if not self.outage else SILENT_FAULT if self._has_refused else 0.0
+        self._silence = min(most, self._long_silence(first, doublings))
         hold *= self._rng.uniform(1 - JITTER, 1 + JITTER)
         hold = max(HOLD_MIN, hold - took)  # who was refused slowly has waited already
         hold = max(hold, self._silence * self._rng.uniform(1.0, 1 + SILENT_JITTER))
@@ -207,7 +221,7 @@ class CircuitBreaker:
         if fresh:
             # of a probe, too, that was thought accepted, as its refusal took long
             self.holds = passage.after[0] + 1 if passage.probe else 1
-            self.outage = False
+            self.outage, self._has_refused, self.doubted = False, True, passage.doubted
             self.refused_at = now
         if fresh or after:
             self._trip(now, self.holds - 1, after, took if passage.probe else 0.0)

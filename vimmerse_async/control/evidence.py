@@ -26,6 +26,7 @@ class Evidence:
     """
 
     __slots__ = (
+        "_before",
         "_begun_at",
         "_blocked_at",
         "_opened_at",
@@ -42,6 +43,7 @@ class Evidence:
         self._refused = 0
         self.accepted: Meter = Meter()
         self._opened_at = self._blocked_at = self._begun_at = self._told_until = 0.0
+        self._before = 0.0, 0.0
 
     def refuse(self, permit: LearnedPermit) -> None:
         """Take off one that had counted as accepted until it was refused."""
@@ -89,15 +91,23 @@ class Evidence:
 
     def blocked(self, now: float) -> None:
         """Take note that an episode of refusals begins."""
+        self._before = self._begun_at, self._blocked_at
         self._blocked_at = now
         self._begun_at = max(self._opened_at, self.accepted.begun)
+
+    def was_late(self) -> bool:
+        """Return whether the block began when a quota of a minute had been met before."""
+        return self._blocked_at - self.accepted.begun > QUOTA
 
     def before_block(self) -> tuple[float, float]:
         """Return the least and the most requests/s that were accepted before the block now over.
 
         Gateways count in windows, and in a short time one may have ended and another begun.
         """
-        since, until = max(self._begun_at, self._blocked_at - BEFORE), self._blocked_at
+        begun, until = self._begun_at, self._blocked_at
+        if not self.accepted.count(begun, until):  # the block before was not over at all
+            begun, until = self._before
+        since = max(begun, until - BEFORE)
         accepted, seconds = self.accepted.count(since, until), until - since
         if seconds >= SURE:
             return accepted / seconds, accepted / seconds

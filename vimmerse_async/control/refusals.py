@@ -39,12 +39,16 @@ class Scene:
         accepted_ago: Seconds since the server last accepted anything.
         pending: Seconds for which the oldest of the other requests has been under way.
         others: Whether others are under way.
+        probe: Whether it went ahead of the others, so that it tells of no other limit.
+        now: Seconds on the caller's clock.
     """
 
     known: AnswerTimes | None
     accepted_ago: float
     pending: float
     others: bool = False
+    probe: bool = False
+    now: float = 0.0
 
     @property
     def has_answers(self) -> bool:
@@ -62,12 +66,15 @@ class RefusalReader:
     For it: a gateway's timer says no after the same time always. Against it: a limit that is kept
     to refuses one request in a hundred, while a server that is out of order goes on as before; and
     who has said 429 knows the word, so that another one, said more slowly, means something else.
+    What it says again, with nothing accepted between, means the same, however busy it is.
     """
 
     def __init__(self) -> None:
         self._took: deque[float] = deque(maxlen=REMEMBERED)
         self._answers = 0
         self._often, self._last = 0.0, -math.inf
+        self._read_at = -math.inf
+        self._status: int | None = 0  # of the last refusal by another name than 429; None: a reset
         self._named = math.inf  # s that a 429 takes
         self._is_barred = False  # by a 403 that came when nobody else could be answered
 
@@ -98,19 +105,21 @@ class RefusalReader:
             return self._is_open(operation, scene)
         if status is not None and not _is_transient(status):
             return False
-        alike = sum(_as_long(each, took) for each in self._took)
-        timed = status is not None and took >= TIMER and alike >= ALIKE
+        timers = sum(_as_long(each, took) for each in self._took)
+        timed = status is not None and took >= TIMER and timers >= ALIKE
         self._took.append(took)
-        again = _as_long(self._last, took) and scene.accepted_ago < BLOCK
+        alike = _as_long(self._last, took) or (scene.probe and status == self._status)
+        again = alike and scene.accepted_ago < BLOCK
         if took > NAMED * self._named + MOMENT:
             return False
         if not _is_unworked(took, scene, timed=timed, again=again):
             return False
         since, self._answers = answers - self._answers, answers
-        if since:
+        was_told, self._read_at = scene.now - took > self._read_at, scene.now
+        if since and was_told and not scene.probe:  # else it is of the same mistake
             weight = DECIDED if _as_long(self._last, took) else 1.0
             self._often = max(0.0, self._often - since / SELDOM) + weight
-        self._last = took
+        self._last, self._status = took, status
         return self._often <= TOO_MANY
 
     def _is_open(self, operation: str, scene: Scene) -> bool:
@@ -159,5 +168,7 @@ def _is_unworked(took: float, scene: Scene, *, timed: bool, again: bool) -> bool
     if scene.known is None or not scene.has_answers:
         return scene.accepts_others(took)
     least = scene.known.least
+    if again and (timed or took < least):  # no answer is as quick
+        return True
     unworked = timed or took < QUICK * least
-    return unworked and (again or scene.accepted_ago < 1.0 + LATELY * least)
+    return unworked and scene.accepted_ago < 1.0 + LATELY * least

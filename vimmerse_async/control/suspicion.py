@@ -41,6 +41,7 @@ BANNED_HALF = 0.5  # of the pace that was banned so soon, at least: what was mea
 HELD = 3.0  # s without a refusal after which a window that few answers spoke for was too small
 DOUBLED = 1.5  # s of doubling after which what was measured meanwhile lags far behind
 LOWEST_RATE = 1 / 60  # requests/s
+AGAIN = 120.0  # s after a block that may have been an outage, in which the next is taken for none
 STEP = 5.0  # s between answers that count as growth; more is idling, which grows nothing
 
 
@@ -85,6 +86,7 @@ class Suspicion:
         self._lanes: dict[str, QueueDetector] = {}
         self._evidence, self._answered = Evidence(), Meter()
         self._latency = self._announced = self._work = self._answered_at = 0.0
+        self._doubted_at = -math.inf
         self._banned = 0.0  # the pace that was refused last, if that was a ban
         self._lined = self._is_first_guess = self._is_thin = False
         self._slower = 1.0  # times that refusals take longer than at first: with load, they do
@@ -229,6 +231,9 @@ class Suspicion:
     def reopen(self, now: float, holds: int) -> None:
         """Take a block that outlasted a probe for a spent quota, once it is over."""
         quota = self._evidence.opened(now, holds, self._latency, self._breaker.refused_at)
+        if holds > 1 and self._breaker.doubted and self._was_outage(now):
+            self._breaker.ban = 0.0
+            return
         if self._breaker.ban and self.answers:
             self._undercut()
             return
@@ -239,15 +244,25 @@ class Suspicion:
         self._rate.settle(quota, self._evidence.span)
         self._tie()
 
+    def _was_outage(self, now: float) -> bool:
+        """Return whether a block by another name than a limit's is taken for an outage.
+
+        A quota or ban is met soon, or again and again; what comes late, and once, tells no limit.
+        """
+        before, self._doubted_at = self._doubted_at, now
+        return now - before > AGAIN and self._evidence.was_late()
+
     def _undercut(self) -> None:
         """Go on clearly below the rate that was banned, and look beyond it rarely.
 
         A ban that came soon measures little: from the least that it can mean, the rate doubles
         slowly until it is banned again, or is at the most that it can mean.
         """
+        least, most = self._evidence.before_block()
+        if not most:  # nothing was accepted that could tell
+            return
         self.suspect, self._is_first_guess = _RATE, False
         self._announced = max(self._announced, self._breaker.ban)
-        least, most = self._evidence.before_block()
         if least < most:
             least = max(BANNED_LEAST * least, BANNED_HALF * self._banned)
             self._rate.guess(least, max(least, BANNED * most))
@@ -352,11 +367,18 @@ class Suspicion:
         has_doubled = self._evidence.since_block(sent) > DOUBLED and self._breaker.refusal < HOLD
         return rate.peak < math.inf or has_doubled
 
+    def _first_guess(self, sent: float) -> float:
+        """Return what the start had reached; refused as slowly as answered, answers tell by now."""
+        reached = self._evidence.first_rate(sent)
+        if self.answers and self._breaker.refusal >= self._latency:
+            return min(reached, self._answered.lately)
+        return reached
+
     def _cut_rate(self, permit: LearnedPermit) -> None:
         sent = permit.sent
         self._is_first_guess = self.suspect is _NONE
         if self._is_first_guess:
-            self._rate.guess(self._evidence.first_rate(sent))
+            self._rate.guess(self._first_guess(sent))
             return
         known = self._rate.value if self.suspect is _RATE else math.inf
         rate = min(self._evidence.rate(sent), known)
