@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from vimmerse_async.sharing.opening import OpenGate
 
 _PATIENCE = 10.0
+_ASKING = 0.5
+"""Of the time for the first contact: how long who answers is asked at most; calls have the rest."""
 _OPEN: Final = SessionState.OPEN  # an enum's member takes 75 ns to look up in Python 3.11
 
 
@@ -94,6 +96,7 @@ class Runtime:
         self.shut_out: bool = False
         self.trouble: APIError | None = None
         self._contact: asyncio.TimerHandle | None = None
+        self._in_vain = 0.0  # s for which nobody said who answers
         self._limit = FixedLimit(limit) if isinstance(limit, int) else limit
         account = identity(config.base_url, config.secrets[0])
         own = None if isinstance(limit, int) else id(limit)
@@ -137,24 +140,29 @@ class Runtime:
         finally:
             await self._close_now()
 
-    async def emulated(self, patience: float | None) -> bool | None:
+    async def emulated(self, timeouts: Timeouts) -> bool | None:
         """Return whether an emulator answers; None: nobody does, so that it may be asked again.
 
         Args:
-            patience: Seconds to wait for the answer; None: 10.
+            timeouts: How long its session waits for a connection, and for the first.
         """
         self.life.check()
+        patience, begun = timeouts.connect or _PATIENCE, self.now()
+        if self.unreached and timeouts.first_contact is not None:
+            patience = min(patience, _ASKING * timeouts.first_contact)
         async with self._asking:  # the second to ask waits for what the first is told
             if self._emulated is None:
                 lease = Lease()
                 try:
-                    async with asyncio.timeout(patience or _PATIENCE):
+                    async with asyncio.timeout(patience):
                         answer = await self.transport.exchange(WHO_CALL, patience, lease)
                     self._emulated = is_emulator(answer)
                 except TimeoutError:
                     pass
                 finally:
                     lease.let_go()
+        if self._emulated is None:
+            self._in_vain = max(self._in_vain, self.now() - begun)
         return self._emulated
 
     def begin(
@@ -215,7 +223,8 @@ class Runtime:
             self._forget_contact()
         elif self._contact is None and patience is not None:
             reference: weakref.ref[Runtime] = weakref.ref(self)
-            self._contact = self.life.loop.call_later(patience, _give_up, reference, patience)
+            left = patience - min(self._in_vain, _ASKING * patience)
+            self._contact = self.life.loop.call_later(left, _give_up, reference, patience)
 
     def unreachable(self) -> APIError:
         """Return the error of a call that was given up with all others."""

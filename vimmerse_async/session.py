@@ -207,7 +207,7 @@ class VimmerseSession:
         Raises:
             SessionError: The session is not open here and now.
         """
-        return await self._runtime.emulated(self._manner.timeouts.connect)
+        return await self._runtime.emulated(self._manner.timeouts)
 
     def statistics(self) -> SessionStatistics:
         """Return what was done so far, and what the limit does right now."""
