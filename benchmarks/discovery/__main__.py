@@ -5,8 +5,9 @@
 Runs every gateway that is installed, with its default refusal and with 429; three clients side by
 side, each before a gateway of its own. A cell is the share of what the limit allows, cold start
 included, and the share of requests that were refused, in percent. Some gateways run beside each
-other: twenty requests a second are little. `--write` puts what was measured into the table in
-`gateways.md` and on `docs/limits.md`, and draws `docs/gateways.svg`; what was not stays.
+other: twenty requests a second are little. Lines come as they are ready, the table at the end.
+`--write` puts what was measured into the table in `gateways.md` and on `docs/limits.md`, and draws
+`docs/gateways.svg`; what was not measured stays.
 
 Debian: apt-get install nginx-light haproxy varnish{,-modules} apache2 libapache2-mod-{qos,evasive}
 npm:    npm install --prefix benchmarks/discovery/npm
@@ -26,17 +27,7 @@ from pathlib import Path
 from benchmarks.discovery.contest import CLIENTS, contest
 from benchmarks.discovery.gateways import GATEWAYS, Gateway
 from benchmarks.discovery.picture import draw
-from benchmarks.discovery.table import (
-    HEAD,
-    RULE,
-    Line,
-    mean,
-    measured,
-    merged,
-    parsed,
-    placed,
-    written,
-)
+from benchmarks.discovery.table import Line, measured, merged, parsed, placed, written
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent.parent / "docs"
@@ -70,7 +61,7 @@ def rooms() -> Iterator[Path]:
 
 
 async def measure(only: list[str], seconds: float, at_once: int) -> list[Line]:
-    """Run all gateways, or some by name, and print a line for each."""
+    """Run all gateways, or some by name, tell each line as it comes, and return them in order."""
     seats = asyncio.Semaphore(at_once)
     lines: list[Line] = []
 
@@ -83,7 +74,7 @@ async def measure(only: list[str], seconds: float, at_once: int) -> list[Line]:
                     print(f"{gateway.name}: {error}", file=sys.stderr)
                     return
         lines.append(measured(gateway, status, scores, seconds))
-        print(lines[-1], flush=True)
+        print(lines[-1], file=sys.stderr, flush=True)
 
     async with upstream() as port, asyncio.TaskGroup() as group:
         for gateway in GATEWAYS:
@@ -114,10 +105,9 @@ async def main() -> None:
     parser.add_argument("--at-once", type=int, default=3)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    print(HEAD, RULE, sep="\n", flush=True)
     lines = await measure(options.only, options.seconds, options.at_once)
     if lines:
-        print(mean(lines))
+        print(written(lines), end="")
     if options.write:
         write(lines)
 
