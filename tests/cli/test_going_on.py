@@ -28,6 +28,7 @@ OPTIONS = {
     "--until": KEPT, "--not-before": KEPT,
     "--emulator": KEPT, "--base-url": KEPT, "--api-key-file": KEPT, "--api-key": REFUSED,
     "--limit": KEPT, "--share": KEPT, "--timeout": KEPT, "--patience": KEPT, "--trust-env": KEPT,
+    "--ca-file": KEPT, "--client-cert": KEPT,
     "--quiet": KEPT, "--verbose": KEPT, "--log-file": KEPT, "--json": KEPT, "--color": KEPT,
     "--profile": KEPT,
 }  # fmt: skip

@@ -250,7 +250,7 @@ def _typed(connection: Connection) -> list[str]:
     """Return the words that say a connection again."""
     words = ["--emulator"] if connection.emulator else []
     words += ["--trust-env"] if connection.trust_env else []
-    for name in ("base_url", "api_key_file", "limit", "timeout"):
+    for name in ("base_url", "api_key_file", "limit", "timeout", "ca_file", "client_cert"):
         value = getattr(connection, name)
         words += [] if value is None else [f"--{name.replace('_', '-')}={value}"]
     return words

@@ -10,6 +10,7 @@ import attrs
 from vimmerse_async.cli.credentials import credentials
 from vimmerse_async.cli.options import Connection
 from vimmerse_async.cli.terminal import note
+from vimmerse_async.cli.trust import context_of
 from vimmerse_async.errors import APIError
 from vimmerse_async.hooks import CallEvent, RetryEvent
 from vimmerse_async.options import RetryPolicy, Timeouts
@@ -61,6 +62,7 @@ async def connected(connection: Connection) -> AsyncGenerator[Link, None]:
 
     Raises:
         ConfigurationError: There is no key, or an address or key that cannot work.
+        UsageError: A file of certificates cannot be read.
     """
     key: str | None
     base_url: str | None
@@ -87,6 +89,7 @@ async def connected(connection: Connection) -> AsyncGenerator[Link, None]:
             timeouts=Timeouts(attempt=timeout, total=timeout),
             retry=RetryPolicy(max_throttle_wait=connection.patience),
             hooks=hooks,
+            ssl=context_of(connection.ca_file, connection.client_cert),
             trust_env=connection.trust_env and not connection.emulator,
         )
         yield Link(await stack.enter_async_context(session), trouble)

@@ -65,6 +65,21 @@ _FIELDS: Mapping[str, str] = {
     "video_url": "--video",
 }
 """How what the library names is typed."""
+_WORDS: Mapping[str, str] = {
+    "pass ssl=ssl.create_default_context(cafile=…), or name the authority's file in": (
+        "name its authority's file with --ca-file or in"
+    ),
+    "load yours into a context with load_cert_chain(…), and pass ssl=context": (
+        "name yours with --client-cert"
+    ),
+    "check what was loaded with load_cert_chain(…) into the context passed as ssl=": (
+        "check the file that --client-cert names"
+    ),
+    "(load_cert_chain(…) into a context, passed as ssl=)": "(--client-cert)",
+    ", or a context passed as ssl= to allow what it offers": "",
+    "in base_url": "in --base-url",
+}
+"""What mends a connection, where the library says it to programmers."""
 _NAMED = re.compile(rf"\b({'|'.join(_FIELDS)})\b(?!=)")
 
 
@@ -91,7 +106,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, click.ClickException):
         return error.format_message()
     words = error.in_words() if isinstance(error, VimmerseError) else str(error)
-    text = " ".join(words.split("\n"))
+    text = in_words_of_the_command(" ".join(words.split("\n")))
     if isinstance(error, BatchStoppedError):
         hint = _HINTS.get(error.reason, error.resume_hint)
         return f"{text} {hint[:1].upper()}{hint[1:]}" if text.endswith("?") else f"{text}; {hint}"
@@ -102,6 +117,13 @@ def explain(error: BaseException) -> str:
     lasting = isinstance(error, APIError) and rule_of(error).stops in {"connection", "internal"}
     mend = None if lasting else _MENDS.get(type(error))
     return f"{text}; {mend}" if mend else text
+
+
+def in_words_of_the_command(text: str) -> str:
+    """Return what the library says with the command's options in place of Python's."""
+    for said, typed in _WORDS.items():
+        text = text.replace(said, typed)
+    return text
 
 
 def exit_code(error: BaseException) -> int:

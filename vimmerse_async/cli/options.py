@@ -66,6 +66,8 @@ class Connection:
         timeout: Seconds for a row, and for a server that accepts nothing; None: the usual.
         patience: Seconds for a server that refuses or asks to wait; None: the usual.
         trust_env: True honours proxy variables and `.netrc`.
+        ca_file: Authorities to trust beside the system's; None: no others.
+        client_cert: The certificate to show and its key; None: none.
     """
 
     emulator: bool
@@ -76,6 +78,8 @@ class Connection:
     timeout: float | None
     patience: float | None
     trust_env: bool
+    ca_file: str | None
+    client_cert: str | None
 
 
 def typed_options() -> frozenset[str]:
@@ -95,6 +99,8 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         )
         if connection.emulator and (connection.base_url or connection.api_key_file):
             raise click.UsageError("--emulator has its own address and key")
+        if connection.emulator and (connection.ca_file or connection.client_cert):
+            raise click.UsageError("--emulator is asked without TLS: it needs no certificates")
         return command(connection=connection, **given)
 
     for option in reversed(_CONNECTION):
@@ -296,6 +302,18 @@ _CONNECTION = (
         "--trust-env",
         is_flag=True,
         help="Use the proxy in $HTTPS_PROXY, but not for the hosts in $NO_PROXY.",
+        panel=SERVER,
+    ),
+    click.option(
+        "--ca-file",
+        metavar="FILE",
+        help="Trust the authorities in this file (PEM), too.",
+        panel=SERVER,
+    ),
+    click.option(
+        "--client-cert",
+        metavar="FILE",
+        help="Show this certificate to the server; the file holds its key, too (PEM).",
         panel=SERVER,
     ),
 )

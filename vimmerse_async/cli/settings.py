@@ -14,7 +14,7 @@ from vimmerse_async import system
 NAME = "vimmerse.toml"
 PROFILE_VARIABLE = "VIMMERSE_PROFILE"
 _PROFILES = "profiles"
-_TRUSTED = frozenset(("base-url", "api-key-file", "trust-env"))
+_TRUSTED = frozenset(("base-url", "api-key-file", "trust-env", "ca-file", "client-cert"))
 """Where the key is and where it goes: a file that came with a catalog has no say in that."""
 
 
