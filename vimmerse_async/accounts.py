@@ -11,6 +11,7 @@ import attrs
 
 from vimmerse_async.control.limit import Limit
 from vimmerse_async.gate import Gate
+from vimmerse_async.loops import clock_of
 
 FORGET_AFTER = 600.0
 """Seconds that a learned limit is kept after the last session that used it closed."""
@@ -49,7 +50,7 @@ def join_gate(
     """
     loop = asyncio.get_running_loop()
     if name is None:
-        return Gate(make_limit(), loop.time)
+        return Gate(make_limit(), clock_of(loop))
     gates = _shared.setdefault(loop, {})
     now = loop.time()
     for reference in _shared.keyrefs():  # one step: other threads' loops come and go meanwhile
@@ -60,7 +61,8 @@ def join_gate(
         del gates[old]
     entry = gates.get(name)
     if entry is None:
-        gate = make_gate(make_limit, loop.time) if make_gate else Gate(make_limit(), loop.time)
+        clock = clock_of(loop)
+        gate = make_gate(make_limit, clock) if make_gate else Gate(make_limit(), clock)
         entry = gates[name] = _Shared(gate)
     entry.users += 1
     entry.unused_since = math.inf

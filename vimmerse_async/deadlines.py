@@ -8,6 +8,8 @@ while requests do.
 import asyncio
 import math
 
+from vimmerse_async.loops import clock_of
+
 TICK = 0.05
 """Seconds between sweeps; two, with the loop's own delay, are well inside the promised 250 ms."""
 
@@ -58,6 +60,7 @@ class Deadlines:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._clock = clock_of(loop)
         self.running: set[Deadline] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._late: set[Deadline] = set()
@@ -71,10 +74,10 @@ class Deadlines:
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
         deadline = Deadline()
         deadline.task, deadline.cancelling = task, task.cancelling()
-        deadline.begun, deadline.when, deadline.reason = self._loop.time(), math.inf, None
+        deadline.begun, deadline.when, deadline.reason = self._clock(), math.inf, None
         self.running.add(deadline)
         if self._timer is None:
-            self._arm(deadline.begun)
+            self._arm()
         return deadline
 
     def expire_all(self, reason: str) -> None:
@@ -88,16 +91,16 @@ class Deadlines:
             self._timer.cancel()
             self._timer = None
 
-    def _arm(self, now: float) -> None:
-        self._timer = self._loop.call_at(now + TICK, self._sweep)
+    def _arm(self) -> None:
+        self._timer = self._loop.call_later(TICK, self._sweep)
 
     def _sweep(self) -> None:
         self._timer = None
         if not self.running:
             self._late = set()
             return
-        now = self._loop.time()
-        self._arm(now)
+        now = self._clock()
+        self._arm()
         late = {deadline for deadline in self.running if deadline.when <= now}
         # What arrived while the loop was blocked is read before the next sweep, and counts.
         for deadline in late & self._late:

@@ -147,9 +147,10 @@ class Gate:
         if now < self.shut_until:
             return self.shut_until - now
         answer = self.limit.admit(now, route)
-        if not isinstance(answer, (float, int)):
-            self.in_flight += 1
-            self._departures[id(answer)] = now
+        if isinstance(answer, (float, int)):
+            return float(answer)
+        self.in_flight += 1
+        self._departures[id(answer)] = now
         return answer
 
     async def wait(

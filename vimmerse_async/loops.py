@@ -1,6 +1,9 @@
 """The event loop that everything here runs in: asyncio's."""
 
 import asyncio
+import time
+from collections.abc import Callable
+from types import BuiltinFunctionType
 
 from vimmerse_async.errors import SessionError
 
@@ -15,6 +18,14 @@ def running_loop() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
     except RuntimeError:
         raise no_loop() from None
+
+
+def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """Return the loop's clock, without asyncio's step in between where it reads the system's."""
+    of_asyncio = getattr(loop.time, "__func__", None) is asyncio.BaseEventLoop.time
+    if of_asyncio and isinstance(time.monotonic, BuiltinFunctionType):  # a frozen one may thaw
+        return time.monotonic
+    return loop.time
 
 
 def no_loop() -> SessionError:

@@ -38,7 +38,7 @@ from vimmerse_async.hooks import (
 )
 from vimmerse_async.http.exchange import Transport
 from vimmerse_async.lifecycle import HERE, Lifecycle, SessionState
-from vimmerse_async.loops import no_loop
+from vimmerse_async.loops import clock_of, no_loop
 from vimmerse_async.models import SessionStatistics
 from vimmerse_async.options import Timeouts, check_seconds
 from vimmerse_async.waiting import finished
@@ -119,7 +119,7 @@ class Runtime:
             SessionError: It was open before.
         """
         loop = self.life.bind()
-        self.now = loop.time
+        self.now = clock_of(loop)
         self.transport = Transport(self.config, **self._connection)  # first: it may refuse
         self.gate = join_gate(self._gate_name, self._make_limit, self._open_gate)
         self.deadlines = Deadlines(loop)
@@ -187,7 +187,7 @@ class Runtime:
             if (
                 life.state is not _OPEN
                 or life.pid != HERE.pid
-                or life.loop is not asyncio.get_running_loop()
+                or (permit is None and life.loop is not asyncio.get_running_loop())
             ):
                 life.check()
             if timeout is not None:

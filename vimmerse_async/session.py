@@ -303,7 +303,7 @@ class VimmerseSession:
                 )
                 permit = (
                     await admitted(runtime, manner, operation, lane, attempts, deadline)
-                    if (waits := isinstance(entered, (float, int)))
+                    if (waits := isinstance(entered, float))
                     else entered
                 )
                 begun = runtime.now() if waits or attempts.sends else deadline.begun
@@ -326,7 +326,7 @@ class VimmerseSession:
                     attempts.probe, attempts.sends = permit.probe, attempts.sends + 1
                     runtime.counters.sends += 1
                     gate.release(permit, outcome, runtime.now() - begun, after, answered)
-                if not isinstance(value, APIError):
+                if type(value) is str or not isinstance(value, APIError):
                     succeeded = True
                     return value
                 permit, error = None, last_word(error, value)

@@ -17,8 +17,8 @@ MAX_LENGTH = 8192
 # A subset that needs no parser: lower-case https, plain host, printable ASCII without user info,
 # and so few characters that no limit is passed.
 is_plain: Callable[[str], re.Match[str] | None] = re.compile(
-    r"https://(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,3}[a-z]{2,24}(?::[1-9][0-9]{0,3})?"
-    r"(?:[/?#][!#-;=?-\[\]_a-z~]{0,7900})?",
+    r"https://(?:(?![a-z0-9-]{64})[a-z0-9]++(?:-++[a-z0-9]++)*+\.){1,3}+[a-z]{2,24}+"
+    r"(?::[1-9][0-9]{0,3}+)?+(?:[/?#][!#-;=?-\[\]_a-z~]{0,7900}+)?+",
 ).fullmatch
 # Controls, white space, invisible and direction-changing characters, surrogates, backslash.
 _FORBIDDEN = re.compile(

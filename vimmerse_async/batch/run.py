@@ -22,6 +22,7 @@ from vimmerse_async.batch.workers import WorkerPool
 from vimmerse_async.control.limit import Permit
 from vimmerse_async.control.retry import Attempts, longest_wait
 from vimmerse_async.errors import BatchStoppedError, SessionError, StopReason, VimmerseError
+from vimmerse_async.loops import clock_of
 from vimmerse_async.models import PromptResult
 from vimmerse_async.session import VimmerseSession
 
@@ -52,6 +53,7 @@ class Run:
         self._sink = sink
         self._gate = session.gate
         self._loop = asyncio.get_running_loop()
+        self._clock = clock_of(self._loop)
         self._passed_over = 0
         self._background = 1  # until the first workers have begun
         self._left = False
@@ -274,7 +276,7 @@ class Run:
     def _finish(
         self, row: Row, attempts: Attempts, prompt: str | None, failed: VimmerseError | None
     ) -> None:
-        if isinstance(failed, SessionError):
+        if failed is not None and isinstance(failed, SessionError):
             self._fail(failed)
         self._judge.see(failed)
         self._allowance.settle(attempts)
@@ -290,7 +292,7 @@ class Run:
                 prompt,
                 failed,
                 attempts.count + (failed is None),
-                self._loop.time() - attempts.started,
+                self._clock() - attempts.started,
                 attempts.possibly_charged,
             ),
         )
@@ -298,7 +300,7 @@ class Run:
     def _abandon(self, row: Row, attempts: Attempts) -> None:
         if attempts.started is not None:
             self._allowance.settle(attempts)
-            self._ledger.abandon(row, attempts, self._loop.time() - attempts.started)
+            self._ledger.abandon(row, attempts, self._clock() - attempts.started)
 
     def _fail(self, error: Exception | None) -> None:
         if error is not None:

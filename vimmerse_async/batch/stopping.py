@@ -63,6 +63,7 @@ class Judge:
         """Judge how one row has ended; None: well."""
         if error is None:
             self._in_a_row, self._has_answers = 0, True
+            return
         if not isinstance(error, APIError):
             return
         rule = rule_of(error)

@@ -18,6 +18,7 @@ from vimmerse_async.decode import MAX_REPLY
 from vimmerse_async.http.reading import MAX_HEAD, Reader, common, granted
 from vimmerse_async.http.surface import HttpProcessingError
 from vimmerse_async.http.unsent import SpokeFirstError, UnaskedEndError
+from vimmerse_async.loops import clock_of
 from vimmerse_async.wire import Failure, Lease, Reply
 
 READ: Final = 64 * 1024
@@ -90,6 +91,7 @@ class Line(asyncio.Protocol):
         self._pool = pool
         self._replies = pool.replies
         self._loop = loop
+        self._clock = clock_of(loop)
         self.waiter: asyncio.Future[Reply | Failure] | None = None
         self._lease = _NOBODYS
         self._head = b""
@@ -167,7 +169,7 @@ class Line(asyncio.Protocol):
             self.waiter, self._lease, lease.line = None, _NOBODYS, None
             if not waiter.done():
                 waiter.set_result(reply)
-            pool.answered, self.since = True, self._loop.time()
+            pool.answered, self.since = True, self._clock()
             pool.idle.append(self)
         except Exception as error:  # noqa: BLE001 - a fault of ours: who waits is told
             self._fail(error)

@@ -9,6 +9,7 @@ from yarl import URL
 
 from vimmerse_async.http.line import Line, Reading
 from vimmerse_async.http.opening import Opener, default_context
+from vimmerse_async.loops import clock_of
 from vimmerse_async.wire import Lease
 
 KEEPALIVE = 15.0
@@ -37,6 +38,7 @@ class Lines:
         url = URL(origin)
         context = None if url.scheme == "http" else ssl or default_context()
         self._loop = asyncio.get_running_loop()
+        self._clock = clock_of(self._loop)
         self._opener = Opener(url.raw_host or "", url.port or 443, context)
         self.idle: deque[Line] = deque()
         self.replies: Reading = replies
@@ -47,7 +49,7 @@ class Lines:
 
     def take(self) -> Line | None:
         """Return an idle connection on which nobody has spoken; None when there is none."""
-        idle, now = self.idle, self._loop.time()
+        idle, now = self.idle, self._clock()
         while idle:
             line = idle.pop()  # the last one to be used: the others may expire
             if now - line.since < line.keep and line.is_silent():
@@ -81,13 +83,13 @@ class Lines:
         if not line.fit:
             line.end()
             return
-        line.since = self._loop.time()
+        line.since = self._clock()
         self.idle.append(line)
 
     def sweep(self) -> None:
         """Close what has been idle for too long."""
         self._timer, idle = None, self.idle
-        now = self._loop.time()
+        now = self._clock()
         while idle and idle[0].since + KEEPALIVE <= now:
             idle.popleft().end()
         if self.opened:
@@ -100,8 +102,8 @@ class Lines:
     async def close(self) -> None:
         """End every connection."""
         self.drop()
-        until, pause = self._loop.time() + CLOSING, 0.0
-        while (self.opened or not self._opener.is_ended()) and self._loop.time() < until:
+        until, pause = self._clock() + CLOSING, 0.0
+        while (self.opened or not self._opener.is_ended()) and self._clock() < until:
             await asyncio.sleep(pause)
             pause = min(0.01, pause + 0.001)
 

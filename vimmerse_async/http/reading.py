@@ -26,11 +26,14 @@ PIECE_COST = 64
 MAX_HEAD = 8190
 
 _VALUE = rb"[\t -~\x80-\xff]*+\r\n"
+_LETTER = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+_HARMLESS = rb"[!#$%&'*+\-.^_`|~0-9ABD-JL-OQ-SV-Zabd-jl-oq-sv-z]"  # but c, k, p, t and u
 _OTHER = (
-    rb"(?:[Kk]eep-[Aa]live: timeout=([0-9]{1,5})" + _VALUE + rb"|"
+    rb"(?:" + _HARMLESS + _LETTER + rb"*+:" + _VALUE + rb"|[Cc]ontent-[Tt]ype:" + _VALUE + rb"|"
+    rb"[Kk]eep-[Aa]live: timeout=([0-9]{1,5})" + _VALUE + rb"|"
     rb"(?!(?i:content-(?:length|encoding)|(?:proxy-)?connection|keep-alive|transfer-encoding|trailer|upgrade):)"
-    rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++:" + _VALUE + rb"|[Cc]onnection: keep-alive\r\n){0,60}+"
-)
+    + _LETTER + rb"++:" + _VALUE + rb"|[Cc]onnection: keep-alive\r\n){0,60}+"
+)  # fmt: skip
 common: Callable[[bytes], re.Match[bytes] | None] = re.compile(
     rb"HTTP/1\.1 200(?: [\t -~\x80-\xff]*+)?\r\n"
     + _OTHER
