@@ -147,10 +147,9 @@ class Gate:
         if now < self.shut_until:
             return self.shut_until - now
         answer = self.limit.admit(now, route)
-        if isinstance(answer, (float, int)):
-            return float(answer)
-        self.in_flight += 1
-        self._departures[id(answer)] = now
+        if not isinstance(answer, (float, int)):
+            self.in_flight += 1
+            self._departures[id(answer)] = now
         return answer
 
     async def wait(

@@ -303,7 +303,7 @@ class VimmerseSession:
                 )
                 permit = (
                     await admitted(runtime, manner, operation, lane, attempts, deadline)
-                    if (waits := isinstance(entered, float))
+                    if (waits := isinstance(entered, (float, int)))
                     else entered
                 )
                 begun = runtime.now() if waits or attempts.sends else deadline.begun

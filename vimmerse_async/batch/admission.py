@@ -54,7 +54,7 @@ class Admission:
         if lane.head() is not None or not source.has_room(pipeline):
             return False
         entered = 0.0 if source.is_async else self._gate.enter(route)
-        if isinstance(entered, float):
+        if isinstance(entered, (float, int)):
             return entered < math.inf
         self._granted.append(entered)
         return True
@@ -81,7 +81,9 @@ class Admission:
                 return None
             entered = math.inf if self._lane.closed else self._gate.enter(route)
             permit = (
-                await self._wait(row, route, entered) if isinstance(entered, float) else entered
+                await self._wait(row, route, entered)
+                if isinstance(entered, (float, int))
+                else entered
             )
             if permit is None or not (pipeline.recorded and pipeline.is_behind()):
                 return permit
