@@ -242,8 +242,9 @@ def _refused(reply: Reply) -> APIError:
     if content is None and (wrong_way := _wrong_way(reply, explanation)) is not None:
         return wrong_way
     detail = content.get("detail") if type(content) is dict else None
+    words = explanation.removeprefix(f"{reply.status} ")  # titles of gateways' pages begin with it
     error = status_error_class(reply.status)(
-        f"HTTP {reply.status}: {explanation or 'no explanation given'}",
+        f"HTTP {reply.status}: {words or 'no explanation given'}",
         status=reply.status,
         body=_shown(body),
         retry_after=wait_asked(reply.headers),
