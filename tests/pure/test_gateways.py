@@ -86,6 +86,18 @@ def test_an_outage_sets_no_rate_however_quickly_it_is_told(limiter, seconds):
         assert not ended.lost
 
 
+@pytest.mark.parametrize(
+    ("limiter", "least"), [(lambda: Concurrency(64), 68.0), (lambda: Bucket(80, 20), 80.0)]
+)
+def test_a_busy_machine_does_not_mistake_its_own_holds_for_a_low_rate(limiter, least):
+    """Where all is late, refusals too, a first minute has two thirds of the limit, not half."""
+    scene = Scenario(
+        "late", lambda: Server((limiter(),), {"text": UPSTREAM}, network=(0.001, 0.3)), 10**6,
+        seconds=60.0, settled=0.0,
+    )  # fmt: skip
+    assert fmean(run(OURS, scene, seed).goodput for seed in range(300, 304)) >= least
+
+
 def test_a_window_is_not_given_up_for_one_refusal_below_it():
     """Places that are free again late, or that others use too, refuse now and then at less."""
     assert play("S2d", 0).goodput >= 90.5

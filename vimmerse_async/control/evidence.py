@@ -12,6 +12,7 @@ BEFORE = 5.0  # s over which the rate before a ban is measured
 SURE = 3.0  # s, the same at least; in less, a window of the gateway's weighs too much
 SECOND = 1.0  # s: the shortest window in which gateways count
 COUNTED = 0.5  # of those refused before a block: some gateways count them, others do not
+SHUT = 0.5  # of a block, where refusals are slow: with all of it a burst would count as a rate
 END = 0.25  # share of the time from the last refused probe to the first that was not: a quota's end
 BLOCK = 1.0  # s for which probes are refused before a quota is thought spent; less is chance
 
@@ -69,11 +70,15 @@ class Evidence:
         """Return what the ramp had reached when the first request left that was refused."""
         return self.accepted.over(sent - FIRST, sent)
 
-    def rate(self, sent: float) -> float:
+    def rate(self, sent: float, *, slow: bool = False) -> float:
         """Return requests/s accepted until one left that was refused.
 
         Since the block ended, or over the last requests, whichever is more: the next refusal soon
         corrects what is too much, but from too little the climb back is long.
+
+        Args:
+            sent: When the refused one left.
+            slow: Whether refusals take so long that a block is time lost, and no limit's.
         """
         accepted = self.accepted
         if self.spent:
@@ -83,7 +88,18 @@ class Evidence:
             return max(whole, accepted.over(self._opened_at, sent))
         recent = sent - max(SHORTEST, RECENT / (accepted.lately + 0.1))
         recent = max(recent, self._told_until)
-        return max(accepted.over(recent, sent), accepted.over(min(self._opened_at, recent), sent))
+        rate = max(accepted.over(recent, sent), accepted.over(min(self._opened_at, recent), sent))
+        shut = min(self._opened_at, sent) - max(self._blocked_at, recent)
+        if not slow or shut <= 0.0:
+            return rate
+        return rate * (sent - recent) / max(SHORTEST, sent - recent - SHUT * shut)
+
+    def rate_before(self) -> float:
+        """Return requests/s accepted between the last two blocks; 0.0 where that was too short."""
+        seconds = self._blocked_at - self._begun_at
+        if seconds < BLOCK:
+            return 0.0
+        return self.accepted.count(self._begun_at, self._blocked_at) / seconds
 
     def told_to_wait(self, until: float) -> None:
         """Take no evidence from a wait that the server asked for."""

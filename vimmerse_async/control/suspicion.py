@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SLACK = 2.5  # x Little's law: the ceiling that is not suspected
 SLACK_SLOW = 1.2  # the same where a refusal takes as long as an answer
 SLOW = 0.5  # of an answer's time, from which on a refusal is slow
+LASTING = 0.3  # the same, from which on the holds after it take as long as what was measured
 EASE = 0.25  # of the first pace, for the first request: who comes last meets a full server
 EASED = 12  # requests in flight from which on, and a few less, the pace of the start is full
 ERODE = 0.85  # of the highest accepted level, when the rate is blamed: the next blame may differ
@@ -42,6 +43,7 @@ HELD = 3.0  # s without a refusal after which a window that few answers spoke fo
 DOUBLED = 1.5  # s of doubling after which what was measured meanwhile lags far behind
 LOWEST_RATE = 1 / 60  # requests/s
 AGAIN = 120.0  # s after a block that may have been an outage, in which the next is taken for none
+EARLY = 0.8  # of the rate before a block, at least, where a refusal soon after it measures little
 STEP = 5.0  # s between answers that count as growth; more is idling, which grows nothing
 
 
@@ -375,19 +377,24 @@ class Suspicion:
         return reached
 
     def _cut_rate(self, permit: LearnedPermit) -> None:
-        sent = permit.sent
+        sent, refusal = permit.sent, self._breaker.refusal
         self._is_first_guess = self.suspect is _NONE
         if self._is_first_guess:
             self._rate.guess(self._first_guess(sent))
             return
         known = self._rate.value if self.suspect is _RATE else math.inf
-        rate = min(self._evidence.rate(sent), known)
+        is_slow = refusal > LASTING * self._latency
+        measured = self._evidence.rate(sent, slow=is_slow)
+        is_early = self._evidence.is_early(sent, refusal)
+        if is_slow and is_early and not self._evidence.spent:  # most of what was measured was shut
+            measured = max(measured, EARLY * self._evidence.rate_before())
+        rate = min(measured, known)
         if self.suspect is _WINDOW and self._is_thin and self._evidence.since_block(sent) > HELD:
             self._rate.guess(rate)  # the window held back what there is
             return
         if permit.paced and known < math.inf and self._has_grown(sent):
             rate = (rate + known) / 2.0  # less was accepted before, and more was refused
-        if self.suspect is _RATE and self._evidence.is_early(sent, self._breaker.refusal):
+        if self.suspect is _RATE and is_early:
             self._rate.retreat(rate)
         else:
             self._rate.cut(rate)
