@@ -208,6 +208,7 @@ async def test_batch_told_to_wait_too_long(
     error = caught.value
     assert error.reason == reason
     assert error.resume_after == float(answer.headers["Retry-After"])
+    assert f"asks to wait {error.resume_after:,.0f} s: HTTP {answer.status}" in error.in_words()
     rows = list(error.results or ())
     assert sum(row.ok for row in rows) == 10
     assert {type(row.error) for row in rows if not row.ok} == {kind}

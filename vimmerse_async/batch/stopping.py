@@ -74,7 +74,8 @@ class Judge:
             return
         after = getattr(error, "retry_after", None)
         if after is not None and after > self.longest and rule.row == "unfinished":
-            self.stop("throttled" if rule.is_refusal else "unavailable", error.in_words(), after)
+            message = f"the server asks to wait {after:,.0f} s: {error.in_words()}"
+            self.stop("throttled" if rule.is_refusal else "unavailable", message, after)
 
     def stop(self, reason: StopReason, message: str, after: float | None = None) -> None:
         """Say that the batch stops."""
