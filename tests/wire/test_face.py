@@ -318,3 +318,17 @@ async def test_a_resolver_of_others_is_asked(serve):
     finally:
         await session.aclose()
     assert not server.requests
+
+
+async def test_who_listens_is_shown_the_bytes_of_a_request(serve, connect):
+    """Mocks and caches compare what is sent: equal questions have equal bodies."""
+    server = await serve()
+    session = await connect(server)
+    with patch.object(aiohttp.ClientSession, "_request", autospec=True) as request:
+        request.side_effect = ConnectionError
+        for _ in range(2):
+            with pytest.raises(APIError):
+                await refine_prompt(session, "a fox")
+    bodies = {call.kwargs["data"] for call in request.call_args_list}
+    assert len(bodies) == 1
+    assert b"a fox" in bodies.pop()

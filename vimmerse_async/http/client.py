@@ -23,6 +23,7 @@ from vimmerse_async.http.face import (
     is_aiohttps,
     is_foreign,
     is_resolving_touched,
+    is_touched,
     maker,
 )
 from vimmerse_async.http.failures import failure_of
@@ -163,8 +164,11 @@ class Client:
             return data, headers
         if call.body is None:
             return None, headers
-        lease.late = len(call.body) < LARGE
-        return (Body(call.body) if lease.late else BytesIO(call.body)), headers
+        is_small = len(call.body) < LARGE
+        lease.late = is_small and not is_touched()
+        if lease.late:
+            return Body(call.body), headers
+        return (call.body if is_small else BytesIO(call.body)), headers  # caches compare bytes
 
 
 class _Authority:
