@@ -39,6 +39,31 @@ def test_importing_the_package_loads_nothing_heavy():
     assert len(loaded) <= 6, loaded
 
 
+def test_a_call_loads_only_what_calls_need():
+    """Beside aiohttp, a session and a route load few modules: no batch, journal, form or file."""
+    code = (
+        "import sys, aiohttp; had = {*sys.modules}; "
+        "from vimmerse_async import VimmerseSession, image_2_prompt; print(*{*sys.modules} - had)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    ours = {name for name in loaded if name.startswith("vimmerse_async")}
+    rooms = {name.split(".")[1] for name in ours if "." in name}
+    assert not rooms & {
+        "batch",
+        "catalog",
+        "cli",
+        "emulator",
+        "journal",
+        "sharing",
+        "uploads",
+        "view",
+    }
+    assert len(ours) <= 64, ours
+    others = {name.partition(".")[0] for name in loaded - ours}
+    assert others <= {"anyio", "attr", "attrs", "html", "sniffio"}, others
+
+
 def test_the_plain_data_modules_stay_away_from_the_network():
     """Errors, models and options come without aiohttp or asyncio."""
     code = "import sys, vimmerse_async as v; v.PromptResult; v.RetryPolicy; print(*sys.modules)"
