@@ -232,8 +232,11 @@ class Gate:
             scene = Scene(known, now - self.accepted_at, now - oldest, others, permit.probe, now)
             answers = sum(each.answers for each in self.known.values())
             error.refused = self._reader.is_refusal(status, operation.name, took, scene, answers)
-            if error.refused and status != 403 and isinstance(permit, Passage):
+            is_timed = status is None and self._reader.is_timed_end(took, scene)
+            if (error.refused or is_timed) and status != 403 and isinstance(permit, Passage):
                 permit.doubted = True
+            if is_timed:  # the limit learns; the row has been sent, and may be charged
+                return Outcome.THROTTLE
         return rule_of(error).outcome
 
     def wait_of(self, error: APIError, permit: Permit) -> float | None:

@@ -458,3 +458,19 @@ async def test_A32_batch_retry_storm(server: ScriptedServer, count: int) -> None
     async with server.session(limit=16) as session:
         await gather_prompts(session, urls(count))
     assert len(server.requests) <= count * 1.1 + 100
+
+
+async def test_slow_resets_teach_the_limit(server: ScriptedServer) -> None:
+    """Who is reset by a timer has sent, so that rows may fail; that they are few is the limit's."""
+    counted: dict[int, int] = {}
+
+    def script(request: Request) -> Answer:
+        second = int(now())
+        counted[second] = counted.get(second, 0) + 1
+        return slow(0.5)(request) if counted[second] <= 20 else attrs.evolve(LOST, delay=2.0)
+
+    server.script = script
+    async with server.session() as session:
+        rows = await gather_prompts(session, urls(1_000), return_exceptions=True)
+        assert session.statistics().limit.suspect == "rate"
+    assert sum(not isinstance(row, str) for row in rows) <= 30

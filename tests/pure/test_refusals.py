@@ -88,6 +88,19 @@ def test_faults_that_all_take_as_long_come_from_a_timer(took):
     assert not reader.is_refusal(None, "x", took, scene, 9), "a lost reply may be charged"
 
 
+def test_ends_that_all_take_as_long_tell_the_limit_alone():
+    """Slow resets may have been charged, so that their rows fail; but the limit learns of them."""
+    scene, reader = Scene(known("x"), 0.1, 0.0), RefusalReader()
+    told = []
+    for number, took in enumerate((2.0, 2.004, 1.997, 2.008, 0.9)):
+        assert not reader.is_refusal(None, "x", took, scene, number)
+        told.append(reader.is_timed_end(took, scene))
+    assert told == [False, False, True, True, False]
+    assert not reader.is_refusal(None, "x", 2.0, attrs.evolve(scene, accepted_ago=30.0), 9)
+    assert not reader.is_timed_end(2.0, attrs.evolve(scene, accepted_ago=30.0)), "an outage"
+    assert not reader.is_timed_end(2.0, Scene(None, 0.1, 0.0)), "nothing was ever answered"
+
+
 def test_faults_that_nothing_stops_are_no_refusals():
     """A limit that is kept refuses seldom; a server that is out of order goes on as before."""
     times = known("x", seconds=1.0)

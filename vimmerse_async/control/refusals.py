@@ -20,6 +20,7 @@ BLOCK = 30.0  # s for which probes that hear the same as the refusal before them
 LATELY = 1.0  # shortest answers, and a second, since which something has to have been accepted
 TIMED = 0.03  # share of its time by which a timer's refusals differ, and a moment
 TIMER = 0.5  # s, the shortest that gateways are told to hold a request back
+SLOWEST = 10.0  # s after which a connection's end is no timer's refusal: work may take as long
 ALIKE = 2  # earlier ones that took as long, from which on it is a timer's and no accident
 REMEMBERED = 8  # slow faults
 SELDOM = 15  # answers between refusals, as where a limit is being learned
@@ -76,6 +77,7 @@ class RefusalReader:
         self._read_at = -math.inf
         self._status: int | None = 0  # of the last refusal by another name than 429; None: a reset
         self._named = math.inf  # s that a 429 takes
+        self._is_timed = False  # the last that was read: as slow as those before it
         self._is_barred = False  # by a 403 that came when nobody else could be answered
 
     def hear(self, took: float) -> None:
@@ -106,7 +108,8 @@ class RefusalReader:
         if status is not None and not _is_transient(status):
             return False
         timers = sum(_as_long(each, took) for each in self._took)
-        timed = status is not None and took >= TIMER and timers >= ALIKE
+        self._is_timed = took >= TIMER and timers >= ALIKE
+        timed = status is not None and self._is_timed
         self._took.append(took)
         alike = _as_long(self._last, took) or (scene.probe and status == self._status)
         again = alike and scene.accepted_ago < BLOCK
@@ -121,6 +124,17 @@ class RefusalReader:
             self._often = max(0.0, self._often - since / SELDOM) + weight
         self._last, self._status = took, status
         return self._often <= TOO_MANY
+
+    def is_timed_end(self, took: float, scene: Scene) -> bool:
+        """Return whether a connection that ended without words, and was read, tells the limit.
+
+        One that always ends after the same time, while others are accepted, is turned away by a
+        timer. Its request may have been worked on for so long, so that for its row it is none.
+        """
+        known = scene.known
+        if not self._is_timed or took > SLOWEST or known is None:
+            return False
+        return scene.accepted_ago < 1.0 + LATELY * known.least + took * scene.probe
 
     def _is_open(self, operation: str, scene: Scene) -> bool:
         """Return whether a 403 may be a limit's: the key may not be what forbids it."""
