@@ -81,6 +81,11 @@ class Travelling:
 
     __slots__ = ()
 
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        """The same as `to_dict`, for `vars`, which web frameworks ask of what they do not know."""
+        return self.to_dict()
+
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON holds it."""

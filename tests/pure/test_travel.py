@@ -1,5 +1,6 @@
 """Answers leave the process: as JSON, as a web framework's answer, and by pickle."""
 
+import copy
 import json
 import pickle
 import subprocess
@@ -10,6 +11,7 @@ import msgspec
 import pydantic
 import pytest
 from fastapi import FastAPI
+from fastapi.encoders import jsonable_encoder
 
 from vimmerse_async import (
     APIResponseError,
@@ -91,6 +93,16 @@ def test_msgspec_and_cattrs(record):
         if isinstance(getattr(record, "request", None), PromptRequest):
             continue  # of a field that may be anything, they make what it looks like
         assert same(record, twin)
+
+
+@each_record
+def test_within_anything_that_fastapi_answers(record):
+    """No type has to be told: within a dict, and for `json.dumps`, `vars` is what `to_dict` is."""
+    assert vars(record) == record.to_dict()
+    assert jsonable_encoder({"found": [record]}) == {"found": [record.to_dict()]}
+    assert json.loads(json.dumps(record, default=vars)) == json.loads(json.dumps(record.to_dict()))
+    assert copy.copy(record) == record
+    assert copy.deepcopy(record).to_dict() == record.to_dict()
 
 
 def test_fastapi_describes_them():
