@@ -1,13 +1,18 @@
 """What people are told while they wait."""
 
+import asyncio
 import math
+from contextlib import suppress
 
 import pytest
 
-from vimmerse_async.cli.progress import clock, describe, plainly
+from vimmerse_async import VimmerseSession, refine_prompt
+from vimmerse_async.cli.connection import Link, Trouble
+from vimmerse_async.cli.progress import Progress, clock, describe, plainly
 from vimmerse_async.cli.tally import Tally
 from vimmerse_async.cli.terminal import visible
 from vimmerse_async.control.limit import LimitSnapshot
+from vimmerse_async.emulator import Emulator, Limits
 
 IDLE = LimitSnapshot(window=16, rate=math.inf, in_flight=0)
 
@@ -100,3 +105,27 @@ def test_visible() -> None:
     assert visible(plain) == plain
     for hidden in "\x00\x07\x08\x0d\x1b\x7f\x9b\u202e\u200b\ufeff\ud800":
         assert hidden not in visible(f"a{hidden}b")
+
+
+def test_a_refusal_that_lasts_is_told_in_the_server_s_words() -> None:
+    """Who waits a minute for a quota sees why: hooks are told of no refusals."""
+
+    async def state() -> str:
+        limits = Limits(per_minute=1, retry_after="seconds")
+        async with (
+            Emulator(limits=limits) as emulator,
+            VimmerseSession(emulator.key, base_url=emulator.url) as session,
+        ):
+            progress = Progress(9, Link(session, Trouble()))
+            await refine_prompt(session, "a cat")
+            assert "HTTP" not in progress.state()
+            waiting = asyncio.ensure_future(refine_prompt(session, "a dog"))
+            while not session.statistics().refused:  # noqa: ASYNC110 - nobody tells of refusals
+                await asyncio.sleep(0.01)
+            told = progress.state()
+            waiting.cancel()
+            with suppress(asyncio.CancelledError):
+                await waiting
+        return told
+
+    assert "s for the server, retrying: HTTP 429: Rate limit exceeded" in asyncio.run(state())

@@ -117,6 +117,8 @@ def under_way(limit: LimitSnapshot) -> str:
 
 _UNKNOWN = 1e9
 """Seconds: a probe is out, and nobody knows when it is answered."""
+_LASTING = 0.5
+"""Seconds for which nothing is sent, from which on it is said why."""
 
 
 def held_by(limit: LimitSnapshot) -> str:
@@ -247,9 +249,11 @@ class Progress:
         return str(self._state(describe))
 
     def _state(self, told: Callable[[Tally, LimitSnapshot, str], Any]) -> Any:
-        error = self._link.trouble.error
-        trouble = "" if error is None else error.message.partition("\n")[0]
-        return told(self.tally, self._link.session.statistics().limit, trouble)
+        error, session = self._link.trouble.error, self._link.session
+        trouble, limit = "" if error is None else error.message, session.statistics().limit
+        if limit.gate >= _LASTING:  # hooks are told of no refusals, of which there may be many
+            trouble = trouble or session.last_cause()
+        return told(self.tally, limit, trouble.partition("\n")[0])
 
     def _above(self, text: str) -> None:
         if self._live is not None:
