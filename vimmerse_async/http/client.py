@@ -23,7 +23,6 @@ from vimmerse_async.http.face import (
     is_aiohttps,
     is_foreign,
     is_resolving_touched,
-    is_touched,
     maker,
 )
 from vimmerse_async.http.failures import failure_of
@@ -97,7 +96,7 @@ class Client:
         # One attempt is one request: aiohttp would repeat a GET by itself, uncounted.
         session._retry_connection = False  # noqa: SLF001 - on the surface
         tracers = getattr(session, "trace_configs", None) or ()
-        is_ours = self._is_ours and session.connector is self._connector
+        is_ours = self._is_ours and getattr(session, "connector", None) is self._connector
         self.is_plain = is_ours and not tracers
         self.spans = any(_makes_spans(each) for each in tracers)
 
@@ -130,6 +129,7 @@ class Client:
                 timeout=wait,
                 middlewares=(self._authority,),
             )
+            del data  # it holds what was asked
             # mocks are made for `async with`, and cannot always be awaited
             response = await (asked if hasattr(asked, "__await__") else asked.__aenter__())
             if lease.protocol is not None:
@@ -165,7 +165,7 @@ class Client:
         if call.body is None:
             return None, headers
         is_small = len(call.body) < LARGE
-        lease.late = is_small and not is_touched()
+        lease.late = is_small and is_aiohttps(aiohttp.ClientSession)
         if lease.late:
             return Body(call.body), headers
         return (call.body if is_small else BytesIO(call.body)), headers  # caches compare bytes
