@@ -142,7 +142,8 @@ class AdaptiveLimit:
             breaker.ask(now)
         pace.depart(now, learned.speed)
         self._sent_at = now
-        permit = LearnedPermit(route, now, breaker.passed, refusals=self._refusals, paced=paced)
+        permit = LearnedPermit(route, now, breaker.passed)
+        permit.refusals, permit.paced = self._refusals, paced
         if breaker.closed:
             breaker.passed += 1
         else:

@@ -49,10 +49,11 @@ class AnswerTimes:
         if not self.answers:
             self.least, self.mean, self._deviation = latency, latency, latency / 2
         self.answers += 1
-        off = latency - self.mean
-        self.mean += MEAN * off
-        self._deviation += DEVIATION * (abs(off) - self._deviation)
-        self.enough = self.mean + SPREAD * self._deviation
+        mean, deviation = self.mean, self._deviation
+        off = latency - mean
+        self.mean = mean = mean + MEAN * off
+        self._deviation = deviation = deviation + DEVIATION * (abs(off) - deviation)
+        self.enough = mean + SPREAD * deviation
         if latency < self._newest:
             self._newest = latency
             self.least = min(self.least, latency)
