@@ -276,7 +276,7 @@ class Run:
     def _finish(
         self, row: Row, attempts: Attempts, prompt: str | None, failed: VimmerseError | None
     ) -> None:
-        if failed is not None and isinstance(failed, SessionError):
+        if isinstance(failed, SessionError):
             self._fail(failed)
         self._judge.see(failed)
         self._allowance.settle(attempts)

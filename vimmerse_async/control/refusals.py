@@ -151,8 +151,8 @@ def believed_wait(
 
     Who says "unavailable for ten seconds" while others are being accepted may mean one request
     alone, and is believed when a probe is told so, too, beside which nothing is under way that may
-    have the place which it wants. A second is what milliseconds are rounded
-    up to: while others are under way, the limit finds out.
+    have the place which it wants. A second is what milliseconds are rounded up to: while others are
+    under way, the limit finds out.
 
     Args:
         after: What a refusal asks for.
