@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vimmerse_async.control.adaptive import AdaptiveLimit
@@ -70,6 +70,7 @@ def test_a_standing_arrives_as_it_was(standing: Standing, size: int) -> None:
     assert told(records) == standing
 
 
+@example([Record(Kind.WARM, SUSPECTS.index("rate"), b=1e308)])
 @given(
     st.lists(
         st.builds(

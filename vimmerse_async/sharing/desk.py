@@ -35,6 +35,8 @@ AGAIN = 1.0
 """Seconds after which a limit that waits for a release of nothing is asked again."""
 MOST = 1000
 """Requests in flight, of all members together, unless one of them allows fewer."""
+MOST_KNOWN = 1e9
+"""Requests in flight, or a second, beyond which nobody has learned a limit."""
 
 
 class Queue:
@@ -315,7 +317,7 @@ class Desk:
 
     def _warm(self, _member: Member, record: Record) -> None:
         suspect = SUSPECTS[record.route]
-        if not math.isfinite(record.b if suspect == "rate" else record.a):
+        if not (record.b if suspect == "rate" else record.a) < MOST_KNOWN:
             raise ProtocolError
         self.limit.warm_up(LimitSnapshot(record.a, record.b, 0, suspect=suspect))
 
