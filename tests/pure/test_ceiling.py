@@ -77,3 +77,57 @@ def test_any_sequence_leaves_a_finite_positive_ceiling(steps):
         else:
             getattr(ceiling, name)(number)
         assert 0.5 <= ceiling.value < math.inf
+
+
+def refused_unevenly(level, alone=1.0):
+    """Return a ceiling that others may share, refused at a level, at no like intervals."""
+    ceiling = Ceiling(100.0, 1.0, alone=alone)
+    ceiling.may_share = True
+    for seconds in (40, 90, 5, 40):
+        ceiling.cut(level)
+        climb(ceiling, seconds)
+    ceiling.cut(level)
+    assert ceiling.is_shared
+    return ceiling
+
+
+@pytest.mark.parametrize("part", [0.0, 1.0])
+def test_who_may_share_is_cut_by_a_share_and_climbs_straight(part):
+    ceiling = refused_unevenly(40.0)
+    climb(ceiling, 30)
+    ceiling.cut(40.0, part=part)
+    assert ceiling.value == pytest.approx(0.94 * max(40.0, min(ceiling.peak, 41.0)))
+    steps = [climb(ceiling, 15) for _ in range(3)]
+    assert steps[1] == pytest.approx(steps[0], rel=0.1)
+    assert steps[2] == pytest.approx(steps[0], rel=0.1)
+    assert ceiling.value == pytest.approx(ceiling.peak, rel=0.01)
+
+
+def test_who_shares_little_climbs_as_fast_as_who_shares_less():
+    """Who shares much climbs by more, but is cut by more, too."""
+    assert climb(refused_unevenly(9.0), 40) == pytest.approx(climb(refused_unevenly(3.0), 40))
+    assert climb(refused_unevenly(90.0), 40) > 3 * climb(refused_unevenly(9.0), 40)
+
+
+@given(st.integers(1, 60), st.floats(0.0, 0.999))
+def test_a_window_that_was_refused_falls_by_a_place_though_only_whole_ones_count(level, beyond):
+    ceiling = refused_unevenly(level)
+    ceiling.value = level + beyond
+    ceiling.cut(level, part=1.0)
+    assert int(ceiling.value + 0.5) <= level
+
+
+def test_who_is_refused_at_like_intervals_climbs_as_who_is_alone():
+    ceiling = refused_unevenly(40.0)
+    for _ in range(5):
+        climb(ceiling, 60)
+        ceiling.cut(40.0)
+    assert not ceiling.is_shared
+    early = climb(ceiling, 15)
+    assert early > 1.8 * climb(ceiling, 15)
+
+
+def test_beyond_its_peak_who_shares_climbs_ever_faster():
+    ceiling = refused_unevenly(40.0)
+    climb(ceiling, 45)
+    assert climb(ceiling, 120) > 0.5 * ceiling.peak

@@ -13,23 +13,25 @@ latency, with room to spare, so that it stays out of the way.
               times a period, until the next refusal, which measures it or blames the window
     START  -- the server queues: waiting is 2/3 of latency ------> WINDOW, at twice what it works on
     RATE   -- refused at a level in flight that was not accepted
-              lately, and not above the level refused before ----> WINDOW, below that level
+              lately, and not above the level refused before,
+              or in company -------------------------------------> WINDOW, below that level
     WINDOW -- refused at a level that was accepted lately -------> RATE, at what was accepted; but
               a refusal that spoke for the window outweighs one that does not, twice at most
-    WINDOW -- grown 1.25 times beyond the last refusal ----------> START: the limit has risen,
+    WINDOW -- grown 1.25 times, and 5, beyond the last refusal ---> START: the limit has risen,
               unless it was a queue that set the window: there it falls again when a line forms
     any    -- probes were refused for longer than an answer takes:
               a quota is spent ----------------------------------> RATE, at what was accepted in the
               minute before the block, the block included
 
 A refusal cuts once an episode, however many requests it hits; what was refused becomes the peak to
-which the ceiling climbs back, cubic in time (`ceiling`). The period is 70 s / sqrt(accepted/s): a
-probe costs a refusal or two, so waste falls with size, and big clients find new room in seconds.
-Who is refused well below its last peak shares the limit, or it fell: it yields, and climbs by the
-same amount as everybody, so that equal shares are the fixpoint of clients that do not know of each
-other. Who is refused at its peak is alone, and probes once in 150 requests at most. Refusals and
-outages open the circuit breaker for a hold, then one probe goes (`breaker`). Cancelled requests
-teach nothing.
+which the ceiling climbs back (`ceiling`). Who is refused at like intervals is alone (`rhythm`): it
+climbs cubic in time, rests near the peak, and probes once in 150 requests at most; the period is
+70 s / sqrt(accepted/s), as a probe costs a refusal or two. Everybody else may share the limit, and
+climbs straight, at most 110 s long, whatever it has: equal steps and cuts by the same share make
+equal shares the fixpoint of clients that do not know of each other. Who is refused early, again and
+again, takes the window for it (`company`), until that wins less, or refusals in clusters. From
+17/s on, and until 100 answers have come, all climb as who is alone. Refusals and outages open the
+circuit breaker for a hold, then one probe goes (`breaker`). Cancelled requests teach nothing.
 
 Here is the way of one request, in and out; `suspicion` has the states above.
 """

@@ -3,7 +3,7 @@
 from vimmerse_async.control.levels import LearnedPermit
 from vimmerse_async.control.meter import Meter
 
-FIRST = 0.5  # s over which the first refusal measures the rate: the start ramps up in seconds
+FIRST = 1.0  # s over which the first refusal measures the rate: the start ramps up in seconds
 RECENT = 100  # requests over which later ones measure it: a burst weighs little in them
 SHORTEST = 0.5  # s, the shortest time to measure a rate over
 ENOUGH = 4  # requests accepted in a minute; from fewer, a refusal tells of other clients' traffic

@@ -10,6 +10,8 @@ SHARED = 60.0  # s that a period lasts at most where others are: the same for al
 AFTER_COST = 30.0  # periods per announced Retry-After: a probe that costs a minute is made rarely
 AFTER_SLOW = 60.0  # refusal times that a period lasts: all that is sent meanwhile is refused, too
 AFTER_BAN = 15.0  # bans that a period lasts, for a guess
+STRAIGHT, STEEP = 200.0, 0.67  # s x (requests/s)^this that who may share takes to climb straight
+LONGEST = 110.0  # s that it takes at most: alike for all who have little
 THIN = 0.5  # of a period, where little is known
 
 
@@ -26,6 +28,9 @@ def period_of(
         is_thin: Whether it was refused before there were many answers.
     """
     accepted += 0.01
+    if ceiling.is_straight:
+        period = max(min(LONGEST, STRAIGHT / math.pow(accepted, STEEP)), PROBE / accepted)
+        return max(period, AFTER_COST * announced, AFTER_SLOW * refusal)
     period = PERIOD / math.sqrt(accepted)
     period = min(period, SHARED) if ceiling.yields else max(period, PROBE / accepted)
     if is_thin:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from vimmerse_async.control.blame import Blame, Suspect
 from vimmerse_async.control.breaker import HOLD, SILENCE, CircuitBreaker
 from vimmerse_async.control.ceiling import Ceiling
+from vimmerse_async.control.company import Company
 from vimmerse_async.control.evidence import Evidence
 from vimmerse_async.control.levels import LearnedPermit, Levels
 from vimmerse_async.control.limit import LimitSnapshot, Outcome
@@ -31,7 +32,6 @@ RISE_RATE = 1 / 8  # the same while the rate is, where answers are quick: some a
 QUICK = 0.5  # s that such an answer takes
 QUEUED = 2 / 3  # share of latency spent waiting at which the server is full
 LINED = 0.45  # the same at which the window does not grow; once full, at which it falls
-RESTART = 1.25  # x the peak, and 2: nothing here explains that any more
 STALE = 1 / 64  # weight of the newest latency, as in a mean of 64
 RATE_STEEPNESS = 2.0  # as a ceiling's: what goes over a rate was saved, and is missed later
 RATE_ALONE = 0.4  # share of a request that a period adds to a rate where nobody else is
@@ -41,6 +41,11 @@ BANNED_LEAST = 0.85  # of the least that it can have been, where it is not known
 BANNED_HALF = 0.5  # of the pace that was banned so soon, at least: what was measured may be chance
 HELD = 3.0  # s without a refusal after which a window that few answers spoke for was too small
 DOUBLED = 1.5  # s of doubling after which what was measured meanwhile lags far behind
+FEWER = 0.5  # of the first window, where fewer than tell anything were accepted: a full house
+MUCH = 17.0  # requests/s from which on it climbs as who is alone: what it has makes up for a cut
+PLACES = 2  # in flight up to which a window is no other thing than a rate
+SOON = 5.0  # s, or an answer's time, in which refusals belong to one cluster
+BEFORE = 30.0  # s over which it is measured what a window wins or loses
 LOWEST_RATE = 1 / 60  # requests/s
 AGAIN = 120.0  # s after a block that may have been an outage, in which the next is taken for none
 EARLY = 0.8  # of the rate before a block, at least, where a refusal soon after it measures little
@@ -86,9 +91,10 @@ class Suspicion:
         self._blamed = Blame(self._levels)
         self.young: deque[LearnedPermit] = self._levels.young
         self._lanes: dict[str, QueueDetector] = {}
+        self._company = Company()
         self._evidence, self._answered = Evidence(), Meter()
         self._latency = self._announced = self._work = self._answered_at = 0.0
-        self._doubted_at = -math.inf
+        self._doubted_at = self._blamed_at = -math.inf
         self._banned = 0.0  # the pace that was refused last, if that was a ban
         self._lined = self._is_first_guess = self._is_thin = False
         self._slower = 1.0  # times that refusals take longer than at first: with load, they do
@@ -213,6 +219,8 @@ class Suspicion:
         """Learn from a refusal; `blame` a limit for it when an episode begins with it."""
         self._evidence.refuse(permit)
         self._levels.refuse(permit, now)
+        if not (blame or permit.probe) and self.suspect is _WINDOW:
+            self._company.note_beside()
         if blame:
             self._banned = self._rate.value if self.suspect is _RATE else 0.0
             self.confirm(now)
@@ -297,7 +305,7 @@ class Suspicion:
         elif permit.full and not self.queues:
             self._window.grow(seconds, self._period(self._window), 1.0)
             self._window.value = min(self._window.value, self.cap)
-            if self._window.value > RESTART * self._window.peak + 2.0 and not self._lined:
+            if self._window.is_outgrown and not self._lined:
                 self.suspect = _NONE
                 self._tie()
 
@@ -347,19 +355,41 @@ class Suspicion:
         """Decide which limit refused a request, and cut it."""
         self._lined = False
         self._is_thin = self.answers < KNOWN
+        self._look_around(now)
         # At the start a window is tried sooner: one answer on the wire would hide it for seconds.
         level = permit.level if self._is_first_guess else self._levels.beside(permit)
         if not self._evidence.is_enough(now):
+            if self.suspect is _NONE:
+                self._window.value = max(PLACES, FEWER * self._window.value)
             return
-        if self._blamed.is_for_window(level, self.suspect):
+        if self._blamed.is_for_window(level, self.suspect) or self._shares_places(level):
             self.suspect, self._is_first_guess = _WINDOW, False
-            self._window.cut(permit.level - 1)
+            self._window.cut(permit.level - 1, part=1.0)
             self._evidence.spent = False
         else:
             self._cut_rate(permit)
             self.suspect = _RATE
             self._levels.top *= ERODE
         self._levels.refused = level
+
+    def _look_around(self, now: float) -> None:
+        """Take note of what a refusal tells of others."""
+        has_little = self._is_thin or self._levels.top < PLACES + 0.5
+        may_share = not (has_little or self._evidence.accepted.lately > MUCH)
+        self._window.may_share = self._rate.may_share = may_share
+        soon = now - self._blamed_at < max(SOON, self._latency)
+        self._blamed_at = now
+        suspected = self.suspected
+        if may_share and self.suspect is not _NONE and suspected.peak < math.inf:
+            accepted = self._evidence.accepted.over(now - BEFORE, now)
+            is_window = self.suspect is _WINDOW
+            self._company.note(suspected.elapsed, accepted, is_window=is_window, soon=soon)
+
+    def _shares_places(self, level: int) -> bool:
+        """Return whether places are blamed as others seem to have some, too."""
+        if self.suspect is _NONE or level <= PLACES or self._evidence.spent:
+            return False
+        return self._rate.may_share and self._company.shares_places
 
     def _has_grown(self, sent: float) -> bool:
         """Return whether the rate was climbing alone, so that what was measured lags behind it."""
