@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "vimmerse_async"
 NOT_SHIPPED = (".ci/", ".github/", ".gitignore", ".gitattributes", ".pre-commit-config.yaml")
-MOST = 690_000
+MOST = 700_000
 """Bytes of the wheel: what it has, and a little. An eighth are the names and sums of 140 files."""
 
 pytestmark = pytest.mark.skipif(not SOURCE.exists(), reason="runs in the source tree only")
