@@ -80,6 +80,18 @@ def test_a_cluster_now_and_then_speaks_for_no_rate():
     assert heard.shares_places
 
 
+def test_a_window_that_was_given_up_is_tried_again_ever_more_rarely():
+    heard, refusals = company(0.1, 0.1, 0.1), []
+    for _ in range(3):
+        while heard.shares_places:
+            heard.note_beside()
+        refusals.append(0)
+        while not heard.shares_places:
+            heard.note(0.1, 5.0, is_window=False, soon=False)
+            refusals[-1] += 1
+    assert refusals == [8, 24, 72]
+
+
 @pytest.mark.parametrize("jitter", [0.0, 0.05])
 def test_like_intervals_are_even_from_the_fifth_on(jitter):
     rng, rhythm = Random(1), Rhythm()
