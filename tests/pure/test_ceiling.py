@@ -79,9 +79,9 @@ def test_any_sequence_leaves_a_finite_positive_ceiling(steps):
         assert 0.5 <= ceiling.value < math.inf
 
 
-def refused_unevenly(level, alone=1.0):
+def refused_unevenly(level):
     """Return a ceiling that others may share, refused at a level, at no like intervals."""
-    ceiling = Ceiling(100.0, 1.0, alone=alone)
+    ceiling = Ceiling(100.0, 1.0)
     ceiling.may_share = True
     for seconds in (40, 90, 5, 40):
         ceiling.cut(level)

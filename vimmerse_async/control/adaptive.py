@@ -222,7 +222,7 @@ class AdaptiveLimit:
         if self._now < self._breaker.blocked_until:
             return "gate"
         if learned.in_flight >= min(learned.size, learned.cap):
-            return "server" if learned.queues else "window"
+            return "server" if learned.line.queues else "window"
         if self._now < self._pace.next:
             return "rate"
         return None

@@ -13,8 +13,8 @@ from vimmerse_async.control.levels import LearnedPermit, Levels
 from vimmerse_async.control.limit import LimitSnapshot, Outcome
 from vimmerse_async.control.meter import Bin, Meter
 from vimmerse_async.control.periods import period_of
-from vimmerse_async.control.queueing import QueueDetector
 from vimmerse_async.control.ramp import FEW, FIRST_REFUSAL, blind_room, explained_room
+from vimmerse_async.control.server_queue import ServerQueue
 
 if TYPE_CHECKING:
     from collections import deque
@@ -30,8 +30,6 @@ LONG = 1.5  # x the mean, after which the server is done with what was cancelled
 RISE = 1 / 16  # share of the way to a higher level, while the window is suspected: one may be luck
 RISE_RATE = 1 / 8  # the same while the rate is, where answers are quick: some are on the wire
 QUICK = 0.5  # s that such an answer takes
-QUEUED = 2 / 3  # share of latency spent waiting at which the server is full
-LINED = 0.45  # the same at which the window does not grow; once full, at which it falls
 STALE = 1 / 64  # weight of the newest latency, as in a mean of 64
 RATE_STEEPNESS = 2.0  # as a ceiling's: what goes over a rate was saved, and is missed later
 RATE_ALONE = 0.4  # share of a request that a period adds to a rate where nobody else is
@@ -70,7 +68,7 @@ class Suspicion:
             waits any more (unknown: assumed because uvicorn, for one, lets handlers end).
         answers: Requests answered so far.
         young: Requests whose fate is unknown yet, oldest first.
-        queues: Whether requests wait in a line of the server's.
+        line: What is known of a line of the server's.
     """
 
     def __init__(self, breaker: CircuitBreaker, start: int, cap: int) -> None:
@@ -80,7 +78,7 @@ class Suspicion:
         self.cap: int = cap
         self.in_flight: int = 0
         self.answers: int = 0
-        self.queues: bool = False
+        self.line: ServerQueue = ServerQueue()
         self.left_behind: list[float] = []
         self._start = start
         self._breaker = breaker
@@ -90,13 +88,12 @@ class Suspicion:
         self._levels = Levels(FIRST_REFUSAL)
         self._blamed = Blame(self._levels)
         self.young: deque[LearnedPermit] = self._levels.young
-        self._lanes: dict[str, QueueDetector] = {}
         self._company = Company()
         self._evidence, self._answered = Evidence(), Meter()
-        self._latency = self._announced = self._work = self._answered_at = 0.0
+        self._latency = self._announced = self._answered_at = 0.0
         self._doubted_at = self._blamed_at = -math.inf
         self._banned = 0.0  # the pace that was refused last, if that was a ban
-        self._lined = self._is_first_guess = self._is_thin = False
+        self._is_first_guess = self._is_thin = False
         self._slower = 1.0  # times that refusals take longer than at first: with load, they do
         self._tie()
 
@@ -204,11 +201,8 @@ class Suspicion:
         self._levels.answer(now)
         weight = STALE if self.answers > 1 / STALE else 1 / self.answers
         self._latency += (latency - self._latency) * weight
-        lane = self._lanes.get(permit.route)
-        if lane is None:
-            lane = self._lanes[permit.route] = QueueDetector()
-        if lane.add(permit.sent, latency):
-            self._look_at_queue(lane, now)
+        if self.line.is_long(permit.route, permit.sent, latency):
+            self._shorten_line(now)
         before, self._answered_at = self._answered_at, now
         if self._is_first_guess:
             self._look_at_guess()
@@ -302,10 +296,10 @@ class Suspicion:
         if self.suspect is _RATE:
             if permit.paced:
                 self._rate.grow(seconds, self._period(self._rate), 1 / self._latency)
-        elif permit.full and not self.queues:
+        elif permit.full and not self.line.queues:
             self._window.grow(seconds, self._period(self._window), 1.0)
             self._window.value = min(self._window.value, self.cap)
-            if self._window.is_outgrown and not self._lined:
+            if self._window.is_outgrown and not self.line.is_cause:
                 self.suspect = _NONE
                 self._tie()
 
@@ -321,7 +315,7 @@ class Suspicion:
         if self.answers < FEW:
             room = blind_room(self._start)
         else:
-            room = explained_room(self._latency, self._work, self._answered, self._answered_at)
+            room = explained_room(self._latency, self.line.work, self._answered, self._answered_at)
         if window < room:
             self._window.value = min(self.cap, window + 1)
 
@@ -340,20 +334,17 @@ class Suspicion:
             is_thin=self._is_thin,
         )
 
-    def _look_at_queue(self, lane: QueueDetector, now: float) -> None:
-        whole = lane.wait + lane.work
-        self.queues, self._work = lane.wait > LINED * whole, lane.work
-        line = LINED if self._lined else QUEUED
-        if lane.wait > line * whole and self.suspect is not _RATE:
-            self.suspect, self._lined = _WINDOW, True
-            worked_on = self._answered.lately * lane.work
-            self._window.settle(min(2 * worked_on, self._window.value))
-            for each in self._lanes.values():
-                each.restart(now)
+    def _shorten_line(self, now: float) -> None:
+        if self.suspect is _RATE:
+            return
+        self.suspect = _WINDOW
+        worked_on = self._answered.lately * self.line.work
+        self._window.settle(min(2 * worked_on, self._window.value))
+        self.line.shorten(now)
 
     def _blame(self, permit: LearnedPermit, now: float) -> None:
         """Decide which limit refused a request, and cut it."""
-        self._lined = False
+        self.line.is_cause = False
         self._is_thin = self.answers < KNOWN
         self._look_around(now)
         # At the start a window is tried sooner: one answer on the wire would hide it for seconds.
