@@ -82,14 +82,28 @@ def test_a_cluster_now_and_then_speaks_for_no_rate():
 
 def test_a_window_that_was_given_up_is_tried_again_ever_more_rarely():
     heard, refusals = company(0.1, 0.1, 0.1), []
-    for _ in range(3):
+    for _ in range(4):
         while heard.shares_places:
             heard.note_beside()
         refusals.append(0)
         while not heard.shares_places:
             heard.note(0.1, 5.0, is_window=False, soon=False)
             refusals[-1] += 1
-    assert refusals == [8, 24, 72]
+    assert refusals == [8, 24, 72, 72]
+
+
+def test_a_window_is_tried_again_at_once_by_who_was_alone_meanwhile():
+    heard = company(0.1, 0.1, 0.1)
+    for _ in range(2):
+        for _ in range(8):
+            heard.note(0.1, 5.0, is_window=False, soon=False)
+        while heard.shares_places:
+            heard.note_beside()
+    for elapsed in (*[1.0] * 17, 0.1, 0.1):
+        heard.note(elapsed, 5.0, is_window=False, soon=False)
+        assert not heard.shares_places
+    heard.note(0.1, 5.0, is_window=False, soon=False)
+    assert heard.shares_places
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.05])

@@ -189,8 +189,8 @@ class AdaptiveLimit:
             begins = breaker.leave(permit, now, outcome, latency, retry_after)
         if holds and not breaker.holds:
             learned.reopen(now, holds)
-        if retry_after:
-            learned.wait(now, min(retry_after, RETRY_AFTER_MAX))
+        if retry_after or begins:
+            learned.wait(now, min(retry_after or 0.0, RETRY_AFTER_MAX))
         if outcome is _OK:
             learned.accept(permit, now, max(latency, SHORTEST))
         elif outcome is _THROTTLE:

@@ -19,6 +19,7 @@ KEPT = 0.9  # share of that which is kept in mind from one refusal to the next
 FADE = 0.17  # what one that stands alone takes off these: it is so much less evidence
 AGAIN = 8  # refusals later a window that was given up is tried again
 RARER = 3  # x as many, each time that it is given up
+RAREST = 72  # refusals, at most
 
 
 class Company:
@@ -71,6 +72,7 @@ class Company:
             self.is_believed = True
         elif not self._early:
             self.is_believed = False
+            self._left, self._rest = 0, AGAIN
 
     def note_beside(self) -> None:
         """Take note of a refusal that came beside another, while the window was suspected."""
@@ -80,5 +82,5 @@ class Company:
                 self._give_up()
 
     def _give_up(self) -> None:
-        self._left, self._rest = self._rest, RARER * self._rest
+        self._left, self._rest = self._rest, min(RAREST, RARER * self._rest)
         self._clustered = 0.0

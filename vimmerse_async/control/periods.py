@@ -6,6 +6,7 @@ from vimmerse_async.control.ceiling import Ceiling
 
 PERIOD = 70.0  # s x sqrt(requests/s): back at the peak; CUBIC's own takes seconds, but pays nothing
 PROBE = 150.0  # requests that a period lasts at least where nobody else is: a refusal or two each
+RAREST = 300.0  # s that these last at most: who was left by others must find what they leave
 SHARED = 60.0  # s that a period lasts at most where others are: the same for all who have little
 AFTER_COST = 30.0  # periods per announced Retry-After: a probe that costs a minute is made rarely
 AFTER_SLOW = 60.0  # refusal times that a period lasts: all that is sent meanwhile is refused, too
@@ -32,7 +33,7 @@ def period_of(
         period = max(min(LONGEST, STRAIGHT / math.pow(accepted, STEEP)), PROBE / accepted)
         return max(period, AFTER_COST * announced, AFTER_SLOW * refusal)
     period = PERIOD / math.sqrt(accepted)
-    period = min(period, SHARED) if ceiling.yields else max(period, PROBE / accepted)
+    period = min(period, SHARED) if ceiling.yields else min(RAREST, max(period, PROBE / accepted))
     if is_thin:
         period *= THIN
     after = AFTER_COST if ceiling.peak < math.inf else AFTER_BAN

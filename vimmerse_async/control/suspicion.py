@@ -47,6 +47,7 @@ BEFORE = 30.0  # s over which it is measured what a window wins or loses
 LOWEST_RATE = 1 / 60  # requests/s
 AGAIN = 120.0  # s after a block that may have been an outage, in which the next is taken for none
 EARLY = 0.8  # of the rate before a block, at least, where a refusal soon after it measures little
+FADED = 0.5  # of the wait that refusals announced is left with each that announces none
 STEP = 5.0  # s between answers that count as growth; more is idling, which grows nothing
 
 
@@ -153,7 +154,10 @@ class Suspicion:
             self.in_flight -= 1
 
     def wait(self, now: float, seconds: float) -> None:
-        """Take note of a wait that the server asks for."""
+        """Take note of a wait that the server asks for with a refusal; 0.0: of none."""
+        if not seconds:
+            self._announced *= FADED
+            return
         self._evidence.told_to_wait(now + seconds)
         self._announced = max(self._announced, seconds)
 
