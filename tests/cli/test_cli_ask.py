@@ -115,6 +115,13 @@ def test_unreachable(
     assert "--emulator" in ended.err
 
 
+def test_a_wrong_share_is_told_beside_the_emulator_too(vimmerse: Callable[..., Any]) -> None:
+    """It was taken there, and refused by the first run that paid."""
+    ended = vimmerse("refine", "a fox", "--emulator", "--share", "hosts")
+    assert ended.code == 2
+    assert "not 'hosts'" in ended.err
+
+
 def test_the_environments_proxy_is_used_when_told(
     vimmerse: Callable[..., Any],
     emulator: Emulator,

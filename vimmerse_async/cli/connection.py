@@ -11,6 +11,7 @@ from vimmerse_async.cli.credentials import credentials
 from vimmerse_async.cli.options import Connection
 from vimmerse_async.cli.terminal import note
 from vimmerse_async.cli.trust import context_of
+from vimmerse_async.config import choose_share
 from vimmerse_async.errors import APIError
 from vimmerse_async.hooks import CallEvent, RetryEvent
 from vimmerse_async.options import RetryPolicy, Timeouts
@@ -68,6 +69,7 @@ async def connected(connection: Connection) -> AsyncGenerator[Link, None]:
     base_url: str | None
     async with contextlib.AsyncExitStack() as stack:
         if connection.emulator:
+            choose_share(connection.share)  # a typo is told here, too
             from vimmerse_async.emulator import Emulator  # noqa: PLC0415 - few runs need it
 
             emulator = await stack.enter_async_context(Emulator(unknown_media="placeholder"))

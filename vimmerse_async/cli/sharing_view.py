@@ -19,8 +19,8 @@ def sharing() -> Iterator[str]:
     accounts = list(shared_accounts())
     if not accounts:
         yield (
-            'No limit is shared on this machine: processes share with `share="host"`, '
-            "--share host or VIMMERSE_SHARE=host."
+            "No limit is shared on this machine at the moment: processes share with "
+            '`share="host"`, --share host or VIMMERSE_SHARE=host.'
         )
     for number, account in enumerate(accounts):
         if number:
