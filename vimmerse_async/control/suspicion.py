@@ -13,8 +13,8 @@ from vimmerse_async.control.levels import LearnedPermit, Levels
 from vimmerse_async.control.limit import LimitSnapshot, Outcome
 from vimmerse_async.control.meter import Bin, Meter
 from vimmerse_async.control.periods import period_of
+from vimmerse_async.control.queueing import ServerQueue
 from vimmerse_async.control.ramp import FEW, FIRST_REFUSAL, blind_room, explained_room
-from vimmerse_async.control.server_queue import ServerQueue
 
 if TYPE_CHECKING:
     from collections import deque
@@ -205,7 +205,8 @@ class Suspicion:
         self._levels.answer(now)
         weight = STALE if self.answers > 1 / STALE else 1 / self.answers
         self._latency += (latency - self._latency) * weight
-        if self.line.is_long(permit.route, permit.sent, latency):
+        detector = self.line.routes.get(permit.route) or self.line.add_route(permit.route)
+        if detector.add(permit.sent, latency) and self.line.is_long(detector):
             self._shorten_line(now)
         before, self._answered_at = self._answered_at, now
         if self._is_first_guess:
